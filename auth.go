@@ -1,0 +1,97 @@
+package computeunit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// The environment variables that Baidu's own Qianfan SDKs read.
+const (
+	envAccessKey = "QIANFAN_ACCESS_KEY"
+	envSecretKey = "QIANFAN_SECRET_KEY"
+	envEndpoint  = "QIANFAN_CONSOLE_BASE_URL"
+)
+
+// Credentials are the keys that requests are signed with (bce-auth-v1). However they are printed, they show no
+// secret. The zero value is not valid: a purchase with it ends in [ErrNotPurchased] before anything is sent.
+type Credentials struct {
+	// AccessKeyID is the access key (AK). Required; it has no blanks, control characters or slashes.
+	AccessKeyID string
+	// SecretAccessKey is the secret key (SK). Required.
+	SecretAccessKey string
+	// SessionToken comes with temporary (STS) credentials, and is empty for permanent ones.
+	SessionToken string
+}
+
+// CredentialsProvider gives the credentials to sign with. It is asked at every attempt, so keys can rotate, and
+// it must be safe for concurrent use. An error of its ends the purchase as [ErrNotPurchased]. The context is the
+// attempt's and ends with it.
+type CredentialsProvider interface {
+	Credentials(context.Context) (Credentials, error)
+}
+
+// StaticCredentials provides one permanent access key. The keys are checked when a request is signed, not here.
+func StaticCredentials(accessKeyID, secretAccessKey string) CredentialsProvider {
+	return credentialsFunc(func(context.Context) (Credentials, error) {
+		return Credentials{AccessKeyID: accessKeyID, SecretAccessKey: secretAccessKey}, nil
+	})
+}
+
+// EnvCredentials provides the keys in the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY, which
+// Baidu's own Qianfan SDKs read too. They are read at every attempt; while one is not set, that is an error.
+func EnvCredentials() CredentialsProvider { return credentialsFunc(readEnv) }
+
+// credentialsFunc keeps keys in a closure: printing one, or what holds it, shows an address.
+type credentialsFunc func(context.Context) (Credentials, error)
+
+func (f credentialsFunc) Credentials(ctx context.Context) (Credentials, error) { return f(ctx) }
+
+func readEnv(context.Context) (Credentials, error) {
+	credentials := Credentials{AccessKeyID: os.Getenv(envAccessKey), SecretAccessKey: os.Getenv(envSecretKey)}
+	if credentials.AccessKeyID == "" || credentials.SecretAccessKey == "" {
+		return Credentials{}, fmt.Errorf("set the environment variables %s and %s", envAccessKey, envSecretKey)
+	}
+	return credentials, nil
+}
+
+// check names the field that is wrong and never its value. A slash would break the Authorization header apart.
+func (c Credentials) check() error {
+	switch {
+	case c.AccessKeyID == "":
+		return errors.New("the access key id is empty")
+	case c.SecretAccessKey == "":
+		return errors.New("the secret access key is empty")
+	case !printable(c.AccessKeyID) || strings.Contains(c.AccessKeyID, "/"):
+		return errors.New("the access key id has a blank, a control character, a slash or a character outside ASCII in it")
+	case !printable(c.SecretAccessKey):
+		return errors.New("the secret access key has a blank, a control character or a character outside ASCII in it")
+	case !printable(c.SessionToken):
+		return errors.New("the session token has a blank, a control character or a character outside ASCII in it")
+	}
+	return nil
+}
+
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+const redacted = "computeunit.Credentials(redacted)"
+
+// String returns a text without the secret, and without the access key: neither is needed to find a mistake.
+func (c Credentials) String() string { return redacted }
+
+// GoString is what %#v prints: the same as [Credentials.String].
+func (c Credentials) GoString() string { return redacted }
+
+// Format prints the same for every verb: without it %d or %x would go through the fields.
+func (c Credentials) Format(state fmt.State, _ rune) { fmt.Fprint(state, redacted) }
+
+// MarshalText makes encoding/json and others write what [Credentials.String] returns.
+func (c Credentials) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// LogValue is what slog logs: the same as [Credentials.String].
+func (c Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }

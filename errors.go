@@ -1,0 +1,187 @@
+package computeunit
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// The two outcomes of a purchase that did not end with a nil error. Every error that
+// [Client.PurchaseComputeUnit] returns matches exactly one of them with [errors.Is].
+var (
+	// ErrNotPurchased means that it is certain: nothing was bought. Correct what the error names, and buy again.
+	ErrNotPurchased = errors.New("not purchased")
+	// ErrOutcomeUnknown means that an order may exist. The API knows no idempotency token, so buying again may
+	// buy twice: list the service's instances before that.
+	ErrOutcomeUnknown = errors.New("outcome unknown")
+)
+
+// Families of documented error codes, for [errors.Is]. They say why, not whether something was bought.
+// Codes are an open set: for others look at [APIError.Code].
+var (
+	// ErrAccessDenied is code AccessDenied: the keys are right but have no permission for this.
+	ErrAccessDenied = errors.New("access denied")
+	// ErrInvalidCredentials is code InvalidAccessKeyId, InvalidHTTPAuthHeader, SignatureDoesNotMatch or
+	// IamSignatureInvalid: an unknown key, a wrong secret, or an address that the key may not be used from.
+	ErrInvalidCredentials = errors.New("invalid credentials")
+	// ErrRequestExpired is code RequestExpired: this machine's clock is off.
+	ErrRequestExpired = errors.New("request expired")
+	// ErrThrottled is HTTP status 429. It need not mean too many requests: a neighbouring Baidu service
+	// answers so for an empty balance too.
+	ErrThrottled = errors.New("throttled")
+)
+
+// codeFamilies are the documented codes that have a family. Source: Baidu's pages on error codes, and for
+// SignatureDoesNotMatch and IamSignatureInvalid what the services were seen to answer.
+var codeFamilies = map[string]error{
+	"AccessDenied":          ErrAccessDenied,
+	"InvalidAccessKeyId":    ErrInvalidCredentials,
+	"InvalidHTTPAuthHeader": ErrInvalidCredentials,
+	"SignatureDoesNotMatch": ErrInvalidCredentials,
+	"IamSignatureInvalid":   ErrInvalidCredentials,
+	"RequestExpired":        ErrRequestExpired,
+}
+
+// PurchaseError is every error that [Client.PurchaseComputeUnit] returns. [errors.Is] with [ErrNotPurchased] or
+// [ErrOutcomeUnknown] tells what it means for the money; [errors.As] finds the cause: [*ValidationError],
+// [*APIError] or the transport's.
+type PurchaseError struct {
+	// Outcome is ErrNotPurchased or ErrOutcomeUnknown. Anything else, nil too, counts as ErrOutcomeUnknown.
+	Outcome error
+	// ServiceID is the request's.
+	ServiceID string
+	// RequestID is what Baidu's support asks for: the service's, or where no answer came the x-bce-request-id
+	// that was sent. Empty where nothing was sent.
+	RequestID string
+	// Attempts is how often a request was tried; 0 where it never came to that.
+	Attempts int
+	// Err is the cause, never nil in an error of this package.
+	Err error
+}
+
+// Error names the service, the outcome, the cause, the request id, and what to do now.
+func (e *PurchaseError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "computeunit: purchase for service %q: %v: %v", e.ServiceID, e.outcome(), e.Err)
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, " (request id %q, attempt %d)", e.RequestID, e.Attempts)
+	}
+	if e.outcome() == ErrOutcomeUnknown {
+		b.WriteString("; an order may exist: list the service's instances before buying again")
+	}
+	return b.String()
+}
+
+// Is makes the outcome match, and no other: see [errors.Is].
+func (e *PurchaseError) Is(target error) bool { return target == e.outcome() }
+
+// Unwrap returns the cause.
+func (e *PurchaseError) Unwrap() error { return e.Err }
+
+// LogValue gives slog the fields one by one, under the same names as the client's own records.
+func (e *PurchaseError) LogValue() slog.Value {
+	return slog.GroupValue(
+		slog.String(LogKeyOutcome, e.outcome().Error()),
+		slog.String(LogKeyServiceID, e.ServiceID),
+		slog.String(LogKeyRequestID, e.RequestID),
+		slog.Int(LogKeyAttempt, e.Attempts),
+		slog.String(LogKeyError, fmt.Sprint(e.Err)),
+	)
+}
+
+// outcome reads a half-made PurchaseError as the one that is safe to act on.
+func (e *PurchaseError) outcome() error {
+	if e.Outcome == ErrNotPurchased {
+		return ErrNotPurchased
+	}
+	return ErrOutcomeUnknown
+}
+
+// ValidationError lists all documented rules that a request breaks. Nothing was sent.
+type ValidationError struct {
+	// Violations has at least one entry.
+	Violations []Violation
+}
+
+// Violation is one broken rule.
+type Violation struct {
+	// Path is where in the JSON body, such as "billing.reservation.reservationLength".
+	Path string
+	// Rule is what must hold, such as "must be 1 to 12".
+	Rule string
+	// Value is what was found there, as text; strings are quoted.
+	Value string
+}
+
+// Error lists every violation.
+func (e *ValidationError) Error() string {
+	texts := make([]string, len(e.Violations))
+	for i, v := range e.Violations {
+		texts[i] = v.String()
+	}
+	return "invalid request: " + strings.Join(texts, "; ")
+}
+
+// String is one line: path, rule, value.
+func (v Violation) String() string { return fmt.Sprintf("%s %s (found %s)", v.Path, v.Rule, v.Value) }
+
+// APIError is an answer of the service, or of a gateway before it, that is not a success.
+type APIError struct {
+	// StatusCode is the HTTP status. It can be 200: some answers hide an error code in a success.
+	StatusCode int
+	// Code is the raw error code, such as "AccessDenied", or the digits of an integer error_code.
+	// Empty where the answer had none. Codes are an open set; those for lack of stock (库存不足) and of balance
+	// (余额不足) are not documented.
+	Code string
+	// Message is the raw message for people, in whatever language the service chose.
+	Message string
+	// RequestID is the service's, or the one sent where the answer named none.
+	RequestID string
+
+	sample string // how a body began that was not the documented JSON
+}
+
+// Error names the status, code, message and request id. Long texts are cut; the fields have them whole.
+func (e *APIError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "HTTP %d", e.StatusCode)
+	if text := http.StatusText(e.StatusCode); text != "" {
+		b.WriteString(" " + text)
+	}
+	if e.Code != "" {
+		fmt.Fprintf(&b, ", code %.80q", e.Code)
+	}
+	if e.Message != "" {
+		fmt.Fprintf(&b, ", message %.400q", e.Message)
+	}
+	if e.sample != "" {
+		fmt.Fprintf(&b, ", body begins %q", e.sample)
+	}
+	return b.String()
+}
+
+// Is matches the family of the code, and ErrThrottled for status 429.
+func (e *APIError) Is(target error) bool {
+	if target == ErrThrottled {
+		return e.StatusCode == http.StatusTooManyRequests
+	}
+	family := codeFamilies[e.Code]
+	return family != nil && family == target
+}
+
+// foreign is a cause whose own verdict about some other purchase must not be taken for this one's. It happens:
+// an errgroup cancels its context with the first purchase's error as the cause, and net/http returns that cause.
+type foreign struct{ text string }
+
+func (f foreign) Error() string { return f.text }
+
+// withoutVerdict keeps the text of a foreign verdict and drops its chain; other causes stay as they are.
+func withoutVerdict(err error) error {
+	var other *PurchaseError
+	if errors.As(err, &other) || errors.Is(err, ErrNotPurchased) || errors.Is(err, ErrOutcomeUnknown) {
+		return foreign{err.Error()}
+	}
+	return err
+}

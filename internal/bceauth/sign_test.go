@@ -1,0 +1,81 @@
+package bceauth
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/baidubce/bce-sdk-go/auth"
+	"github.com/stretchr/testify/assert"
+)
+
+// The vectors that Baidu publishes for bce-auth-v1.
+func TestAuthorizeMatchesThePublishedVectors(t *testing.T) {
+	const all = "content-length;content-md5;content-type;host;x-bce-date"
+	for _, vector := range []struct{ signed, signature string }{
+		{all, "d74a04362e6a848f5b39b15421cb449427f419c95a480fd6b8cf9fc783e2999e"},
+		{"host;x-bce-date", "1b8de5a23a56eef657c69f94c621e7acd227d049a4ba577f537d5e5cebf0cf32"},
+	} {
+		t.Run(vector.signed, func(t *testing.T) {
+			headers := map[string]string{
+				"host":           "bj.bcebos.com",
+				"content-length": "8",
+				"content-md5":    "NFzcPqhviddjRNnSOGo4rw==",
+				"content-type":   "text/plain",
+				"x-bce-date":     "2015-04-27T08:23:49Z",
+			}
+			sign := map[string]struct{}{}
+			for name := range strings.SplitSeq(vector.signed, ";") {
+				sign[name] = struct{}{}
+			}
+			req := &http.Request{Method: http.MethodPut, URL: &url.URL{
+				Path:     "/v1/test/myfolder/readme.txt",
+				RawQuery: "partNumber=9&uploadId=a44cc9bab11cbd156984767aad637851",
+			}}
+			keys := Credentials{AccessKeyID: strings.Repeat("a", 32), SecretAccessKey: strings.Repeat("b", 32)}
+			at := time.Date(2015, 4, 27, 8, 23, 49, 0, time.UTC)
+			got := authorize(req, headers, keys, &auth.SignOptions{HeadersToSign: sign, Timestamp: at.Unix(), ExpireSeconds: 1800})
+			assert.Equal(t, "bce-auth-v1/"+keys.AccessKeyID+"/2015-04-27T08:23:49Z/1800/"+vector.signed+"/"+vector.signature, got)
+		})
+	}
+}
+
+func newRequest() *http.Request {
+	return &http.Request{
+		Method: http.MethodPost,
+		URL:    &url.URL{Scheme: "https", Host: "qianfan.baidubce.com:8443", Path: "/v2/serviceresources", RawQuery: "Action=PurchaseComputeUnit"},
+		Header: http.Header{"Content-Type": {"application/json"}, "X-Bce-Request-Id": {"any"}},
+	}
+}
+
+func TestSignCoversHostTypeAndDateForFiveMinutes(t *testing.T) {
+	req := newRequest()
+	at := time.Date(2026, 11, 22, 16, 0, 0, 999, time.FixedZone("UTC+8", 8*3600))
+	Sign(req, Credentials{AccessKeyID: "ak", SecretAccessKey: "sk"}, at)
+
+	assert.Equal(t, "2026-11-22T08:00:00Z", req.Header.Get("x-bce-date"))
+	assert.Regexp(t, `^bce-auth-v1/ak/2026-11-22T08:00:00Z/300/content-type;host;x-bce-date/[0-9a-f]{64}$`, req.Header.Get("Authorization"))
+	assert.NotContains(t, req.Header, "X-Bce-Security-Token")
+}
+
+func TestSignCoversTheSessionToken(t *testing.T) {
+	req := newRequest()
+	Sign(req, Credentials{AccessKeyID: "ak", SecretAccessKey: "sk", SessionToken: "token"}, time.Now())
+
+	assert.Equal(t, "token", req.Header.Get("x-bce-security-token"))
+	assert.Contains(t, req.Header.Get("Authorization"), "/content-type;host;x-bce-date;x-bce-security-token/")
+}
+
+func TestSignUsesTheHostHeaderWhereItIsSet(t *testing.T) {
+	at := time.Now()
+	sign := func(host string) string {
+		req := newRequest()
+		req.Host = host
+		Sign(req, Credentials{AccessKeyID: "ak", SecretAccessKey: "sk"}, at)
+		return req.Header.Get("Authorization")
+	}
+	assert.Equal(t, sign(""), sign("qianfan.baidubce.com:8443"))
+	assert.NotEqual(t, sign(""), sign("qianfan.baidubce.com"))
+}

@@ -1,0 +1,182 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+
+	"github.com/qianfan-go/computeunit/internal/bceauth"
+)
+
+// MaxAnswer is how many bytes of an answer's body are read. A longer one is not an answer of this API.
+const MaxAnswer = 1 << 20
+
+// ErrTooLarge is Attempt.Err where the body is longer than MaxAnswer.
+var ErrTooLarge = fmt.Errorf("the answer is longer than %d bytes", MaxAnswer)
+
+// Reach is how far an attempt came.
+type Reach int
+
+const (
+	// Unready: there was nothing to send with (no credentials), or no time left to send in.
+	Unready Reach = iota
+	// Unconnected: it is certain that no byte of the request left this machine, and that none will.
+	Unconnected
+	// Sent: bytes may have left, and no answer came.
+	Sent
+	// Answered: the status and the headers of an answer came. Err tells whether its body is whole.
+	Answered
+)
+
+// Attempt is what sending a request once came to.
+type Attempt struct {
+	Number    int    // from 1
+	RequestID string // the x-bce-request-id that was sent
+	Reached   Reach
+	Status    int // from here to Body: only if Answered
+	Header    http.Header
+	Body      []byte
+	Err       error // why there is no answer, or not a whole one
+	Hopeless  bool  // Unconnected, and another attempt would end the same
+	Duration  time.Duration
+}
+
+func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attempt {
+	started := time.Now()
+	a := &Attempt{Number: number}
+	attemptCtx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	t.perform(attemptCtx, call, a)
+	if a.Err != nil {
+		a.Err = t.explain(ctx, attemptCtx, a.Err)
+	}
+	a.Duration = time.Since(started)
+	return a
+}
+
+// perform signs last thing before sending, so that the signature is as fresh as it can be.
+func (t *Transport) perform(ctx context.Context, call *Call, a *Attempt) {
+	if a.Err = ctx.Err(); a.Err != nil {
+		return
+	}
+	credentials, err := t.credentials(ctx)
+	if err != nil {
+		a.Err = fmt.Errorf("no credentials: %w", err)
+		return
+	}
+	a.RequestID = newRequestID()
+	req := t.newRequest(call, a.RequestID)
+	bceauth.Sign(req, credentials, t.clock.now())
+	response, err := t.send(ctx, req, call.Body, a)
+	if err != nil {
+		a.Err = err
+		return
+	}
+	defer response.Body.Close()
+	a.Reached, a.Status, a.Header = Answered, response.StatusCode, response.Header
+	a.Body, a.Err = readAnswer(response)
+}
+
+func (t *Transport) newRequest(call *Call, requestID string) *http.Request {
+	return &http.Request{
+		Method: http.MethodPost,
+		URL:    call.URL,
+		Host:   call.URL.Host,
+		Header: http.Header{
+			"Content-Type":     {"application/json"},
+			"User-Agent":       {t.userAgent},
+			"X-Bce-Request-Id": {requestID},
+		},
+		ContentLength: int64(len(call.Body)),
+	}
+}
+
+// send goes round again only where the gate proves that nothing was written on an idle connection that turned
+// out closed. net/http would not do that by itself: no request of ours has a GetBody or an Idempotency-Key.
+func (t *Transport) send(ctx context.Context, req *http.Request, body []byte, a *Attempt) (*http.Response, error) {
+	for {
+		g := &gate{trust: t.trust()}
+		response, err := t.roundTrip(ctx, req, body, g)
+		if err == nil {
+			return response, nil
+		}
+		if !g.shut() {
+			a.Reached = Sent
+			return nil, err
+		}
+		if !g.reused || ctx.Err() != nil {
+			a.Reached, a.Hopeless = Unconnected, hopeless(err)
+			return nil, err
+		}
+	}
+}
+
+// roundTrip asks the RoundTripper, not an http.Client: so no redirect is followed and no cookie sent.
+func (t *Transport) roundTrip(ctx context.Context, req *http.Request, body []byte, g *gate) (*http.Response, error) {
+	traced := httptrace.WithClientTrace(context.WithValue(ctx, attemptKey{}, ctx), g.trace())
+	req = req.WithContext(traced)
+	req.Body = io.NopCloser(bytes.NewReader(body))
+	response, err := t.roundTripper().RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if response == nil {
+		return nil, errors.New("the transport returned neither an answer nor an error")
+	}
+	if response.Body == nil {
+		response.Body = http.NoBody
+	}
+	return response, nil
+}
+
+func readAnswer(response *http.Response) ([]byte, error) {
+	var answer bytes.Buffer
+	if n := response.ContentLength; n > 0 && n <= MaxAnswer {
+		answer.Grow(int(n) + bytes.MinRead)
+	}
+	n, err := answer.ReadFrom(io.LimitReader(response.Body, MaxAnswer+1))
+	if err == nil && n > MaxAnswer {
+		return nil, ErrTooLarge
+	}
+	if err != nil {
+		err = fmt.Errorf("the answer was cut off: %w", err)
+	}
+	return answer.Bytes(), err
+}
+
+// explain adds whose limit ended the attempt. net/http tells only context.Cause, if anything.
+func (t *Transport) explain(ctx, attemptCtx context.Context, err error) error {
+	if ctxErr := ctx.Err(); ctxErr != nil {
+		if errors.Is(err, ctxErr) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ctxErr, err)
+	}
+	if attemptCtx.Err() != nil {
+		return fmt.Errorf("the attempt took longer than %s: %w", t.timeout, err)
+	}
+	return err
+}
+
+// newRequestID returns a random UUID (RFC 9562, version 4).
+func newRequestID() string {
+	var id [16]byte
+	rand.Read(id[:]) // never fails
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	text := make([]byte, 0, 36)
+	for i := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text = append(text, '-')
+		}
+		text = hex.AppendEncode(text, id[i:i+1])
+	}
+	return string(text)
+}

@@ -1,0 +1,67 @@
+package transport
+
+import (
+	"net/http/httptrace"
+	"sync/atomic"
+)
+
+// gate decides once, for one request, between two facts: "bytes may have left this machine" and "none has, and
+// none will". Whoever comes first wins: the connection about to write (pass), or the caller giving up (shut).
+type gate struct {
+	state  atomic.Int32
+	reused bool // the connection served a request before; set before the connection sees the gate
+
+	trust   trust
+	getConn atomic.Bool
+}
+
+const (
+	undecided int32 = iota
+	letThrough
+	shutForGood
+)
+
+// trust says how much a RoundTripper's trace hooks prove.
+type trust int
+
+const (
+	// opaque: not an *http.Transport. It may send without firing a hook, and more than once.
+	opaque trust = iota
+	// hooked: the caller's *http.Transport. A request that asked for a connection and got none was not sent.
+	// One that did not even ask may have gone through a protocol registered with RegisterProtocol.
+	hooked
+	// ours: the default transport, whose connections pass through the gate themselves.
+	ours
+)
+
+// pass is called before bytes are written. False means: too late, the request was given up.
+func (g *gate) pass() bool {
+	return g.state.CompareAndSwap(undecided, letThrough) || g.passed()
+}
+
+func (g *gate) passed() bool { return g.state.Load() == letThrough }
+
+// shut reports whether it is certain that nothing was sent, and makes it stay so.
+func (g *gate) shut() bool {
+	if g.trust == opaque || g.trust == hooked && !g.getConn.Load() {
+		return false
+	}
+	return g.state.CompareAndSwap(undecided, shutForGood) || g.state.Load() == shutForGood
+}
+
+// trace ties the gate to whatever connection the request is given.
+// On a connection that is not ours the moment of handing it over counts as sending.
+func (g *gate) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { g.getConn.Store(true) },
+		GotConn: func(info httptrace.GotConnInfo) {
+			c := gatedConn(info.Conn)
+			if g.trust != ours || c == nil {
+				g.pass()
+				return
+			}
+			g.reused = info.Reused
+			c.gate.Store(g)
+		},
+	}
+}

@@ -1,0 +1,132 @@
+// Package transport sends signed requests and says truthfully whether one may have left this machine.
+//
+// It makes one HTTP attempt at a time and repeats it as its caller judges. It knows nothing about purchases.
+package transport
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/qianfan-go/computeunit/internal/bceauth"
+)
+
+// Transport is safe for concurrent use. Only its idea of the service's clock changes.
+type Transport struct {
+	client      *http.Client // nil: own is used
+	own         *http.Transport
+	timeout     time.Duration
+	maxAttempts int
+	userAgent   string
+	credentials func(context.Context) (bceauth.Credentials, error)
+	clock       clock
+}
+
+// Config is what a Transport is made of. Every field but Client is required.
+type Config struct {
+	Client      *http.Client // the caller's; only its Transport and Timeout are used
+	Timeout     time.Duration
+	MaxAttempts int
+	UserAgent   string
+	Credentials func(context.Context) (bceauth.Credentials, error)
+}
+
+// New copies the caller's client, so that no later change to it has an effect.
+func New(config Config) *Transport {
+	t := &Transport{
+		timeout:     config.Timeout,
+		maxAttempts: config.MaxAttempts,
+		userAgent:   config.UserAgent,
+		credentials: config.Credentials,
+	}
+	if config.Client == nil {
+		t.own = newDefault()
+		return t
+	}
+	copied := *config.Client
+	t.client = &copied
+	if copied.Timeout > 0 {
+		t.timeout = min(t.timeout, copied.Timeout)
+	}
+	return t
+}
+
+// roundTripper reads http.DefaultTransport at every call, as an http.Client does.
+func (t *Transport) roundTripper() http.RoundTripper {
+	switch {
+	case t.own != nil:
+		return t.own
+	case t.client.Transport != nil:
+		return t.client.Transport
+	default:
+		return http.DefaultTransport
+	}
+}
+
+func (t *Transport) trust() trust {
+	if t.own != nil {
+		return ours
+	}
+	if _, ok := t.roundTripper().(*http.Transport); ok {
+		return hooked
+	}
+	return opaque
+}
+
+// Call is one request, and what its caller makes of each attempt to send it.
+type Call struct {
+	URL  *url.URL
+	Body []byte
+	// Judge is asked after every attempt whether to make another.
+	Judge func(*Attempt) Again
+	// Retrying is told before the wait for another attempt.
+	Retrying func(*Attempt, time.Duration)
+}
+
+// Again is whether and when to send a request once more.
+type Again int
+
+const (
+	// Never is the zero value: what is not allowed expressly is not sent again.
+	Never Again = iota
+	// AfterBackoff waits for Retry-After where the answer has one, else for a random, growing time.
+	AfterBackoff
+	// WithClockCorrected sends once more at once, signed with the time of the answer's Date header.
+	WithClockCorrected
+)
+
+// Do makes attempts until Judge or the limit ends them, and returns their number.
+// The error tells why an attempt that Judge wanted was not made although the limit allowed it.
+func (t *Transport) Do(ctx context.Context, call *Call) (attempts int, gaveUp error) {
+	corrected := false
+	for n := 1; ; n++ {
+		a := t.attempt(ctx, call, n)
+		again := call.Judge(a)
+		if again == WithClockCorrected && (!t.clock.correct(a.Header) || corrected) {
+			return n, nil
+		}
+		if again == Never || n >= t.maxAttempts {
+			return n, nil
+		}
+		corrected = corrected || again == WithClockCorrected
+		wait := t.wait(again, a)
+		if err := worthWaiting(ctx, wait); err != nil {
+			return n, err
+		}
+		call.Retrying(a, wait)
+		if err := pause(ctx, wait); err != nil {
+			return n, err
+		}
+	}
+}
+
+func (t *Transport) wait(again Again, a *Attempt) time.Duration {
+	if again == WithClockCorrected {
+		return 0
+	}
+	if wait, ok := retryAfter(a.Header, t.clock.now()); ok {
+		return wait
+	}
+	return backoff(a.Number)
+}

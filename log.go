@@ -1,0 +1,53 @@
+package computeunit
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/qianfan-go/computeunit/internal/transport"
+)
+
+// Attribute names of the records that a client with [WithLogger] writes: at debug one for each attempt, at warn
+// one for each retry, at error one for each purchase whose outcome is unknown. No record has a key, a signature
+// or a body in it.
+const (
+	LogKeyServiceID = "service_id" // string: the service bought for
+	LogKeyAttempt   = "attempt"    // int: the number of the attempt, from 1
+	LogKeyStatus    = "status"     // int: the HTTP status, 0 where no answer came
+	LogKeyDuration  = "duration"   // duration: how long the attempt took
+	LogKeyRequestID = "request_id" // string: the service's, or the one sent
+	LogKeyReason    = "reason"     // string: why there is a retry
+	LogKeyWait      = "wait"       // duration: how long until the next attempt
+	LogKeyOutcome   = "outcome"    // string: "not purchased" or "outcome unknown"
+	LogKeyError     = "error"      // string: the cause
+)
+
+func (c *Client) logAttempt(ctx context.Context, serviceID string, a *transport.Attempt, requestID string) {
+	if !c.logger.Enabled(ctx, slog.LevelDebug) {
+		return
+	}
+	c.logger.LogAttrs(ctx, slog.LevelDebug, "computeunit: attempt",
+		slog.String(LogKeyServiceID, serviceID),
+		slog.Int(LogKeyAttempt, a.Number),
+		slog.Int(LogKeyStatus, a.Status),
+		slog.Duration(LogKeyDuration, a.Duration),
+		slog.String(LogKeyRequestID, requestID))
+}
+
+func (c *Client) logRetry(ctx context.Context, serviceID string, a *transport.Attempt, reason error, wait time.Duration) {
+	c.logger.LogAttrs(ctx, slog.LevelWarn, "computeunit: retry",
+		slog.String(LogKeyServiceID, serviceID),
+		slog.Int(LogKeyAttempt, a.Number),
+		slog.String(LogKeyReason, reason.Error()),
+		slog.Duration(LogKeyWait, wait))
+}
+
+func (c *Client) logUnknown(ctx context.Context, err *PurchaseError) {
+	c.logger.LogAttrs(ctx, slog.LevelError, "computeunit: an order may exist",
+		slog.String(LogKeyServiceID, err.ServiceID),
+		slog.String(LogKeyOutcome, err.Outcome.Error()),
+		slog.String(LogKeyRequestID, err.RequestID),
+		slog.Int(LogKeyAttempt, err.Attempts),
+		slog.String(LogKeyError, err.Err.Error()))
+}

@@ -1,0 +1,113 @@
+package computeunit
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The documented ranges ("购买算力单元实例", object Reservation).
+const (
+	maxReservationMonths = 12
+	maxAutoRenewMonths   = 6
+)
+
+// Validate checks the documented rules, and only those, without sending anything. It returns nil or a
+// [*ValidationError] that lists every violation. [Client.PurchaseComputeUnit] calls it first.
+func (r PurchaseComputeUnitRequest) Validate() error {
+	var v violations
+	v.checkServiceID(r.ServiceID)
+	v.check(r.ReplicasCount >= 1, "replicasCount", "must be at least 1", strconv.Itoa(r.ReplicasCount))
+	v.checkBilling(r.Billing)
+	return v.err()
+}
+
+// violations collects every broken rule, so that a caller mends them all at once.
+type violations []Violation
+
+func (v *violations) check(holds bool, path, rule, value string) {
+	if !holds {
+		*v = append(*v, Violation{Path: path, Rule: rule, Value: value})
+	}
+}
+
+func (v violations) err() error {
+	if len(v) == 0 {
+		return nil
+	}
+	return &ValidationError{Violations: v}
+}
+
+// checkServiceID refuses bytes that JSON would silently replace: they would name another service.
+func (v *violations) checkServiceID(id string) {
+	if strings.TrimSpace(id) == "" {
+		v.check(false, "serviceId", "must not be blank", strconv.Quote(id))
+	} else if !utf8.ValidString(id) {
+		v.check(false, "serviceId", "must be valid UTF-8", strconv.Quote(id))
+	}
+}
+
+// checkBilling checks what is given even where the payment timing is wrong: to list everything at once.
+func (v *violations) checkBilling(b Billing) {
+	switch b.PaymentTiming {
+	case PaymentTimingPrepaid:
+		v.check(b.Reservation != nil, "billing.reservation", "is required when paymentTiming is Prepaid", "none")
+		v.checkReservation(b.Reservation)
+		if !b.ReleaseTime.IsZero() {
+			v.check(false, "billing.releaseTime", "must not be given when paymentTiming is Prepaid", b.ReleaseTime.String())
+		}
+	case PaymentTimingPostpaid:
+		v.checkNoReservation(b.Reservation)
+		v.checkReleaseTime(b.ReleaseTime)
+	default:
+		v.check(false, "billing.paymentTiming", "must be Prepaid or Postpaid", strconv.Quote(string(b.PaymentTiming)))
+		v.checkReservation(b.Reservation)
+		v.checkReleaseTime(b.ReleaseTime)
+	}
+}
+
+func (v *violations) checkNoReservation(r *Reservation) {
+	if r != nil {
+		v.check(false, "billing.reservation", "must not be given when paymentTiming is Postpaid", fmt.Sprintf("%+v", *r))
+	}
+}
+
+// checkReleaseTime looks at what would be sent: whole seconds, in four digits of a year.
+func (v *violations) checkReleaseTime(t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	sent := t.Truncate(time.Second)
+	if !sent.After(time.Now()) {
+		v.check(false, "billing.releaseTime", "must be in the future", t.String())
+	} else if sent.UTC().Year() > 9998 {
+		v.check(false, "billing.releaseTime", "must fit RFC 3339, whose years have four digits", t.String())
+	}
+}
+
+func (v *violations) checkReservation(r *Reservation) {
+	if r == nil {
+		return
+	}
+	v.check(r.ReservationTimeUnit == TimeUnitMonth, "billing.reservation.reservationTimeUnit",
+		"must be Month", strconv.Quote(string(r.ReservationTimeUnit)))
+	v.check(r.ReservationLength >= 1 && r.ReservationLength <= maxReservationMonths,
+		"billing.reservation.reservationLength", "must be 1 to 12", strconv.Itoa(r.ReservationLength))
+	v.checkAutoRenew(r)
+}
+
+// checkAutoRenew refuses a renewal time without autoRenew: that caller believes it renews, and it would not.
+func (v *violations) checkAutoRenew(r *Reservation) {
+	unit, length := strconv.Quote(string(r.AutoRenewTimeUnit)), strconv.Itoa(r.AutoRenewTime)
+	const (
+		unitPath   = "billing.reservation.autoRenewTimeUnit"
+		lengthPath = "billing.reservation.autoRenewTime"
+		needsRenew = "must not be given unless autoRenew is true"
+	)
+	v.check(r.AutoRenew || r.AutoRenewTimeUnit == "", unitPath, needsRenew, unit)
+	v.check(r.AutoRenewTimeUnit == "" || r.AutoRenewTimeUnit == TimeUnitMonth, unitPath, "must be Month, or not given", unit)
+	v.check(r.AutoRenew || r.AutoRenewTime == 0, lengthPath, needsRenew, length)
+	v.check(r.AutoRenewTime >= 0 && r.AutoRenewTime <= maxAutoRenewMonths, lengthPath, "must be 1 to 6, or 0 for not given", length)
+}
