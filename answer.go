@@ -16,16 +16,16 @@ const (
 	codeInternalError  = "InternalError"
 )
 
-// answer is the body of any answer: success, error ("code"), or older error ("error_code").
-type answer struct {
-	RequestID lenientString  `json:"requestId"`
-	Code      string         `json:"code"`
-	Message   lenientString  `json:"message"`
-	ErrorCode int64          `json:"error_code"`
-	ErrorMsg  lenientString  `json:"error_msg"`
-	Result    PurchaseResult `json:"result"`
+// envelope is what every answer has around its result: a request id, and an error ("code") or an older one
+// ("error_code"). An action's answer embeds it, and is read in one go.
+type envelope struct {
+	RequestID lenientString `json:"requestId"`
+	Code      string        `json:"code"`
+	Message   lenientString `json:"message"`
+	ErrorCode int64         `json:"error_code"`
+	ErrorMsg  lenientString `json:"error_msg"`
 
-	unreadable error // why this is not the whole documented JSON
+	unreadable error // why the body is not the whole documented JSON
 }
 
 // lenientString takes a value of another type for an empty string: what is only for people decides nothing.
@@ -38,27 +38,30 @@ func (s *lenientString) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, (*string)(s))
 }
 
-// readAnswer reads what it can. A gateway can put the code into headers and leave the body empty; a success
-// says what it has to say in its body.
-func readAnswer(a *transport.Attempt) (read answer) {
+// read decodes the body of an attempt into answer, which has e embedded.
+func (e *envelope) read(a *transport.Attempt, answer any) {
 	if a.Reached != transport.Answered {
-		return read
+		return
 	}
-	read.unreadable = a.Err
-	if err := json.Unmarshal(a.Body, &read); err != nil && read.unreadable == nil && !lacksResult(err) {
-		read.unreadable = fmt.Errorf("the answer is not the documented JSON: %w", err)
+	e.unreadable = a.Err
+	if err := json.Unmarshal(a.Body, answer); err != nil && e.unreadable == nil && !lacksResult(err) {
+		e.unreadable = fmt.Errorf("the answer is not the documented JSON: %w", err)
 	}
-	if read.Code == "" && read.ErrorCode != 0 {
-		read.Code = strconv.FormatInt(read.ErrorCode, 10)
+	if e.Code == "" && e.ErrorCode != 0 {
+		e.Code = strconv.FormatInt(e.ErrorCode, 10)
 	}
-	if read.Message == "" {
-		read.Message = read.ErrorMsg
+	if e.Message == "" {
+		e.Message = e.ErrorMsg
 	}
-	if !isSuccess(a.Status) && read.Code == "" {
-		read.Code = a.Header.Get("X-Bce-Error-Code")
-		read.Message = lenientString(firstNonBlank(string(read.Message), a.Header.Get("X-Bce-Error-Message")))
+	if !isSuccess(a.Status) {
+		e.readHeaders(a)
 	}
-	return read
+}
+
+// readHeaders is for the gateway, which can put the error into headers and leave the body empty.
+func (e *envelope) readHeaders(a *transport.Attempt) {
+	e.Code = firstNonBlank(e.Code, a.Header.Get("X-Bce-Error-Code"))
+	e.Message = lenientString(firstNonBlank(string(e.Message), a.Header.Get("X-Bce-Error-Message")))
 }
 
 // lacksResult tells that all that is wrong is a result that is no object (text, a list): there are no ids in it,
@@ -70,15 +73,11 @@ func lacksResult(err error) bool {
 
 // isError tells that the body names an error, whatever the status says. In a body that is not the documented
 // JSON nothing is sure enough to be taken for a refusal.
-func (r *answer) isError() bool { return r.unreadable == nil && strings.TrimSpace(r.Code) != "" }
-
-func (r *answer) hasID() bool {
-	return strings.TrimSpace(r.Result.InstanceID) != "" || strings.TrimSpace(r.Result.OrderID) != ""
-}
+func (e *envelope) isError() bool { return e.unreadable == nil && strings.TrimSpace(e.Code) != "" }
 
 // requestID is the one that support can find.
-func (r *answer) requestID(a *transport.Attempt) string {
-	return firstNonBlank(string(r.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID)
+func (e *envelope) requestID(a *transport.Attempt) string {
+	return firstNonBlank(string(e.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID)
 }
 
 func firstNonBlank(texts ...string) string {
@@ -91,15 +90,15 @@ func firstNonBlank(texts ...string) string {
 }
 
 // cause is the error that an attempt ends with, if its outcome is one.
-func (r *answer) cause(a *transport.Attempt) error {
+func (e *envelope) cause(a *transport.Attempt) error {
 	if a.Reached != transport.Answered {
 		return a.Err
 	}
-	refusal := &APIError{StatusCode: a.Status, Code: r.Code, Message: string(r.Message), RequestID: r.requestID(a)}
-	if r.unreadable != nil && r.Code == "" {
+	refusal := &APIError{StatusCode: a.Status, Code: e.Code, Message: string(e.Message), RequestID: e.requestID(a)}
+	if e.unreadable != nil && e.Code == "" {
 		refusal.sample = string(a.Body[:min(len(a.Body), maxSample)])
 	}
-	if why := r.doubt(a); why != nil {
+	if why := e.doubt(a); why != nil {
 		return fmt.Errorf("%w: %w", refusal, why)
 	}
 	return refusal
@@ -109,7 +108,7 @@ func (r *answer) cause(a *transport.Attempt) error {
 const maxSample = 100
 
 // doubt says in words what the status and the code do not.
-func (r *answer) doubt(a *transport.Attempt) error {
+func (e *envelope) doubt(a *transport.Attempt) error {
 	switch {
 	case 300 <= a.Status && a.Status <= 399:
 		return fmt.Errorf("the redirect to %.200q is not followed", a.Header.Get("Location"))
@@ -117,12 +116,10 @@ func (r *answer) doubt(a *transport.Attempt) error {
 		return a.Err
 	case !isSuccess(a.Status):
 		return nil // any body will do for an error status
-	case r.unreadable != nil:
-		return r.unreadable
-	case r.isError() && r.hasID():
-		return errors.New("the answer has an error code and an id")
-	case !r.isError() && !r.hasID():
-		return errors.New("the answer has neither an instance id nor an order id")
+	case e.unreadable != nil:
+		return e.unreadable
+	case !e.isError():
+		return errors.New("the answer does not say what was done")
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type Client struct {
 	transport *transport.Transport
 	endpoint  *url.URL
 	logger    *slog.Logger
+	buyers    buyers
 }
 
 // settings are what options change before a Client exists.

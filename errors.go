@@ -1,6 +1,7 @@
 package computeunit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,13 +45,15 @@ var codeFamilies = map[string]error{
 	"RequestExpired":        ErrRequestExpired,
 }
 
-// PurchaseError is every error that [Client.PurchaseComputeUnit] returns. [errors.Is] with [ErrNotPurchased] or
+// PurchaseError is every error that [Client.PurchaseComputeUnit] and [Client.Call] return. [errors.Is] with [ErrNotPurchased] or
 // [ErrOutcomeUnknown] tells what it means for the money; [errors.As] finds the cause: [*ValidationError],
 // [*APIError] or the transport's.
 type PurchaseError struct {
+	// Action is the API's: PurchaseComputeUnit, or the one given to [Client.Call].
+	Action string
 	// Outcome is ErrNotPurchased or ErrOutcomeUnknown. Anything else, nil too, counts as ErrOutcomeUnknown.
 	Outcome error
-	// ServiceID is the request's.
+	// ServiceID is the request's; empty after [Client.Call].
 	ServiceID string
 	// RequestID is what Baidu's support asks for: the service's, or where no answer came the x-bce-request-id
 	// that was sent. Empty where nothing was sent.
@@ -64,14 +67,15 @@ type PurchaseError struct {
 // Error names the service, the outcome, the cause, the request id, and what to do now.
 func (e *PurchaseError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "computeunit: purchase for service %q: %v: %v", e.ServiceID, e.outcome(), e.Err)
+	b.WriteString("computeunit: " + cmp.Or(e.Action, purchaseAction))
+	if e.ServiceID != "" {
+		fmt.Fprintf(&b, " for service %q", e.ServiceID)
+	}
+	fmt.Fprintf(&b, ": %s: %v", e.outcomeText(), e.Err)
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " (request id %q, attempt %d)", e.RequestID, e.Attempts)
 	}
-	if e.outcome() == ErrOutcomeUnknown {
-		b.WriteString("; an order may exist: list the service's instances before buying again")
-	}
-	return b.String()
+	return b.String() + "; " + e.advice()
 }
 
 // Is makes the outcome match, and no other: see [errors.Is].
@@ -83,12 +87,33 @@ func (e *PurchaseError) Unwrap() error { return e.Err }
 // LogValue gives slog the fields one by one, under the same names as the client's own records.
 func (e *PurchaseError) LogValue() slog.Value {
 	return slog.GroupValue(
+		slog.String(LogKeyAction, e.Action),
 		slog.String(LogKeyOutcome, e.outcome().Error()),
 		slog.String(LogKeyServiceID, e.ServiceID),
 		slog.String(LogKeyRequestID, e.RequestID),
 		slog.Int(LogKeyAttempt, e.Attempts),
 		slog.String(LogKeyError, fmt.Sprint(e.Err)),
 	)
+}
+
+func (e *PurchaseError) isPurchase() bool { return e.Action == "" || e.Action == purchaseAction }
+
+func (e *PurchaseError) outcomeText() string {
+	if e.outcome() == ErrNotPurchased && !e.isPurchase() {
+		return "not done"
+	}
+	return e.outcome().Error()
+}
+
+func (e *PurchaseError) advice() string {
+	switch {
+	case e.outcome() == ErrNotPurchased:
+		return "it is safe to correct this and try again"
+	case e.isPurchase():
+		return "an order may exist: list the service's instances before buying again"
+	default:
+		return "it may have been done: look before trying again"
+	}
 }
 
 // outcome reads a half-made PurchaseError as the one that is safe to act on.

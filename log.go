@@ -9,9 +9,10 @@ import (
 )
 
 // Attribute names of the records that a client with [WithLogger] writes: at debug one for each attempt, at warn
-// one for each retry, at error one for each purchase whose outcome is unknown. No record has a key, a signature
-// or a body in it.
+// one for each retry, at error one for each purchase (or Call) whose outcome is unknown. No record has a key, a
+// signature or a body in it.
 const (
+	LogKeyAction    = "action"     // string: the API's, such as PurchaseComputeUnit
 	LogKeyServiceID = "service_id" // string: the service bought for
 	LogKeyAttempt   = "attempt"    // int: the number of the attempt, from 1
 	LogKeyStatus    = "status"     // int: the HTTP status, 0 where no answer came
@@ -23,28 +24,31 @@ const (
 	LogKeyError     = "error"      // string: the cause
 )
 
-func (c *Client) logAttempt(ctx context.Context, serviceID string, a *transport.Attempt, requestID string) {
+func (c *Client) logAttempt(ctx context.Context, op operation, a *transport.Attempt, v verdict) {
 	if !c.logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
 	c.logger.LogAttrs(ctx, slog.LevelDebug, "computeunit: attempt",
-		slog.String(LogKeyServiceID, serviceID),
+		slog.String(LogKeyAction, op.action),
+		slog.String(LogKeyServiceID, op.serviceID),
 		slog.Int(LogKeyAttempt, a.Number),
 		slog.Int(LogKeyStatus, a.Status),
 		slog.Duration(LogKeyDuration, a.Duration),
-		slog.String(LogKeyRequestID, requestID))
+		slog.String(LogKeyRequestID, v.requestID))
 }
 
-func (c *Client) logRetry(ctx context.Context, serviceID string, a *transport.Attempt, reason error, wait time.Duration) {
+func (c *Client) logRetry(ctx context.Context, op operation, a *transport.Attempt, v verdict, wait time.Duration) {
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "computeunit: retry",
-		slog.String(LogKeyServiceID, serviceID),
+		slog.String(LogKeyAction, op.action),
+		slog.String(LogKeyServiceID, op.serviceID),
 		slog.Int(LogKeyAttempt, a.Number),
-		slog.String(LogKeyReason, reason.Error()),
+		slog.String(LogKeyReason, v.cause.Error()),
 		slog.Duration(LogKeyWait, wait))
 }
 
 func (c *Client) logUnknown(ctx context.Context, err *PurchaseError) {
-	c.logger.LogAttrs(ctx, slog.LevelError, "computeunit: an order may exist",
+	c.logger.LogAttrs(ctx, slog.LevelError, "computeunit: outcome unknown",
+		slog.String(LogKeyAction, err.Action),
 		slog.String(LogKeyServiceID, err.ServiceID),
 		slog.String(LogKeyOutcome, err.Outcome.Error()),
 		slog.String(LogKeyRequestID, err.RequestID),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/qianfan-go/computeunit/internal/transport"
@@ -31,70 +32,84 @@ const (
 //
 // Source: "购买算力单元实例", POST /v2/serviceresources?Action=PurchaseComputeUnit.
 func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComputeUnitRequest) (*PurchaseComputeUnitResponse, error) {
+	var answer purchaseAnswer
+	purchase := operation{
+		path:      servicePath,
+		action:    purchaseAction,
+		serviceID: request.ServiceID,
+		judge: func(a *transport.Attempt) verdict {
+			answer = purchaseAnswer{}
+			answer.read(a, &answer)
+			return judge(a, &answer.envelope, answer.hasID())
+		},
+	}
 	if err := request.Validate(); err != nil {
-		return nil, notSent(request, err)
+		return nil, c.failure(ctx, purchase, verdict{outcome: ErrNotPurchased, cause: err})
 	}
-	if ctx == nil {
-		return nil, notSent(request, errors.New("the context is nil"))
+	defer c.buyers.begin(request)()
+	v := c.send(ctx, purchase, request)
+	if v.outcome != nil {
+		return nil, c.failure(ctx, purchase, v)
 	}
-	body, err := json.Marshal(request)
-	if err != nil {
-		return nil, notSent(request, fmt.Errorf("encoding the request: %w", err))
-	}
-	var last verdict
-	attempts, gaveUp := c.transport.Do(ctx, &transport.Call{ // credentials, signature, sending: attempt.go there
-		URL:  c.url(servicePath, purchaseAction),
-		Body: body,
-		Judge: func(a *transport.Attempt) transport.Again {
-			last = judge(a)
-			c.logAttempt(ctx, request.ServiceID, a, last.requestID)
-			return last.again
-		},
-		Retrying: func(a *transport.Attempt, wait time.Duration) {
-			c.logRetry(ctx, request.ServiceID, a, last.cause, wait)
-		},
-	})
-	if last.outcome == nil {
-		return &PurchaseComputeUnitResponse{RequestID: last.requestID, Result: last.result}, nil
-	}
-	failed := &PurchaseError{
-		Outcome:   last.outcome,
-		ServiceID: request.ServiceID,
-		RequestID: last.requestID,
-		Attempts:  attempts,
-		Err:       withoutVerdict(joinGaveUp(last.cause, gaveUp)),
-	}
-	if failed.Outcome == ErrOutcomeUnknown {
-		c.logUnknown(ctx, failed)
-	}
-	return nil, failed
+	return &PurchaseComputeUnitResponse{RequestID: v.requestID, Result: answer.Result}, nil
 }
 
-func notSent(request PurchaseComputeUnitRequest, err error) *PurchaseError {
-	return &PurchaseError{Outcome: ErrNotPurchased, ServiceID: request.ServiceID, Err: err}
+// purchaseAnswer is any answer to a purchase: a success has the result, an error the fields around it.
+type purchaseAnswer struct {
+	envelope
+	Result PurchaseResult `json:"result"`
 }
 
-func joinGaveUp(cause, gaveUp error) error {
-	if gaveUp == nil {
-		return cause
-	}
-	return fmt.Errorf("%w; %w", cause, gaveUp)
+func (p *purchaseAnswer) hasID() bool {
+	return strings.TrimSpace(p.Result.InstanceID) != "" || strings.TrimSpace(p.Result.OrderID) != ""
 }
 
-// verdict is what one attempt means for the money, and whether to try again.
+// operation is what is sent, and what each attempt at it means.
+type operation struct {
+	path, action string
+	serviceID    string // for errors and logs; empty where the action has none
+	judge        func(*transport.Attempt) verdict
+}
+
+// verdict is what an attempt came to, and whether to try again.
 type verdict struct {
-	outcome   error // nil: bought
+	outcome   error // nil: it was done. Else ErrNotPurchased or ErrOutcomeUnknown
 	again     transport.Again
 	cause     error
 	requestID string
-	result    PurchaseResult
+	attempts  int
+}
+
+// send encodes once; the transport then signs, sends and asks for the verdict, attempt by attempt.
+func (c *Client) send(ctx context.Context, op operation, request any) (last verdict) {
+	if ctx == nil {
+		return verdict{outcome: ErrNotPurchased, cause: errors.New("the context is nil")}
+	}
+	body, err := json.Marshal(request)
+	if err != nil {
+		return verdict{outcome: ErrNotPurchased, cause: fmt.Errorf("encoding the request: %w", err)}
+	}
+	attempts, gaveUp := c.transport.Do(ctx, &transport.Call{
+		URL:  c.url(op.path, op.action),
+		Body: body,
+		Judge: func(a *transport.Attempt) transport.Again {
+			last = op.judge(a)
+			c.logAttempt(ctx, op, a, last)
+			return last.again
+		},
+		Retrying: func(a *transport.Attempt, wait time.Duration) { c.logRetry(ctx, op, a, last, wait) },
+	})
+	last.attempts = attempts
+	if gaveUp != nil {
+		last.cause = fmt.Errorf("%w; %w", last.cause, gaveUp)
+	}
+	return last
 }
 
 // judge is the outcome table, row by row in its order: what happened, the outcome, whether it is sent again.
-// What no row names is unknown, and never sent again.
-func judge(a *transport.Attempt) verdict {
-	answer := readAnswer(a)
-	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: answer.requestID(a), result: answer.Result}
+// What no row names is unknown, and never sent again. proof is what the answer must show to be a success: an id.
+func judge(a *transport.Attempt, answer *envelope, proof bool) verdict {
+	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: answer.requestID(a)}
 	notPurchased := func(again transport.Again) { v.outcome, v.again = ErrNotPurchased, again }
 	switch status := a.Status; { // 0 where no answer came
 	case a.Reached == transport.Unready: // no credentials, context already done; an invalid request never comes here
@@ -109,13 +124,13 @@ func judge(a *transport.Attempt) verdict {
 		notPurchased(transport.WithClockCorrected)
 	case isRefusal(status): // 4xx but 408 and 409, whatever the body
 		notPurchased(transport.Never)
-	case isSuccess(status) && answer.isError() && !answer.hasID() && answer.Code != codeInternalError:
+	case isSuccess(status) && answer.isError() && !proof && answer.Code != codeInternalError:
 		notPurchased(transport.Never)
-	case 300 <= status && status <= 399: // nothing goes to another address
+	case isRedirect(status): // nothing goes to another address
 		notPurchased(transport.Never)
-	case status == http.StatusRequestTimeout, status == http.StatusConflict, 500 <= status && status <= 599:
+	case status == http.StatusRequestTimeout, status == http.StatusConflict, isServerError(status):
 		// whatever the body, an order may exist
-	case isSuccess(status) && (answer.unreadable != nil || answer.isError() || !answer.hasID()):
+	case isSuccess(status) && (answer.unreadable != nil || answer.isError() || !proof):
 		// cut off, too large, not the documented JSON, an error beside an id, or no id
 	case isSuccess(status):
 		v.outcome = nil // bought
@@ -128,8 +143,26 @@ func judge(a *transport.Attempt) verdict {
 	return v
 }
 
+func isSuccess(status int) bool     { return 200 <= status && status <= 299 }
+func isRedirect(status int) bool    { return 300 <= status && status <= 399 }
+func isServerError(status int) bool { return 500 <= status && status <= 599 }
+
 func isRefusal(status int) bool {
 	return 400 <= status && status <= 499 && status != http.StatusRequestTimeout && status != http.StatusConflict
 }
 
-func isSuccess(status int) bool { return 200 <= status && status <= 299 }
+// failure makes the error that the caller gets.
+func (c *Client) failure(ctx context.Context, op operation, v verdict) error {
+	failed := &PurchaseError{
+		Action:    op.action,
+		Outcome:   v.outcome,
+		ServiceID: op.serviceID,
+		RequestID: v.requestID,
+		Attempts:  v.attempts,
+		Err:       withoutVerdict(v.cause),
+	}
+	if failed.Outcome == ErrOutcomeUnknown {
+		c.logUnknown(ctx, failed)
+	}
+	return failed
+}

@@ -1,0 +1,95 @@
+package computeunit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Finding is what [Client.Reconcile] found out.
+type Finding string
+
+// The three findings.
+const (
+	// FoundNone: nothing new has shown up yet. The outcome is still unknown. It is no proof that nothing was
+	// bought: when an order is made, and when it is listed, relative to the answer is not documented.
+	FoundNone Finding = "none yet"
+	// FoundOne: exactly one new instance matches. It is what the purchase left behind, unless somebody who does
+	// not use this Client bought the same for the same service since the listing: the API has nothing that
+	// tells two such purchases apart. Keep one buyer a service.
+	FoundOne Finding = "one"
+	// FoundSeveral: more than one purchase can have left the candidates behind. Another buyer is at work: more
+	// than one new instance matches, or this Client itself was buying the same more than once since the listing.
+	FoundSeveral Finding = "several"
+)
+
+// Reconciliation is what a purchase of unknown outcome left behind, as far as listings tell.
+type Reconciliation struct {
+	Finding Finding
+	// Candidates are the instances that are new since the listing before the purchase and match its payment
+	// timing and replicas: one for FoundOne, at least one for FoundSeveral, none for FoundNone.
+	Candidates []Instance
+}
+
+// Reconcile finds what a purchase that ended in [ErrOutcomeUnknown] left behind. before is a listing of the same
+// service taken before the purchase: by this Client, or read back from where the caller kept its JSON. request is
+// the purchase's. Reconcile looks at once and then polls, with growing pauses, until an instance shows up or the
+// context ends, so give the context a deadline. It never buys.
+//
+// One candidate is looked at twice before it is the answer: another buyer's may show up beside it.
+//
+// Where listing works the error is nil whatever was found, and a context that ends is none. Else it is
+// that of [Client.DescribeComputeUnits], and nothing was found out.
+func (c *Client) Reconcile(ctx context.Context, before *DescribeComputeUnitsResponse, request PurchaseComputeUnitRequest) (Reconciliation, error) {
+	found := Reconciliation{Finding: FoundNone}
+	if err := checkReconcile(ctx, before, request); err != nil {
+		return found, fmt.Errorf("computeunit: reconcile: %w", err)
+	}
+	listed, seenAlone := false, false
+	err := c.watch(ctx, request.ServiceID, func(now []Instance) (done bool) {
+		found, listed = c.compare(before, now, request), true
+		done = found.Finding == FoundSeveral || found.Finding == FoundOne && seenAlone
+		seenAlone = found.Finding == FoundOne
+		return done
+	})
+	if listed && ctx.Err() != nil {
+		return found, nil
+	}
+	return found, err
+}
+
+func checkReconcile(ctx context.Context, before *DescribeComputeUnitsResponse, request PurchaseComputeUnitRequest) error {
+	switch {
+	case ctx == nil:
+		return errors.New("the context is nil")
+	case before == nil || before.RequestID == "":
+		return errors.New("before must be a listing that DescribeComputeUnits returned before the purchase")
+	case before.request.ServiceID != "" && before.request.ServiceID != request.ServiceID:
+		return fmt.Errorf("the listing is of service %q, the purchase for %q", before.request.ServiceID, request.ServiceID)
+	case before.request.PaymentTiming != "" && before.request.PaymentTiming != request.Billing.PaymentTiming:
+		return fmt.Errorf("the listing has only %s instances, the purchase is %s", before.request.PaymentTiming, request.Billing.PaymentTiming)
+	}
+	return nil
+}
+
+// compare finds what is new and matches the request.
+func (c *Client) compare(before *DescribeComputeUnitsResponse, now []Instance, request PurchaseComputeUnitRequest) Reconciliation {
+	known := make(map[string]bool, len(before.Result.Instances))
+	for _, i := range before.Result.Instances {
+		known[i.InstanceID] = true
+	}
+	var candidates []Instance
+	for _, i := range now {
+		if !known[i.InstanceID] && i.PaymentTiming == request.Billing.PaymentTiming && i.ReplicasCount == request.ReplicasCount {
+			candidates = append(candidates, i)
+		}
+	}
+	switch {
+	case len(candidates) == 0:
+		return Reconciliation{Finding: FoundNone}
+	case len(candidates) > 1 || c.buyers.several(request, before.taken):
+		return Reconciliation{Finding: FoundSeveral, Candidates: candidates}
+	default:
+		return Reconciliation{Finding: FoundOne, Candidates: candidates}
+	}
+}
