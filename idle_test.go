@@ -1,0 +1,68 @@
+package computeunit_test
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
+)
+
+// idleCloser is a server that closes its idle connections when told to.
+type idleCloser struct {
+	mu   sync.Mutex
+	idle map[net.Conn]struct{}
+}
+
+func (c *idleCloser) state(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if state == http.StateIdle {
+		c.idle[conn] = struct{}{}
+	} else {
+		delete(c.idle, conn)
+	}
+}
+
+func (c *idleCloser) close() (closed int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn := range c.idle {
+		conn.Close()
+		delete(c.idle, conn)
+		closed++
+	}
+	return closed
+}
+
+// The server closes its idle connections right before each purchase: none of them may cost a purchase.
+func TestClosedIdleConnectionCostsNoPurchase(t *testing.T) {
+	const purchases = 200
+	sim := simulator.New(simulator.Config{})
+	idle := &idleCloser{idle: map[net.Conn]struct{}{}}
+	server := httptest.NewUnstartedServer(sim)
+	server.Config.ConnState = idle.state
+	server.Start()
+	t.Cleanup(server.Close)
+	client, err := computeunit.NewClient(
+		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
+		computeunit.WithEndpoint(server.URL), computeunit.WithMaxAttempts(1))
+	require.NoError(t, err)
+
+	closed := 0
+	for range purchases {
+		closed += idle.close()
+		_, err := client.PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{
+			ServiceID: "svco-idle", Billing: computeunit.Postpaid(), ReplicasCount: 1,
+		})
+		require.NoError(t, err)
+	}
+	assert.Len(t, sim.Orders(), purchases)
+	assert.Greater(t, closed, purchases/2, "the test did not close what it should have")
+}
