@@ -89,8 +89,8 @@ func firstNonBlank(texts ...string) string {
 	return ""
 }
 
-// cause is the error that an attempt ends with, if its outcome is one.
-func (e *envelope) cause(a *transport.Attempt) error {
+// cause is the error that an attempt ends with, if its outcome is one. lack is what the answer should have shown.
+func (e *envelope) cause(a *transport.Attempt, lack error) error {
 	if a.Reached != transport.Answered {
 		return a.Err
 	}
@@ -98,7 +98,7 @@ func (e *envelope) cause(a *transport.Attempt) error {
 	if e.unreadable != nil && e.Code == "" {
 		refusal.sample = string(a.Body[:min(len(a.Body), maxSample)])
 	}
-	if why := e.doubt(a); why != nil {
+	if why := e.doubt(a, lack); why != nil {
 		return fmt.Errorf("%w: %w", refusal, why)
 	}
 	return refusal
@@ -108,18 +108,20 @@ func (e *envelope) cause(a *transport.Attempt) error {
 const maxSample = 100
 
 // doubt says in words what the status and the code do not.
-func (e *envelope) doubt(a *transport.Attempt) error {
+func (e *envelope) doubt(a *transport.Attempt, lack error) error {
 	switch {
-	case 300 <= a.Status && a.Status <= 399:
-		return fmt.Errorf("the redirect to %.200q is not followed", a.Header.Get("Location"))
 	case a.Err != nil:
 		return a.Err
+	case isRedirect(a.Status):
+		return fmt.Errorf("the redirect to %.200q is not followed", a.Header.Get("Location"))
 	case !isSuccess(a.Status):
 		return nil // any body will do for an error status
 	case e.unreadable != nil:
 		return e.unreadable
+	case e.isError() && lack == nil:
+		return errors.New("the answer has an error code and an id")
 	case !e.isError():
-		return errors.New("the answer does not say what was done")
+		return lack
 	}
 	return nil
 }

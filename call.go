@@ -25,7 +25,7 @@ func (c *Client) Call(ctx context.Context, path, action string, request, respons
 	call.judge = func(a *transport.Attempt) verdict {
 		var answer envelope
 		answer.read(a, &answer)
-		v := judge(a, &answer, answer.unreadable == nil && !answer.isError())
+		v := judge(a, &answer, answer.saysError())
 		v.again = transport.Never
 		if v.outcome == nil && response != nil {
 			if err := json.Unmarshal(a.Body, response); err != nil {
@@ -42,6 +42,16 @@ func (c *Client) Call(ctx context.Context, path, action string, request, respons
 	}
 	if v := c.send(ctx, call, request); v.outcome != nil {
 		return c.failure(ctx, call, v)
+	}
+	return nil
+}
+
+var errSaysError = errors.New("the answer is an error")
+
+// saysError is what a success of an unknown action must lack.
+func (e *envelope) saysError() error {
+	if e.isError() {
+		return errSaysError
 	}
 	return nil
 }

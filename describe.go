@@ -3,6 +3,7 @@ package computeunit
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -98,7 +99,7 @@ func (c *Client) describe(ctx context.Context, request DescribeComputeUnitsReque
 		judge: func(a *transport.Attempt) verdict {
 			answer = describeAnswer{}
 			answer.read(a, &answer)
-			return judgeRead(a, &answer.envelope, answer.Result.Instances.present)
+			return judgeRead(a, &answer.envelope, answer.lack())
 		},
 	}, request)
 	return &DescribeComputeUnitsResponse{
@@ -116,6 +117,15 @@ type describeAnswer struct {
 	} `json:"result"`
 }
 
+var errNoInstances = errors.New("the answer has no list of instances")
+
+func (d *describeAnswer) lack() error {
+	if !d.Result.Instances.present {
+		return errNoInstances
+	}
+	return nil
+}
+
 // instanceList tells an empty list from none at all: taking the second for the first would make every instance
 // look new afterwards.
 type instanceList struct {
@@ -129,8 +139,8 @@ func (l *instanceList) UnmarshalJSON(data []byte) error {
 }
 
 // judgeRead is judge for an action that changes nothing: trying again costs nothing.
-func judgeRead(a *transport.Attempt, answer *envelope, proof bool) verdict {
-	v := judge(a, answer, proof)
+func judgeRead(a *transport.Attempt, answer *envelope, lack error) verdict {
+	v := judge(a, answer, lack)
 	if v.outcome == nil || v.again != transport.Never {
 		return v
 	}

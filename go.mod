@@ -4,6 +4,7 @@ go 1.25.0
 
 require (
 	github.com/baidubce/bce-sdk-go v0.9.277
+	github.com/jarcoal/httpmock v1.4.2
 	github.com/stretchr/testify v1.12.1
 )
 

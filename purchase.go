@@ -40,7 +40,7 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 		judge: func(a *transport.Attempt) verdict {
 			answer = purchaseAnswer{}
 			answer.read(a, &answer)
-			return judge(a, &answer.envelope, answer.hasID())
+			return judge(a, &answer.envelope, answer.lack())
 		},
 	}
 	if err := request.Validate(); err != nil {
@@ -60,8 +60,14 @@ type purchaseAnswer struct {
 	Result PurchaseResult `json:"result"`
 }
 
-func (p *purchaseAnswer) hasID() bool {
-	return strings.TrimSpace(p.Result.InstanceID) != "" || strings.TrimSpace(p.Result.OrderID) != ""
+var errNoID = errors.New("the answer has neither an instance id nor an order id")
+
+// lack is nil if the answer has what makes it a success: an id.
+func (p *purchaseAnswer) lack() error {
+	if strings.TrimSpace(p.Result.InstanceID) == "" && strings.TrimSpace(p.Result.OrderID) == "" {
+		return errNoID
+	}
+	return nil
 }
 
 // operation is what is sent, and what each attempt at it means.
@@ -107,8 +113,8 @@ func (c *Client) send(ctx context.Context, op operation, request any) (last verd
 }
 
 // judge is the outcome table, row by row in its order: what happened, the outcome, whether it is sent again.
-// What no row names is unknown, and never sent again. proof is what the answer must show to be a success: an id.
-func judge(a *transport.Attempt, answer *envelope, proof bool) verdict {
+// What no row names is unknown, and never sent again. lack is nil where the answer shows what makes it a success.
+func judge(a *transport.Attempt, answer *envelope, lack error) verdict {
 	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: answer.requestID(a)}
 	notPurchased := func(again transport.Again) { v.outcome, v.again = ErrNotPurchased, again }
 	switch status := a.Status; { // 0 where no answer came
@@ -124,13 +130,13 @@ func judge(a *transport.Attempt, answer *envelope, proof bool) verdict {
 		notPurchased(transport.WithClockCorrected)
 	case isRefusal(status): // 4xx but 408 and 409, whatever the body
 		notPurchased(transport.Never)
-	case isSuccess(status) && answer.isError() && !proof && answer.Code != codeInternalError:
+	case isSuccess(status) && answer.isError() && lack != nil && answer.Code != codeInternalError:
 		notPurchased(transport.Never)
 	case isRedirect(status): // nothing goes to another address
 		notPurchased(transport.Never)
 	case status == http.StatusRequestTimeout, status == http.StatusConflict, isServerError(status):
 		// whatever the body, an order may exist
-	case isSuccess(status) && (answer.unreadable != nil || answer.isError() || !proof):
+	case isSuccess(status) && (answer.unreadable != nil || answer.isError() || lack != nil):
 		// cut off, too large, not the documented JSON, an error beside an id, or no id
 	case isSuccess(status):
 		v.outcome = nil // bought
@@ -138,7 +144,7 @@ func judge(a *transport.Attempt, answer *envelope, proof bool) verdict {
 		// time-out, reset, cancelled: the request may have left
 	}
 	if v.outcome != nil {
-		v.cause = answer.cause(a)
+		v.cause = answer.cause(a, lack)
 	}
 	return v
 }

@@ -1,0 +1,517 @@
+package computeunit_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+)
+
+func TestNewClientWithoutOptionsNeedsOnlyCredentials(t *testing.T) {
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
+	require.NoError(t, err)
+	assert.NotNil(t, client)
+}
+
+func TestNewClientRefusesANilProvider(t *testing.T) {
+	client, err := computeunit.NewClient(nil)
+	assert.Nil(t, client)
+	assertConfigurationError(t, err)
+	assert.ErrorContains(t, err, "provider is nil")
+}
+
+func TestNewClientRefusesSenselessOptions(t *testing.T) {
+	for name, option := range map[string]computeunit.Option{
+		"nil option":                       nil,
+		"nil http.Client":                  computeunit.WithHTTPClient(nil),
+		"nil logger":                       computeunit.WithLogger(nil),
+		"time-out 0":                       computeunit.WithTimeout(0),
+		"time-out -1ns":                    computeunit.WithTimeout(-1),
+		"0 attempts":                       computeunit.WithMaxAttempts(0),
+		"-1 attempts":                      computeunit.WithMaxAttempts(-1),
+		"user agent empty":                 computeunit.WithUserAgent(""),
+		"user agent blank":                 computeunit.WithUserAgent("  "),
+		"user agent with a newline":        computeunit.WithUserAgent("a\r\nX-Evil: 1"),
+		"user agent outside printed ASCII": computeunit.WithUserAgent("客户端"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), option)
+			assert.Nil(t, client)
+			assertConfigurationError(t, err)
+		})
+	}
+}
+
+func TestNewClientAcceptsTheSmallestSensibleOptions(t *testing.T) {
+	for name, option := range map[string]computeunit.Option{
+		"time-out 1ns":     computeunit.WithTimeout(1),
+		"1 attempt":        computeunit.WithMaxAttempts(1),
+		"zero http.Client": computeunit.WithHTTPClient(&http.Client{}),
+		"a logger":         computeunit.WithLogger(slog.New(slog.DiscardHandler)),
+		"user agent":       computeunit.WithUserAgent("x"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), option)
+			assert.NoError(t, err)
+		})
+	}
+}
+
+// assertConfigurationError checks what every error of NewClient has: one line, and the package's name in front.
+func assertConfigurationError(t *testing.T, err error) {
+	t.Helper()
+	require.Error(t, err)
+	assert.True(t, strings.HasPrefix(err.Error(), "computeunit: "), "%v", err)
+	assert.NotContains(t, err.Error(), "\n")
+}
+
+func TestNewClientRefusesBadEndpoints(t *testing.T) {
+	for name, endpoint := range map[string]string{
+		"empty":                     "",
+		"blank":                     " ",
+		"no scheme":                 "qianfan.baidubce.com",
+		"no scheme, with a port":    "qianfan.baidubce.com:443",
+		"relative scheme":           "//qianfan.baidubce.com",
+		"only a path":               "/v2",
+		"no host":                   "https://",
+		"no host but a path":        "https:///v2",
+		"no host but a port":        "https://:443",
+		"opaque":                    "https:qianfan.baidubce.com",
+		"ftp":                       "ftp://qianfan.baidubce.com",
+		"ws":                        "wss://qianfan.baidubce.com",
+		"file":                      "file:///etc/passwd",
+		"http":                      "http://qianfan.baidubce.com",
+		"http to a private address": "http://10.0.0.1",
+		"http to any address":       "http://0.0.0.0",
+		"http to [::]":              "http://[::]",
+		"http to 128.0.0.1":         "http://128.0.0.1",
+		"http to a look-alike":      "http://localhost.example.com",
+		"http to 127.0.0.1.nip.io":  "http://127.0.0.1.nip.io",
+		"user":                      "https://user@qianfan.baidubce.com",
+		"user and password":         "https://user:secret@qianfan.baidubce.com",
+		"empty user info":           "https://@qianfan.baidubce.com",
+		"query":                     "https://qianfan.baidubce.com?a=b",
+		"empty query":               "https://qianfan.baidubce.com/?",
+		"fragment":                  "https://qianfan.baidubce.com#a",
+		"empty fragment":            "https://qianfan.baidubce.com/#",
+		"port 0":                    "https://qianfan.baidubce.com:0",
+		"port 65536":                "https://qianfan.baidubce.com:65536",
+		"negative port":             "https://qianfan.baidubce.com:-1",
+		"port in letters":           "https://qianfan.baidubce.com:https",
+		"blank in the host":         "https://qianfan .baidubce.com",
+		"blank in front":            " https://qianfan.baidubce.com",
+		"newline":                   "https://qianfan.baidubce.com\n",
+		"control character":         "https://qianfan\x01.baidubce.com",
+		"host outside ASCII":        "https://千帆.baidubce.com",
+		"zone":                      "https://[fe80::1%25eth0]",
+		"bracket left open":         "https://[::1",
+		"bad escape":                "https://qianfan.baidubce.com/%zz",
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint(endpoint))
+			assert.Nil(t, client)
+			assertConfigurationError(t, err)
+			assert.ErrorContains(t, err, "endpoint")
+		})
+	}
+}
+
+func TestNoMessageRepeatsAPasswordWhereverItStands(t *testing.T) {
+	const password = "p4ssw0rd"
+	for _, endpoint := range []string{
+		"https://user:" + password + "@host",
+		"https://" + password + "@host",
+		"http://user:" + password + "@localhost",
+		"https://user:" + password + "@",
+		"https://user:" + password,
+		"https://user:" + password + "@ho st",
+		"https://user:" + password + "@host:port",
+		"https://user:" + password + "@host:99999",
+		"https://user:" + password + "%zz@host",
+		"https://us er:" + password + "@host",
+		"https://user:" + password + "@host/%zz",
+		"https://user:" + password + "/@host",
+		"https://host?password=" + password,
+		"https://host#" + password,
+		"https://" + password + "\x01",
+		"https://host:" + password,
+		"https:" + password + "@host",
+		"//user:" + password + "@host",
+		"user:" + password + "@host",
+		"user:" + password,
+		password + "://host",
+		password + ":// host",
+		":" + password,
+		"http://" + password + ".example.com",
+		password,
+		"1" + password + ":x",
+		"https://[" + password,
+	} {
+		t.Run(endpoint, func(t *testing.T) {
+			_, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint(endpoint))
+			require.Error(t, err)
+			assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), password)
+		})
+	}
+}
+
+func TestAnEndpointIsWhereRequestsGo(t *testing.T) {
+	const query = "/v2/serviceresources?Action=PurchaseComputeUnit"
+	for _, test := range []struct{ name, endpoint, url, host string }{
+		{"https", "https://example.com", "https://example.com" + query, "example.com"},
+		{"scheme in capitals", "HTTPS://example.com", "https://example.com" + query, "example.com"},
+		{"port", "https://example.com:8443", "https://example.com:8443" + query, "example.com:8443"},
+		{"highest port", "https://example.com:65535", "https://example.com:65535" + query, "example.com:65535"},
+		{"port left out after its colon", "https://example.com:", "https://example.com" + query, "example.com"},
+		{"trailing slash", "https://example.com/", "https://example.com" + query, "example.com"},
+		{"trailing slashes", "https://example.com//", "https://example.com" + query, "example.com"},
+		{"path kept", "https://example.com/a/b", "https://example.com/a/b" + query, "example.com"},
+		{"path kept, its slash not doubled", "https://example.com/a/", "https://example.com/a" + query, "example.com"},
+		{"path with an escaped blank", "https://example.com/a%20b", "https://example.com/a%20b" + query, "example.com"},
+		{"localhost", "http://localhost", "http://localhost" + query, "localhost"},
+		{"localhost in capitals", "http://LOCALHOST:1", "http://LOCALHOST:1" + query, "LOCALHOST:1"},
+		{"127.0.0.1", "http://127.0.0.1:8080", "http://127.0.0.1:8080" + query, "127.0.0.1:8080"},
+		{"127.9.9.9", "http://127.9.9.9", "http://127.9.9.9" + query, "127.9.9.9"},
+		{"[::1]", "http://[::1]:8080", "http://[::1]:8080" + query, "[::1]:8080"},
+		{"https to loopback", "https://127.0.0.1:8080", "https://127.0.0.1:8080" + query, "127.0.0.1:8080"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			transport := record(answerBought())
+			require.NoError(t, buy(t, newClient(t, transport, computeunit.WithEndpoint(test.endpoint))))
+			sent := transport.only(t)
+			assert.Equal(t, test.url, sent.URL.String())
+			assert.Equal(t, test.host, sent.Host)
+		})
+	}
+}
+
+func TestTheDefaultEndpointIsBaidus(t *testing.T) {
+	transport := record(answerBought())
+	require.NoError(t, buy(t, newClient(t, transport)))
+	assert.Equal(t, "https://qianfan.baidubce.com/v2/serviceresources?Action=PurchaseComputeUnit", transport.only(t).URL.String())
+}
+
+func TestTheLastOfTwoOptionsCounts(t *testing.T) {
+	transport := record(answerBought())
+	require.NoError(t, buy(t, newClient(t, transport, computeunit.WithUserAgent("first"), computeunit.WithUserAgent("last"))))
+	assert.Equal(t, "last", transport.only(t).Header.Get("User-Agent"))
+}
+
+// setEnv sets the three variables, to nothing too, so that no test depends on where it runs.
+func setEnv(t *testing.T, accessKey, secretKey, endpoint string) {
+	t.Helper()
+	t.Setenv("QIANFAN_ACCESS_KEY", accessKey)
+	t.Setenv("QIANFAN_SECRET_KEY", secretKey)
+	t.Setenv("QIANFAN_CONSOLE_BASE_URL", endpoint)
+}
+
+func TestNewClientFromEnvFailsWithoutKeysAndNamesTheVariables(t *testing.T) {
+	for _, keys := range [][2]string{{"", ""}, {testAccessKey, ""}, {"", testSecretKey}} {
+		setEnv(t, keys[0], keys[1], "")
+		client, err := computeunit.NewClientFromEnv()
+		assert.Nil(t, client)
+		assertConfigurationError(t, err)
+		assert.ErrorContains(t, err, "QIANFAN_ACCESS_KEY")
+		assert.ErrorContains(t, err, "QIANFAN_SECRET_KEY")
+		assertNoSecret(t, err.Error())
+	}
+}
+
+func buyFromEnv(t *testing.T, options ...computeunit.Option) sentRequest {
+	t.Helper()
+	transport := record(answerBought())
+	client, err := computeunit.NewClientFromEnv(append(options, computeunit.WithHTTPClient(&http.Client{Transport: transport}))...)
+	require.NoError(t, err)
+	require.NoError(t, buy(t, client))
+	return transport.only(t)
+}
+
+func TestNewClientFromEnvSignsWithTheKeysOfTheEnvironment(t *testing.T) {
+	setEnv(t, testAccessKey, testSecretKey, "")
+	sent := buyFromEnv(t)
+	assert.Contains(t, sent.Header.Get("Authorization"), "bce-auth-v1/"+testAccessKey+"/")
+	assert.Equal(t, "qianfan.baidubce.com", sent.URL.Host)
+}
+
+func TestNewClientFromEnvSendsToTheEndpointOfTheEnvironment(t *testing.T) {
+	setEnv(t, testAccessKey, testSecretKey, "http://127.0.0.1:9/prefix/")
+	sent := buyFromEnv(t)
+	assert.Equal(t, "http://127.0.0.1:9/prefix/v2/serviceresources?Action=PurchaseComputeUnit", sent.URL.String())
+}
+
+func TestAnOptionGoesBeforeTheEnvironment(t *testing.T) {
+	setEnv(t, testAccessKey, testSecretKey, "https://environment.example.com")
+	assert.Equal(t, "option.example.com", buyFromEnv(t, computeunit.WithEndpoint("https://option.example.com")).URL.Host)
+}
+
+func TestNewClientFromEnvRefusesABadEndpointWithoutRepeatingIt(t *testing.T) {
+	setEnv(t, testAccessKey, testSecretKey, "https://user:p4ssw0rd@host")
+	_, err := computeunit.NewClientFromEnv()
+	assertConfigurationError(t, err)
+	assert.NotContains(t, err.Error(), "p4ssw0rd")
+}
+
+func TestNewClientFromEnvRefusesANilOption(t *testing.T) {
+	setEnv(t, testAccessKey, testSecretKey, "")
+	_, err := computeunit.NewClientFromEnv(nil)
+	assertConfigurationError(t, err)
+}
+
+func TestTheEnvironmentIsNotReadByNewClient(t *testing.T) {
+	setEnv(t, "environment", "environment", "https://environment.example.com")
+	transport := record(answerBought())
+	require.NoError(t, buy(t, newClient(t, transport)))
+	sent := transport.only(t)
+	assert.Equal(t, "qianfan.baidubce.com", sent.URL.Host)
+	assert.Contains(t, sent.Header.Get("Authorization"), "/"+testAccessKey+"/")
+}
+
+func TestTheCallersHTTPClientIsNotChanged(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	transport := record(answerBought())
+	mine := &http.Client{Transport: transport, Jar: jar, Timeout: time.Hour}
+	before := *mine
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"),
+		computeunit.WithHTTPClient(mine), computeunit.WithTimeout(time.Minute))
+	require.NoError(t, err)
+	require.NoError(t, buy(t, client))
+	assert.Equal(t, before, *mine)
+}
+
+func TestTheCallersHTTPTransportIsNotChanged(t *testing.T) {
+	mine := &http.Transport{TLSClientConfig: &tls.Config{ServerName: "x"}, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 1}
+	_, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(&http.Client{Transport: mine}))
+	require.NoError(t, err)
+	assert.Equal(t, 1, mine.MaxIdleConnsPerHost)
+	assert.True(t, mine.ForceAttemptHTTP2)
+	assert.Equal(t, &tls.Config{ServerName: "x"}, mine.TLSClientConfig)
+	assert.Nil(t, mine.DialContext)
+	assert.Nil(t, mine.TLSNextProto)
+}
+
+func TestLaterChangesToTheCallersHTTPClientHaveNoEffect(t *testing.T) {
+	used, unused := record(answerBought()), record(answerBought())
+	mine := &http.Client{Transport: used}
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(mine))
+	require.NoError(t, err)
+	mine.Transport = unused
+	require.NoError(t, buy(t, client))
+	used.only(t)
+	assert.Empty(t, unused.requests())
+}
+
+func TestARedirectIsNotFollowedAndTheCookieJarNotAsked(t *testing.T) {
+	jar, err := cookiejar.New(nil)
+	require.NoError(t, err)
+	endpoint, err := url.Parse("https://qianfan.baidubce.com/")
+	require.NoError(t, err)
+	jar.SetCookies(endpoint, []*http.Cookie{{Name: "session", Value: "x"}})
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		transport := record(answerWith(status, "", "Location", "https://elsewhere.example.com/", "Set-Cookie", "a=b"))
+		client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"),
+			computeunit.WithHTTPClient(&http.Client{Transport: transport, Jar: jar}))
+		require.NoError(t, err)
+		assertNotPurchased(t, buy(t, client))
+		assert.NotContains(t, transport.only(t).Header, "Cookie")
+		assert.Len(t, jar.Cookies(endpoint), 1)
+	}
+}
+
+// An opaque transport that never answers: each time-out must end it, in time that does not pass for real.
+func TestTheShortestTimeoutEndsAnAttempt(t *testing.T) {
+	for _, test := range []struct {
+		name              string
+		option, ofClient  time.Duration
+		context, expected time.Duration
+	}{
+		{"the default", 0, 0, 0, 30 * time.Second},
+		{"WithTimeout", 5 * time.Second, 0, 0, 5 * time.Second},
+		{"the http.Client's", 5 * time.Second, 2 * time.Second, 0, 2 * time.Second},
+		{"WithTimeout, where the http.Client's is longer", 5 * time.Second, time.Hour, 0, 5 * time.Second},
+		{"the context's", 5 * time.Second, 0, time.Second, time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				transport := record(func(req *http.Request) (*http.Response, error) {
+					<-req.Context().Done()
+					return nil, req.Context().Err()
+				})
+				options := []computeunit.Option{computeunit.WithHTTPClient(&http.Client{Transport: transport, Timeout: test.ofClient})}
+				if test.option > 0 {
+					options = append(options, computeunit.WithTimeout(test.option))
+				}
+				client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), options...)
+				require.NoError(t, err)
+				ctx := t.Context()
+				if test.context > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, test.context)
+					defer cancel()
+				}
+				started := time.Now()
+				_, err = client.PurchaseComputeUnit(ctx, documentedRequest())
+				assert.Equal(t, test.expected, time.Since(started))
+				assertUnknown(t, err)
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				transport.only(t)
+			})
+		})
+	}
+}
+
+func TestMaxAttemptsLimitsHowOftenIsTried(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		options []computeunit.Option
+		want    int
+	}{
+		{"the default", nil, 3},
+		{"1", []computeunit.Option{computeunit.WithMaxAttempts(1)}, 1},
+		{"5", []computeunit.Option{computeunit.WithMaxAttempts(5)}, 5},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				transport := record(answerWith(http.StatusTooManyRequests, ""))
+				err := buy(t, newClient(t, transport, test.options...))
+				assertNotPurchased(t, err)
+				assert.Len(t, transport.requests(), test.want)
+				var failed *computeunit.PurchaseError
+				require.ErrorAs(t, err, &failed)
+				assert.Equal(t, test.want, failed.Attempts)
+			})
+		})
+	}
+}
+
+func TestEveryRequestIsAPOSTOfJSONFromThisPackage(t *testing.T) {
+	transport := record(answerBought())
+	require.NoError(t, buy(t, newClient(t, transport)))
+	sent := transport.only(t)
+	assert.Equal(t, http.MethodPost, sent.Method)
+	assert.Equal(t, []string{"application/json"}, sent.Header["Content-Type"])
+	require.Len(t, sent.Header["User-Agent"], 1)
+	assert.Contains(t, sent.Header.Get("User-Agent"), "qianfan-go")
+	assert.Equal(t, compact(t, documentedBody), sent.body)
+	assert.Equal(t, int64(len(sent.body)), sent.ContentLength)
+	assert.Empty(t, sent.TransferEncoding)
+}
+
+func TestWithUserAgentReplacesTheUserAgent(t *testing.T) {
+	transport := record(answerBought())
+	require.NoError(t, buy(t, newClient(t, transport, computeunit.WithUserAgent("my-service/1.2 (ops@example.com)"))))
+	assert.Equal(t, []string{"my-service/1.2 (ops@example.com)"}, transport.only(t).Header["User-Agent"])
+}
+
+func TestNothingThatARequestCouldBeReplayedByIsGivenToATransport(t *testing.T) {
+	transport := record(answerBought())
+	require.NoError(t, buy(t, newClient(t, transport)))
+	sent := transport.only(t)
+	assert.Nil(t, sent.GetBody)
+	for name := range sent.Header {
+		assert.NotContains(t, strings.ToLower(name), "idempotency")
+	}
+}
+
+var uuid4 = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+
+func TestEveryAttemptHasARequestIDOfItsOwnThatIsNotSigned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := record(answerWith(http.StatusTooManyRequests, ""))
+		client := newClient(t, transport, computeunit.WithMaxAttempts(20))
+		assertNotPurchased(t, buy(t, client))
+		seen := map[string]bool{}
+		for _, sent := range transport.requests() {
+			require.Len(t, sent.Header["X-Bce-Request-Id"], 1)
+			id := sent.Header.Get("X-Bce-Request-Id")
+			assert.Regexp(t, uuid4, id)
+			assert.False(t, seen[id], "sent twice: %s", id)
+			seen[id] = true
+			assert.NotContains(t, signedHeaders(t, sent), "x-bce-request-id")
+		}
+		assert.Len(t, seen, 20)
+	})
+}
+
+func TestEveryAttemptIsSignedAfresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := record(answerWith(http.StatusTooManyRequests, "", "Retry-After", "600"), answerBought())
+		started := time.Now().UTC()
+		require.NoError(t, buy(t, newClient(t, transport)))
+		sent := transport.requests()
+		require.Len(t, sent, 2)
+		assert.Equal(t, started.Format(time.RFC3339), sent[0].Header.Get("X-Bce-Date"))
+		assert.Equal(t, started.Add(10*time.Minute).Format(time.RFC3339), sent[1].Header.Get("X-Bce-Date"))
+		for _, req := range sent {
+			assert.Contains(t, req.Header.Get("Authorization"), "/"+req.Header.Get("X-Bce-Date")+"/300/")
+			assert.Equal(t, compact(t, documentedBody), req.body)
+		}
+		assert.NotEqual(t, sent[0].Header.Get("Authorization"), sent[1].Header.Get("Authorization"))
+	})
+}
+
+func TestANilContextIsAnErrorAndNothingIsSent(t *testing.T) {
+	transport := record(answerBought())
+	var none context.Context
+	_, err := newClient(t, transport).PurchaseComputeUnit(none, documentedRequest())
+	assertNotPurchased(t, err)
+	assert.Empty(t, transport.requests())
+}
+
+func TestAContextThatIsDoneSendsNothing(t *testing.T) {
+	transport := record(answerBought())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := newClient(t, transport).PurchaseComputeUnit(ctx, documentedRequest())
+	assertNotPurchased(t, err)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Empty(t, transport.requests())
+}
+
+// The race detector is what makes this test one.
+func TestAClientIsSafeForConcurrentUse(t *testing.T) {
+	const callers, purchases = 32, 8
+	transport := record(roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		if strings.HasSuffix(req.Header.Get("X-Bce-Request-Id"), "0") { // some of them, at random
+			return answerWith(http.StatusForbidden, `{"code":"AccessDenied"}`)(req)
+		}
+		return answerBought()(req)
+	}))
+	client := newClient(t, transport, computeunit.WithLogger(slog.New(slog.DiscardHandler)))
+	var wg sync.WaitGroup
+	for caller := range callers {
+		wg.Go(func() {
+			for n := range purchases {
+				request := documentedRequest()
+				if caller%2 == 0 { // the other half all buys the same
+					request.ServiceID = fmt.Sprintf("svco-%d-%d", caller, n)
+				}
+				answer, err := client.PurchaseComputeUnit(t.Context(), request)
+				if err == nil {
+					assert.NotEmpty(t, answer.Result.OrderID)
+					continue
+				}
+				var failed *computeunit.PurchaseError
+				if assert.ErrorAs(t, err, &failed) {
+					assert.Equal(t, request.ServiceID, failed.ServiceID)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	assert.Len(t, transport.requests(), callers*purchases)
+}

@@ -1,0 +1,363 @@
+package computeunit_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+)
+
+var china = time.FixedZone("CST", 8*60*60)
+
+func compact(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, json.Compact(&b, []byte(text)))
+	return b.String()
+}
+
+func marshal(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func unmarshalRequest(t *testing.T, text string) computeunit.PurchaseComputeUnitRequest {
+	t.Helper()
+	var request computeunit.PurchaseComputeUnitRequest
+	require.NoError(t, json.Unmarshal([]byte(text), &request))
+	return request
+}
+
+// documentedForms are requests and the JSON that the API's page documents for them, the same in both directions.
+var documentedForms = []struct {
+	name    string
+	request computeunit.PurchaseComputeUnitRequest
+	json    string
+}{
+	{
+		"the documented example",
+		documentedRequest(),
+		documentedBody,
+	},
+	{
+		"prepaid with auto renew",
+		computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(12).WithAutoRenew(6), ReplicasCount: 1},
+		`{"serviceId":"svco-1","billing":{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month",
+			"reservationLength":12,"autoRenew":true,"autoRenewTimeUnit":"Month","autoRenewTime":6}},"replicasCount":1}`,
+	},
+	{
+		"prepaid with auto renew for the service's default time",
+		computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(1).WithAutoRenew(0), ReplicasCount: 1},
+		`{"serviceId":"svco-1","billing":{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month",
+			"reservationLength":1,"autoRenew":true,"autoRenewTimeUnit":"Month"}},"replicasCount":1}`,
+	},
+	{
+		"postpaid",
+		computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Postpaid(), ReplicasCount: 2},
+		`{"serviceId":"svco-1","billing":{"paymentTiming":"Postpaid"},"replicasCount":2}`,
+	},
+	{
+		"postpaid with a release time",
+		computeunit.PurchaseComputeUnitRequest{
+			ServiceID:     "svco-1",
+			Billing:       computeunit.PostpaidUntil(time.Date(2030, 1, 25, 12, 30, 30, 0, china)),
+			ReplicasCount: 2,
+		},
+		`{"serviceId":"svco-1","billing":{"paymentTiming":"Postpaid","releaseTime":"2030-01-25T12:30:30+08:00"},"replicasCount":2}`,
+	},
+	{
+		"text that JSON has to escape",
+		computeunit.PurchaseComputeUnitRequest{ServiceID: "svc\"\\\u0001服务", Billing: computeunit.Postpaid(), ReplicasCount: 1},
+		`{"serviceId":"svc\"\\\u0001服务","billing":{"paymentTiming":"Postpaid"},"replicasCount":1}`,
+	},
+}
+
+func TestARequestMarshalsToTheDocumentedJSONByteForByte(t *testing.T) {
+	for _, form := range documentedForms {
+		t.Run(form.name, func(t *testing.T) {
+			assert.Equal(t, compact(t, form.json), marshal(t, form.request))
+			assert.Equal(t, compact(t, form.json), marshal(t, &form.request), "through a pointer")
+		})
+	}
+}
+
+func TestARequestUnmarshalsFromTheDocumentedJSON(t *testing.T) {
+	for _, form := range documentedForms {
+		t.Run(form.name, func(t *testing.T) {
+			got := unmarshalRequest(t, form.json)
+			assert.True(t, form.request.Billing.ReleaseTime.Equal(got.Billing.ReleaseTime))
+			got.Billing.ReleaseTime = form.request.Billing.ReleaseTime // the same moment in another *time.Location
+			assert.Equal(t, form.request, got)
+		})
+	}
+}
+
+func TestReleaseTimeIsSentAsRFC3339WithWholeSecondsAndItsOffset(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		time time.Time
+		sent string
+	}{
+		{"offset kept", time.Date(2030, 1, 25, 12, 30, 30, 0, china), "2030-01-25T12:30:30+08:00"},
+		{"negative offset kept", time.Date(2030, 1, 25, 12, 30, 30, 0, time.FixedZone("", -9*3600-1800)), "2030-01-25T12:30:30-09:30"},
+		{"UTC", time.Date(2030, 1, 25, 4, 30, 30, 0, time.UTC), "2030-01-25T04:30:30Z"},
+		{"fraction dropped, not rounded", time.Date(2030, 1, 25, 12, 30, 30, 999_999_999, china), "2030-01-25T12:30:30+08:00"},
+		{"odd seconds in the zone: UTC", time.Date(2030, 1, 25, 12, 30, 30, 0, time.FixedZone("LMT", 8*3600+5*60+43)), "2030-01-25T04:24:47Z"},
+		{"odd seconds west of UTC", time.Date(2030, 1, 25, 12, 30, 30, 0, time.FixedZone("LMT", -(4*3600+56*60+2))), "2030-01-25T17:26:32Z"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := `{"paymentTiming":"Postpaid","releaseTime":"` + test.sent + `"}`
+			assert.Equal(t, want, marshal(t, computeunit.PostpaidUntil(test.time)))
+		})
+	}
+}
+
+// A zone of a day or more has no form in RFC 3339, whose hours of an offset end at 23.
+func TestReleaseTimeInAZoneThatRFC3339CannotWriteIsSentAsTheSameMoment(t *testing.T) {
+	for _, hours := range []int{24, 25, 100, -24, -25} {
+		release := time.Date(2030, 1, 25, 12, 30, 30, 0, time.FixedZone("far", hours*3600))
+		var wire struct{ ReleaseTime string }
+		require.NoError(t, json.Unmarshal([]byte(marshal(t, computeunit.PostpaidUntil(release))), &wire))
+		var read time.Time // UnmarshalText keeps to RFC 3339, Parse is more lenient
+		assert.NoError(t, read.UnmarshalText([]byte(wire.ReleaseTime)), "zone of %d hours", hours)
+		assert.True(t, release.Equal(read), "zone of %d hours: %s", hours, wire.ReleaseTime)
+	}
+}
+
+func TestAZeroReleaseTimeIsLeftOut(t *testing.T) {
+	assert.Equal(t, `{"paymentTiming":"Postpaid"}`, marshal(t, computeunit.PostpaidUntil(time.Time{})))
+	assert.Equal(t, `{"paymentTiming":"Postpaid"}`, marshal(t, computeunit.PostpaidUntil(time.Time{}.In(china))))
+}
+
+func TestUnmarshallingReadsBothFormsOfReleaseTime(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		offset     int
+	}{
+		{"RFC 3339", "2030-01-25T12:30:30+08:00", 8 * 3600},
+		{"RFC 3339 in UTC", "2030-01-25T04:30:30Z", 0},
+		{"without a zone, as UTC+8", "2030-01-25 12:30:30", 8 * 3600},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var billing computeunit.Billing
+			require.NoError(t, json.Unmarshal([]byte(`{"paymentTiming":"Postpaid","releaseTime":"`+test.text+`"}`), &billing))
+			assert.True(t, billing.ReleaseTime.Equal(time.Date(2030, 1, 25, 12, 30, 30, 0, china)), "%s", billing.ReleaseTime)
+			_, offset := billing.ReleaseTime.Zone()
+			assert.Equal(t, test.offset, offset)
+		})
+	}
+}
+
+func TestUnmarshallingWithoutAReleaseTimeLeavesItZero(t *testing.T) {
+	for _, text := range []string{`{"paymentTiming":"Postpaid"}`, `{"paymentTiming":"Postpaid","releaseTime":null}`} {
+		var billing computeunit.Billing
+		require.NoError(t, json.Unmarshal([]byte(text), &billing), text)
+		assert.Equal(t, computeunit.Postpaid(), billing, text)
+	}
+}
+
+func TestUnmarshallingReplacesTheWholeBilling(t *testing.T) {
+	billing := computeunit.Prepaid(5).WithAutoRenew(1)
+	billing.ReleaseTime = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	require.NoError(t, json.Unmarshal([]byte(`{"paymentTiming":"Postpaid"}`), &billing))
+	assert.Equal(t, computeunit.Postpaid(), billing)
+}
+
+func TestAFailedUnmarshalLeavesTheBillingAsItWas(t *testing.T) {
+	billing := computeunit.Prepaid(5)
+	require.Error(t, json.Unmarshal([]byte(`{"paymentTiming":"Postpaid","releaseTime":"soon"}`), &billing))
+	assert.Equal(t, computeunit.Prepaid(5), billing)
+}
+
+func TestUnmarshallingIgnoresUnknownFields(t *testing.T) {
+	got := unmarshalRequest(t, `{"serviceId":"svco-48esssdpa594","replicasCount":5,"clientToken":"x","tags":[{"a":1}],
+		"billing":{"paymentTiming":"Prepaid","coupon":{"id":1},
+			"reservation":{"reservationTimeUnit":"Month","reservationLength":5,"discount":0.5}}}`)
+	assert.Equal(t, documentedRequest(), got)
+}
+
+func TestUnmarshallingAMalformedRequestFails(t *testing.T) {
+	for name, text := range map[string]string{
+		"cut off":                     `{"serviceId":"svco-1","billing":{`,
+		"a list":                      `[]`,
+		"serviceId is a number":       `{"serviceId":1}`,
+		"replicasCount is text":       `{"replicasCount":"5"}`,
+		"replicasCount is a fraction": `{"replicasCount":1.5}`,
+		"replicasCount overflows":     `{"replicasCount":9223372036854775808}`,
+		"billing is text":             `{"billing":"Prepaid"}`,
+		"reservation is a list":       `{"billing":{"reservation":[]}}`,
+		"reservationLength is text":   `{"billing":{"reservation":{"reservationLength":"5"}}}`,
+		"autoRenew is a number":       `{"billing":{"reservation":{"autoRenew":1}}}`,
+		"releaseTime is a number":     `{"billing":{"releaseTime":1893456000}}`,
+		"releaseTime is a word":       `{"billing":{"releaseTime":"tomorrow"}}`,
+		"releaseTime is only a date":  `{"billing":{"releaseTime":"2030-01-25"}}`,
+		"releaseTime does not exist":  `{"billing":{"releaseTime":"2030-02-30 00:00:00"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var request computeunit.PurchaseComputeUnitRequest
+			assert.Error(t, json.Unmarshal([]byte(text), &request))
+		})
+	}
+}
+
+func TestParseReleaseTimeReadsBothDocumentedForms(t *testing.T) {
+	moment := time.Date(2030, 1, 25, 12, 30, 30, 0, china)
+	for _, text := range []string{"2030-01-25T12:30:30+08:00", "2030-01-25T04:30:30Z", "2030-01-24T23:30:30-05:00", "2030-01-25 12:30:30"} {
+		got, err := computeunit.ParseReleaseTime(text)
+		require.NoError(t, err, text)
+		assert.True(t, moment.Equal(got), "%s: %s", text, got)
+	}
+}
+
+func TestParseReleaseTimeReadsTheFormWithoutAZoneAsChinaStandardTimeWhereverItRuns(t *testing.T) {
+	got, err := computeunit.ParseReleaseTime("2030-07-01 00:00:00")
+	require.NoError(t, err)
+	_, offset := got.Zone()
+	assert.Equal(t, 8*60*60, offset)
+	assert.Equal(t, "2030-06-30T16:00:00Z", got.UTC().Format(time.RFC3339))
+}
+
+func TestParseReleaseTimeKeepsTheOffsetThatWasWritten(t *testing.T) {
+	got, err := computeunit.ParseReleaseTime("2030-01-25T12:30:30-09:30")
+	require.NoError(t, err)
+	assert.Equal(t, "2030-01-25T12:30:30-09:30", got.Format(time.RFC3339))
+}
+
+func TestParseReleaseTimeRefusesOtherFormsAndNamesTheTwo(t *testing.T) {
+	for _, text := range []string{
+		"", " ", "tomorrow", "2030-01-25", "12:30:30", "1893456000", "2030/01/25 12:30:30", "2030-01-25T12:30:30",
+		"2030-01-25 12:30:30Z", "2030-01-25 12:30:30 +0800", "2030-13-01 00:00:00", "2030-02-29T00:00:00Z",
+		"2030-01-25T25:00:00Z", "2030-01-25 12:30:60", "20300-01-25 12:30:30", "2030-01-25 12:30:30\n", "２０３０-01-25 12:30:30",
+	} {
+		got, err := computeunit.ParseReleaseTime(text)
+		require.Error(t, err, "%q", text)
+		assert.True(t, got.IsZero(), "%q", text)
+		assert.ErrorContains(t, err, "2030-01-25T12:30:30+08:00")
+		assert.ErrorContains(t, err, "2030-01-25 12:30:30")
+	}
+}
+
+func TestParseReleaseTimeEscapesWhatItRepeats(t *testing.T) {
+	_, err := computeunit.ParseReleaseTime("a\x1b[31m\nb")
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "\x1b")
+	assert.NotContains(t, err.Error(), "\n")
+}
+
+// time.Parse reads offsets up to +24:60, which cannot be written back: what is accepted must be sendable.
+func TestWhatParseReleaseTimeAcceptsCanBeSentAndReadBack(t *testing.T) {
+	for _, text := range []string{
+		"2030-01-25T12:30:30+23:59", "2030-01-25T12:30:30-23:59", "2030-01-25T12:30:30+24:00", "2030-01-25T12:30:30+24:60",
+		"2030-01-25T12:30:30-24:60", "2030-01-25T12:30:30+00:60", "2030-01-25T12:30:30.999999999Z", "2030-01-25 12:30:30.5",
+		"0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00Z",
+	} {
+		t.Run(text, func(t *testing.T) { assertSendableIfAccepted(t, text) })
+	}
+}
+
+func assertSendableIfAccepted(t *testing.T, text string) {
+	t.Helper()
+	parsed, err := computeunit.ParseReleaseTime(text)
+	if err != nil {
+		assert.True(t, parsed.IsZero())
+		return
+	}
+	sent, err := json.Marshal(computeunit.PostpaidUntil(parsed))
+	require.NoError(t, err)
+	var read computeunit.Billing
+	require.NoError(t, json.Unmarshal(sent, &read), "%s", sent)
+	assert.Equal(t, parsed.Unix(), read.ReleaseTime.Unix(), "%s", sent)
+	assert.Zero(t, read.ReleaseTime.Nanosecond(), "%s", sent)
+}
+
+func FuzzParseReleaseTime(f *testing.F) {
+	for _, seed := range []string{
+		"2030-01-25T12:30:30+08:00", "2030-01-25 12:30:30", "2030-01-25T04:30:30Z", "2030-01-25T12:30:30.999999999-09:30",
+		"2030-01-25 12:30:30,5", "0001-01-01T00:00:00Z", "9999-12-31 23:59:59", "0000-01-01T00:00:00+14:00", "", "2030-01-25",
+		"2030-01-25T12:30:30+23:59", "\xff", "2030-02-30 00:00:00",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(assertSendableIfAccepted)
+}
+
+func TestPrepaidReservesMonthsWithoutRenewing(t *testing.T) {
+	assert.Equal(t, computeunit.Billing{
+		PaymentTiming: computeunit.PaymentTimingPrepaid,
+		Reservation:   &computeunit.Reservation{ReservationTimeUnit: computeunit.TimeUnitMonth, ReservationLength: 5},
+	}, computeunit.Prepaid(5))
+}
+
+func TestPostpaidHasNeitherReservationNorReleaseTime(t *testing.T) {
+	assert.Equal(t, computeunit.Billing{PaymentTiming: computeunit.PaymentTimingPostpaid}, computeunit.Postpaid())
+}
+
+func TestPostpaidUntilKeepsTheReleaseTime(t *testing.T) {
+	release := time.Date(2030, 1, 25, 12, 30, 30, 0, china)
+	assert.Equal(t, computeunit.Billing{PaymentTiming: computeunit.PaymentTimingPostpaid, ReleaseTime: release}, computeunit.PostpaidUntil(release))
+}
+
+func TestPostpaidUntilTheZeroTimeIsPostpaid(t *testing.T) {
+	assert.Equal(t, computeunit.Postpaid(), computeunit.PostpaidUntil(time.Time{}))
+}
+
+func TestWithAutoRenewRenewsForTheGivenMonths(t *testing.T) {
+	assert.Equal(t, &computeunit.Reservation{
+		ReservationTimeUnit: computeunit.TimeUnitMonth,
+		ReservationLength:   5,
+		AutoRenew:           true,
+		AutoRenewTimeUnit:   computeunit.TimeUnitMonth,
+		AutoRenewTime:       3,
+	}, computeunit.Prepaid(5).WithAutoRenew(3).Reservation)
+}
+
+func TestWithAutoRenewLeavesItsReceiverUntouched(t *testing.T) {
+	original := computeunit.Prepaid(5)
+	reservation := original.Reservation
+	renewing := original.WithAutoRenew(3)
+	assert.Equal(t, computeunit.Prepaid(5), original)
+	assert.Same(t, reservation, original.Reservation)
+	assert.NotSame(t, reservation, renewing.Reservation)
+}
+
+func TestWithAutoRenewAppliedTwiceKeepsBothResultsApart(t *testing.T) {
+	base := computeunit.Prepaid(5)
+	one, six := base.WithAutoRenew(1), base.WithAutoRenew(6)
+	oneThenTwo := one.WithAutoRenew(2)
+	assert.Equal(t, 1, one.Reservation.AutoRenewTime)
+	assert.Equal(t, 6, six.Reservation.AutoRenewTime)
+	assert.Equal(t, 2, oneThenTwo.Reservation.AutoRenewTime)
+}
+
+func TestWithAutoRenewOnPostpaidIsRefusedByValidate(t *testing.T) {
+	postpaid := computeunit.Postpaid()
+	request := documentedRequest()
+	request.Billing = postpaid.WithAutoRenew(1)
+	assert.Equal(t, []string{"billing.reservation"}, violatedPaths(t, request))
+	assert.Nil(t, postpaid.Reservation)
+}
+
+func TestTheAnswerUnmarshalsFromTheDocumentedJSONAndBack(t *testing.T) {
+	var answer computeunit.PurchaseComputeUnitResponse
+	require.NoError(t, json.Unmarshal([]byte(documentedAnswer), &answer))
+	assert.Equal(t, computeunit.PurchaseComputeUnitResponse{
+		RequestID: "1bef3f87-c5b2-4419-936b-50f9884f10d4",
+		Result:    computeunit.PurchaseResult{InstanceID: "44961088fxxxx9e9379f5daf", OrderID: "7b468732xxxxxx8364292"},
+	}, answer)
+	assert.Equal(t, compact(t, documentedAnswer), marshal(t, answer))
+}
+
+func TestTheDocumentedAnswerIsReturnedToTheBuyer(t *testing.T) {
+	transport := record(answerBought())
+	got, err := newClient(t, transport).PurchaseComputeUnit(t.Context(), documentedRequest())
+	require.NoError(t, err)
+	assert.Equal(t, compact(t, documentedAnswer), marshal(t, got))
+	assert.Equal(t, compact(t, documentedBody), transport.only(t).body)
+}
