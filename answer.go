@@ -45,7 +45,7 @@ func (e *envelope) read(a *transport.Attempt, answer any) {
 	}
 	e.unreadable = a.Err
 	if err := json.Unmarshal(a.Body, answer); err != nil && e.unreadable == nil && !lacksResult(err) {
-		e.unreadable = fmt.Errorf("the answer is not the documented JSON: %w", err)
+		e.unreadable = fmt.Errorf("the answer is not the documented JSON: %w", shortened(err))
 	}
 	if e.Code == "" && e.ErrorCode != 0 {
 		e.Code = strconv.FormatInt(e.ErrorCode, 10)
@@ -69,6 +69,15 @@ func (e *envelope) readHeaders(a *transport.Attempt) {
 func lacksResult(err error) bool {
 	var mistyped *json.UnmarshalTypeError
 	return errors.As(err, &mistyped) && mistyped.Field == "result"
+}
+
+// shortened takes the value out of an error that repeats it whole: a number can be as long as the answer.
+func shortened(err error) error {
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) {
+		mistyped.Value, _, _ = strings.Cut(mistyped.Value, " ")
+	}
+	return err
 }
 
 // isError tells that the body names an error, whatever the status says. In a body that is not the documented
@@ -96,16 +105,13 @@ func (e *envelope) cause(a *transport.Attempt, lack error) error {
 	}
 	refusal := &APIError{StatusCode: a.Status, Code: e.Code, Message: string(e.Message), RequestID: e.requestID(a)}
 	if e.unreadable != nil && e.Code == "" {
-		refusal.sample = string(a.Body[:min(len(a.Body), maxSample)])
+		refusal.body = fmt.Sprintf("with a body of %d bytes, type %.80q", len(a.Body), a.Header.Get("Content-Type"))
 	}
 	if why := e.doubt(a, lack); why != nil {
 		return fmt.Errorf("%w: %w", refusal, why)
 	}
 	return refusal
 }
-
-// maxSample is enough of a body to recognize a proxy's error page by.
-const maxSample = 100
 
 // doubt says in words what the status and the code do not.
 func (e *envelope) doubt(a *transport.Attempt, lack error) error {

@@ -16,8 +16,8 @@ const (
 	envEndpoint  = "QIANFAN_CONSOLE_BASE_URL"
 )
 
-// Credentials are the keys that requests are signed with (bce-auth-v1). However they are printed, they show no
-// secret. The zero value is not valid: a purchase with it ends in [ErrNotPurchased] before anything is sent.
+// Credentials are the keys that requests are signed with (bce-auth-v1). Printed, logged or marshalled to JSON they
+// show no secret (only verbs that do not fit, %p and %w, which go vet reports, make fmt ignore that). The zero value is not valid: a purchase with it ends in [ErrNotPurchased] before anything is sent.
 type Credentials struct {
 	// AccessKeyID is the access key (AK). Required; it has no blanks, control characters or slashes.
 	AccessKeyID string

@@ -184,6 +184,8 @@ func parseEndpoint(text string) (*url.URL, error) {
 		return nil, errors.New("the endpoint must not have a user or a password in it")
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		return nil, errors.New("the endpoint must not have a query or a fragment")
+	case u.RawPath != "":
+		return nil, errors.New("the endpoint's path must not have escapes in it")
 	case !validHost(u):
 		return nil, errors.New("the endpoint has no valid host: it looks like https://host or https://host:port")
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):

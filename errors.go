@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -67,13 +68,13 @@ type PurchaseError struct {
 // Error names the service, the outcome, the cause, the request id, and what to do now.
 func (e *PurchaseError) Error() string {
 	var b strings.Builder
-	b.WriteString("computeunit: " + cmp.Or(e.Action, purchaseAction))
+	b.WriteString("computeunit: " + plain(cmp.Or(e.Action, purchaseAction)))
 	if e.ServiceID != "" {
 		fmt.Fprintf(&b, " for service %q", e.ServiceID)
 	}
 	fmt.Fprintf(&b, ": %s: %v", e.outcomeText(), e.Err)
 	if e.RequestID != "" {
-		fmt.Fprintf(&b, " (request id %q, attempt %d)", e.RequestID, e.Attempts)
+		fmt.Fprintf(&b, " (request id %.100q, attempt %d)", e.RequestID, e.Attempts)
 	}
 	return b.String() + "; " + e.advice()
 }
@@ -94,6 +95,14 @@ func (e *PurchaseError) LogValue() slog.Value {
 		slog.Int(LogKeyAttempt, e.Attempts),
 		slog.String(LogKeyError, fmt.Sprint(e.Err)),
 	)
+}
+
+// plain quotes a name that would break a line of a log.
+func plain(name string) string {
+	if printable(name) {
+		return name
+	}
+	return strconv.Quote(name)
 }
 
 func (e *PurchaseError) isPurchase() bool { return e.Action == "" || e.Action == purchaseAction }
@@ -165,10 +174,10 @@ type APIError struct {
 	// RequestID is the service's, or the one sent where the answer named none.
 	RequestID string
 
-	sample string // how a body began that was not the documented JSON
+	body string // what kind of body it was, where that was not the documented JSON
 }
 
-// Error names the status, code, message and request id. Long texts are cut; the fields have them whole.
+// Error names the status, code and message. Long texts are cut; the fields have them whole.
 func (e *APIError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "HTTP %d", e.StatusCode)
@@ -179,10 +188,10 @@ func (e *APIError) Error() string {
 		fmt.Fprintf(&b, ", code %.80q", e.Code)
 	}
 	if e.Message != "" {
-		fmt.Fprintf(&b, ", message %.400q", e.Message)
+		fmt.Fprintf(&b, ", message %.400q", withoutSignature(e.Message))
 	}
-	if e.sample != "" {
-		fmt.Fprintf(&b, ", body begins %q", e.sample)
+	if e.body != "" {
+		b.WriteString(", " + e.body)
 	}
 	return b.String()
 }
@@ -194,6 +203,20 @@ func (e *APIError) Is(target error) bool {
 	}
 	family := codeFamilies[e.Code]
 	return family != nil && family == target
+}
+
+// withoutSignature is for services that repeat the request in their message: the Authorization header is good for
+// some minutes, and must not end up in a log.
+func withoutSignature(text string) string {
+	before, rest, found := strings.Cut(text, "bce-auth-v1")
+	if !found {
+		return text
+	}
+	end := strings.IndexFunc(rest, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`"'<>,\)`, r) })
+	if end < 0 {
+		end = len(rest)
+	}
+	return before + "(signature)" + withoutSignature(rest[end:])
 }
 
 // foreign is a cause whose own verdict about some other purchase must not be taken for this one's. It happens:

@@ -16,8 +16,9 @@ import (
 
 // idleCloser is a server that closes its idle connections when told to.
 type idleCloser struct {
-	mu   sync.Mutex
-	idle map[net.Conn]struct{}
+	mu     sync.Mutex
+	idle   map[net.Conn]struct{}
+	became chan struct{} // a connection became idle
 }
 
 func (c *idleCloser) state(conn net.Conn, state http.ConnState) {
@@ -25,6 +26,7 @@ func (c *idleCloser) state(conn net.Conn, state http.ConnState) {
 	defer c.mu.Unlock()
 	if state == http.StateIdle {
 		c.idle[conn] = struct{}{}
+		c.became <- struct{}{}
 	} else {
 		delete(c.idle, conn)
 	}
@@ -45,7 +47,7 @@ func (c *idleCloser) close() (closed int) {
 func TestClosedIdleConnectionCostsNoPurchase(t *testing.T) {
 	const purchases = 200
 	sim := simulator.New(simulator.Config{})
-	idle := &idleCloser{idle: map[net.Conn]struct{}{}}
+	idle := &idleCloser{idle: map[net.Conn]struct{}{}, became: make(chan struct{}, purchases)}
 	server := httptest.NewUnstartedServer(sim)
 	server.Config.ConnState = idle.state
 	server.Start()
@@ -57,12 +59,13 @@ func TestClosedIdleConnectionCostsNoPurchase(t *testing.T) {
 
 	closed := 0
 	for range purchases {
-		closed += idle.close()
 		_, err := client.PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{
 			ServiceID: "svco-idle", Billing: computeunit.Postpaid(), ReplicasCount: 1,
 		})
 		require.NoError(t, err)
+		<-idle.became
+		closed += idle.close()
 	}
 	assert.Len(t, sim.Orders(), purchases)
-	assert.Greater(t, closed, purchases/2, "the test did not close what it should have")
+	assert.Equal(t, purchases, closed)
 }

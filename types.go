@@ -144,9 +144,10 @@ func ParseReleaseTime(value string) (time.Time, error) {
 }
 
 // formatReleaseTime writes whole seconds with an offset. RFC 3339 has no seconds in an offset (some zones had,
-// long ago), and would then name another moment: such a time goes out in UTC.
+// long ago) and none of a day or more, and would then name another moment: such a time goes out in UTC.
 func formatReleaseTime(t time.Time) string {
-	if _, offset := t.Zone(); offset%60 != 0 {
+	const day = 24 * 60 * 60
+	if _, offset := t.Zone(); offset%60 != 0 || offset <= -day || offset >= day {
 		t = t.UTC()
 	}
 	return t.Format(time.RFC3339)

@@ -1,7 +1,7 @@
 package computeunit
 
 import (
-	"fmt"
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +56,7 @@ func (v *violations) checkBilling(b Billing) {
 		v.check(b.Reservation != nil, "billing.reservation", "is required when paymentTiming is Prepaid", "none")
 		v.checkReservation(b.Reservation)
 		if !b.ReleaseTime.IsZero() {
-			v.check(false, "billing.releaseTime", "must not be given when paymentTiming is Prepaid", b.ReleaseTime.String())
+			v.check(false, "billing.releaseTime", "must not be given when paymentTiming is Prepaid", formatReleaseTime(b.ReleaseTime))
 		}
 	case PaymentTimingPostpaid:
 		v.checkNoReservation(b.Reservation)
@@ -70,21 +70,20 @@ func (v *violations) checkBilling(b Billing) {
 
 func (v *violations) checkNoReservation(r *Reservation) {
 	if r != nil {
-		v.check(false, "billing.reservation", "must not be given when paymentTiming is Postpaid", fmt.Sprintf("%+v", *r))
+		text, _ := json.Marshal(r) // texts and numbers: it cannot fail
+		v.check(false, "billing.reservation", "must not be given when paymentTiming is Postpaid", string(text))
 	}
 }
 
-// checkReleaseTime looks at what would be sent: whole seconds, in four digits of a year.
+// checkReleaseTime looks at what would be sent: whole seconds, in a year of four digits.
 func (v *violations) checkReleaseTime(t time.Time) {
 	if t.IsZero() {
 		return
 	}
-	sent := t.Truncate(time.Second)
-	if !sent.After(time.Now()) {
-		v.check(false, "billing.releaseTime", "must be in the future", t.String())
-	} else if sent.UTC().Year() > 9998 {
-		v.check(false, "billing.releaseTime", "must fit RFC 3339, whose years have four digits", t.String())
-	}
+	text := formatReleaseTime(t)
+	sent, err := time.Parse(time.RFC3339, text)
+	v.check(err == nil, "billing.releaseTime", "must fit RFC 3339, whose years have four digits", text)
+	v.check(err != nil || sent.After(time.Now()), "billing.releaseTime", "must be in the future", text)
 }
 
 func (v *violations) checkReservation(r *Reservation) {

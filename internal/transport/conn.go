@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	errClosedWhileIdle = errors.New("the server closed the idle connection before anything was written")
-	errAbandoned       = errors.New("the request was given up before anything was written")
+	errClosedUnused = errors.New("the server closed the connection before anything was written")
+	errAbandoned    = errors.New("the request was given up before anything was written")
 )
 
 // idleTimeout is short: a purchase must not meet a connection that the server is about to close.
@@ -83,15 +83,22 @@ type conn struct {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
-	if g := c.gate.Load(); g != nil {
-		if g.reused && !g.passed() && c.peek.closed() {
-			return 0, errClosedWhileIdle
-		}
-		if !g.pass() {
-			return 0, errAbandoned
-		}
+	g := c.gate.Load()
+	if g == nil {
+		return c.Conn.Write(b)
 	}
-	return c.Conn.Write(b)
+	first := !g.passed()
+	if first && c.peek.dead(g.reused) {
+		return 0, errClosedUnused
+	}
+	if !g.pass() {
+		return 0, errAbandoned
+	}
+	n, err := c.Conn.Write(b)
+	if first && n == 0 && err != nil {
+		g.takeBack() // the kernel took nothing
+	}
+	return n, err
 }
 
 // gatedConn finds our conn under the layers of TLS that net/http put on it.

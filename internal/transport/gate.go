@@ -39,6 +39,9 @@ func (g *gate) pass() bool {
 	return g.state.CompareAndSwap(undecided, letThrough) || g.passed()
 }
 
+// takeBack is for a pass after which not a byte was written.
+func (g *gate) takeBack() { g.state.CompareAndSwap(letThrough, undecided) }
+
 func (g *gate) passed() bool { return g.state.Load() == letThrough }
 
 // shut reports whether it is certain that nothing was sent, and makes it stay so.

@@ -4,9 +4,9 @@ package transport
 
 import "net"
 
-// peek cannot look at an idle connection on this system: every connection counts as open.
+// peek cannot look at a connection on this system: each one counts as open.
 type peek struct{}
 
 func newPeek(net.Conn) peek { return peek{} }
 
-func (peek) closed() bool { return false }
+func (peek) dead(bool) bool { return false }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// peek looks at what waits on an idle connection without taking it, as database drivers do before they reuse one.
+// peek looks at what waits on a connection without taking it, as database drivers do before they reuse one.
 type peek struct{ raw syscall.RawConn }
 
 func newPeek(c net.Conn) peek {
@@ -19,17 +19,19 @@ func newPeek(c net.Conn) peek {
 	return peek{}
 }
 
-// closed reports whether the peer has closed, reset, or written to a connection on which it owes no answer.
-// It uses Control, not Read: net/http is always reading, and would hold a read lock until an answer comes.
-func (p peek) closed() bool {
+// dead reports whether the peer has closed or reset the connection. On a reused one, bytes that wait are a sign of
+// that too: the peer owes no answer, so they announce the end (on a fresh one they can belong to TLS).
+// It uses Control, not Read: net/http is always reading, and would hold the read lock until an answer comes.
+func (p peek) dead(reused bool) bool {
 	if p.raw == nil {
 		return false
 	}
-	closed := false
+	dead := false
 	err := p.raw.Control(func(fd uintptr) {
 		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
-		closed = err != syscall.EAGAIN && err != syscall.EINTR
+		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
+		nothingYet := err == syscall.EAGAIN || err == syscall.EINTR
+		dead = !nothingYet && (err != nil || n == 0 || reused)
 	})
-	return closed || err != nil
+	return dead || err != nil
 }

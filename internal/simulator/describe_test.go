@@ -1,0 +1,94 @@
+package simulator
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	service1    = `{"serviceId":"svco-1"}`
+	startOfTest = "2026-11-22T08:00:00Z"
+)
+
+func TestDescribeFilters(t *testing.T) {
+	s := New(withClock(Config{}))
+	postpaid := buy(s, postpaidBody).Result.InstanceID
+	prepaid := buy(s, prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1}`)).Result.InstanceID
+	buy(s, exampleBody)
+	first := instance{postpaid, Postpaid, 2, StatusRunning, startOfTest}
+	second := instance{prepaid, Prepaid, 1, StatusRunning, startOfTest}
+
+	assert.Equal(t, []instance{first, second}, list(s, service1).Result.Instances)
+	assert.Equal(t, []instance{first}, list(s, `{"serviceId":"svco-1","paymentTiming":"Postpaid"}`).Result.Instances)
+	assert.Equal(t, []instance{second}, list(s, `{"serviceId":"svco-1","paymentTiming":"Prepaid"}`).Result.Instances)
+
+	none := list(s, `{"serviceId":"svco-2"}`)
+	assert.Equal(t, http.StatusOK, none.Status)
+	assert.JSONEq(t, `{"requestId":"`+none.RequestID+`","result":{"instances":[]}}`, none.Body)
+}
+
+func TestDescribeRefusesBody(t *testing.T) {
+	tests := map[string]struct{ body, code string }{
+		"empty":       {``, codeMalformedJSON},
+		"no service":  {`{}`, codeInappropriateJSON},
+		"blank":       {`{"serviceId":""}`, codeInappropriateJSON},
+		"timing":      {`{"serviceId":"s","paymentTiming":"Later"}`, codeInappropriateJSON},
+		"timing type": {`{"serviceId":"s","paymentTiming":1}`, codeInappropriateJSON},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := list(New(withClock(Config{})), test.body)
+			assert.Equal(t, http.StatusBadRequest, got.Status)
+			assert.Equal(t, test.code, got.Code)
+		})
+	}
+}
+
+func TestInstanceStartsAfterItsTime(t *testing.T) {
+	c := newClock()
+	s := New(Config{Now: c.Now, StartsAfter: 2 * time.Minute})
+	id := buy(s, postpaidBody).Result.InstanceID
+	creating := []instance{{id, Postpaid, 2, StatusCreating, ""}}
+
+	assert.Equal(t, creating, list(s, service1).Result.Instances)
+	c.move(2*time.Minute - 1)
+	assert.Equal(t, creating, list(s, service1).Result.Instances)
+	c.move(1)
+	running := []instance{{id, Postpaid, 2, StatusRunning, "2026-11-22T08:02:00Z"}}
+	assert.Equal(t, running, list(s, service1).Result.Instances)
+}
+
+func TestSetStatus(t *testing.T) {
+	c := newClock()
+	s := New(Config{Now: c.Now, StartsAfter: time.Hour})
+	id := buy(s, postpaidBody).Result.InstanceID
+	for _, status := range []string{StatusRunning, StatusDeleted, "Frozen"} {
+		require.True(t, s.SetStatus(id, status))
+		assert.Equal(t, []instance{{id, Postpaid, 2, status, startOfTest}}, list(s, service1).Result.Instances)
+	}
+	require.True(t, s.SetStatus(id, StatusCreating))
+	assert.Equal(t, []instance{{id, Postpaid, 2, StatusCreating, ""}}, list(s, service1).Result.Instances)
+	assert.False(t, s.SetStatus("other", StatusRunning))
+}
+
+func TestStartTimeIsNotMovedBySetStatus(t *testing.T) {
+	c := newClock()
+	s := New(Config{Now: c.Now})
+	id := buy(s, postpaidBody).Result.InstanceID
+	c.move(time.Minute)
+	s.SetStatus(id, StatusDeleted)
+	assert.Equal(t, startOfTest, list(s, service1).Result.Instances[0].StartTime)
+}
+
+func TestDelete(t *testing.T) {
+	s := New(withClock(Config{}))
+	id := buy(s, postpaidBody).Result.InstanceID
+	assert.True(t, s.Delete(id))
+	assert.Empty(t, list(s, service1).Result.Instances)
+	assert.Len(t, s.Orders(), 1)
+	assert.False(t, s.Delete("other"))
+}

@@ -1,0 +1,145 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func prepaidBody(reservation string) string {
+	return fmt.Sprintf(`{"serviceId":"svco-1","replicasCount":1,
+		"billing":{"paymentTiming":"Prepaid","reservation":%s}}`, reservation)
+}
+
+func postpaidWith(field string) string {
+	return fmt.Sprintf(`{"serviceId":"svco-1","replicasCount":1,"billing":{"paymentTiming":"Postpaid",%s}}`, field)
+}
+
+func TestPurchaseAcceptsBody(t *testing.T) {
+	tests := map[string]string{
+		"documented example":   exampleBody,
+		"postpaid":             postpaidBody,
+		"release RFC 3339":     postpaidWith(`"releaseTime":"2030-01-25T12:30:30+08:00"`),
+		"release standard":     postpaidWith(`"releaseTime":"2030-01-25 12:30:30"`),
+		"release null":         postpaidWith(`"releaseTime":null`),
+		"reservation null":     postpaidWith(`"reservation":null`),
+		"unknown fields":       `{"x":{},"serviceId":"s","replicasCount":1,"billing":{"y":1,"paymentTiming":"Postpaid"}}`,
+		"one month":            prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1}`),
+		"twelve months":        prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":12}`),
+		"renew":                prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":true}`),
+		"renew 1":              prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":true,"autoRenewTime":1}`),
+		"renew 6 of unit":      prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":true,"autoRenewTime":6,"autoRenewTimeUnit":"Month"}`),
+		"renew time not renew": prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTime":2}`),
+		"duplicate field":      `{"serviceId":"s","replicasCount":"1","replicasCount":1,"billing":{"paymentTiming":"Postpaid"}}`,
+	}
+	for name, body := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := New(withClock(Config{}))
+			got := buy(s, body)
+			require.Equal(t, http.StatusOK, got.Status, got.Body)
+			assert.Len(t, s.Orders(), 1)
+		})
+	}
+}
+
+func TestPurchaseRefusesBody(t *testing.T) {
+	const right = `"serviceId":"s","replicasCount":1`
+	tests := map[string]struct{ body, code, message string }{
+		"empty":          {``, codeMalformedJSON, "the body is not JSON"},
+		"cut":            {`{"serviceId":`, codeMalformedJSON, "the body is not JSON"},
+		"two documents":  {`{} {}`, codeMalformedJSON, "the body is not JSON"},
+		"list":           {`[]`, codeInappropriateJSON, `what is at "" is not an object`},
+		"null":           {`null`, codeInappropriateJSON, `what is at "" is not an object`},
+		"nothing":        {`{}`, codeInappropriateJSON, "serviceId is required"},
+		"service blank":  {`{"serviceId":" ","replicasCount":1}`, codeInappropriateJSON, "serviceId is required"},
+		"service number": {`{"serviceId":1,"replicasCount":1}`, codeInappropriateJSON, "serviceId is not of type string"},
+		"service case":   {`{"ServiceId":"s","replicasCount":1}`, codeInappropriateJSON, "serviceId is required"},
+		"no replicas":    {`{"serviceId":"s"}`, codeInappropriateJSON, "replicasCount is not from 1 to 9223372036854775807"},
+		"replicas 0":     {`{"serviceId":"s","replicasCount":0}`, codeInappropriateJSON, "replicasCount is not from 1 to 9223372036854775807"},
+		"replicas text":  {`{"serviceId":"s","replicasCount":"1"}`, codeInappropriateJSON, "replicasCount is not of type int"},
+		"replicas half":  {`{"serviceId":"s","replicasCount":1.5}`, codeInappropriateJSON, "replicasCount is not of type int"},
+		"no billing":     {`{` + right + `}`, codeInappropriateJSON, "billing is required"},
+		"billing text":   {`{` + right + `,"billing":""}`, codeInappropriateJSON, `what is at "billing" is not an object`},
+		"no timing":      {`{` + right + `,"billing":{}}`, codeInappropriateJSON, `billing.paymentTiming is not one of ["Prepaid" "Postpaid"]`},
+		"timing case":    {`{` + right + `,"billing":{"paymentTiming":"prepaid"}}`, codeInappropriateJSON, `billing.paymentTiming is not one of ["Prepaid" "Postpaid"]`},
+		"no reservation": {`{` + right + `,"billing":{"paymentTiming":"Prepaid"}}`, codeInappropriateJSON, "billing.reservation is required"},
+		"prepaid release": {`{` + right + `,"billing":{"paymentTiming":"Prepaid","releaseTime":"2030-01-25 12:30:30"}}`,
+			codeInappropriateJSON, "billing.releaseTime is not for Prepaid"},
+		"postpaid reservation": {postpaidWith(`"reservation":{}`), codeInappropriateJSON, "billing.reservation is not for Postpaid"},
+		"release form":         {postpaidWith(`"releaseTime":"tomorrow"`), codeInappropriateJSON, "billing.releaseTime is of neither documented form"},
+		"release number":       {postpaidWith(`"releaseTime":1`), codeInappropriateJSON, "billing.releaseTime is not of type string"},
+		"no unit":              {prepaidBody(`{"reservationLength":1}`), codeInappropriateJSON, `billing.reservation.reservationTimeUnit is not one of ["Month"]`},
+		"unit year":            {prepaidBody(`{"reservationTimeUnit":"Year","reservationLength":1}`), codeInappropriateJSON, `billing.reservation.reservationTimeUnit is not one of ["Month"]`},
+		"length 0":             {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":0}`), codeInappropriateJSON, "billing.reservation.reservationLength is not from 1 to 12"},
+		"length 13":            {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":13}`), codeInappropriateJSON, "billing.reservation.reservationLength is not from 1 to 12"},
+		"renew text":           {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":"yes"}`), codeInappropriateJSON, "billing.reservation.autoRenew is not of type bool"},
+		"renew unit":           {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTimeUnit":"Year"}`), codeInappropriateJSON, `billing.reservation.autoRenewTimeUnit is not one of ["Month"]`},
+		"renew 0":              {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTime":0}`), codeInappropriateJSON, "billing.reservation.autoRenewTime is not from 1 to 6"},
+		"renew 7":              {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTime":7}`), codeInappropriateJSON, "billing.reservation.autoRenewTime is not from 1 to 6"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := New(withClock(Config{}))
+			got := buy(s, test.body)
+			assert.Equal(t, http.StatusBadRequest, got.Status)
+			assert.Equal(t, test.code, got.Code)
+			assert.Equal(t, test.message, got.Message)
+			assert.Empty(t, s.Orders())
+		})
+	}
+}
+
+func TestOrderKeepsWhatWasAskedFor(t *testing.T) {
+	s := New(withClock(Config{}))
+	buy(s, prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":3,"autoRenew":true}`))
+	buy(s, postpaidWith(`"releaseTime":"2030-01-25 12:30:30"`))
+	orders := s.Orders()
+	require.Len(t, orders, 2)
+	assert.Equal(t, 3, orders[0].Months)
+	assert.True(t, orders[0].AutoRenew)
+	assert.Equal(t, 3*PricePerReplicaMonth, orders[0].Price)
+	assert.Equal(t, "2030-01-25 12:30:30", orders[1].ReleaseTime)
+	assert.Zero(t, orders[1].Months)
+	assert.Zero(t, orders[1].Price)
+}
+
+func TestSameRequestTwiceBuysTwice(t *testing.T) {
+	s := New(withClock(Config{}))
+	first, second := buy(s, exampleBody), buy(s, exampleBody)
+	assert.NotEqual(t, first.Result, second.Result)
+	assert.Len(t, s.Orders(), 2)
+}
+
+func TestOutOfStockAndBalance(t *testing.T) {
+	tests := map[string]struct {
+		config Config
+		code   string
+	}{
+		"stock enough":    {Config{Stock: 5}, ""},
+		"stock lacking":   {Config{Stock: 4}, CodeOutOfStock},
+		"no stock":        {Config{Stock: -1}, CodeOutOfStock},
+		"balance enough":  {Config{Balance: 25 * PricePerReplicaMonth}, ""},
+		"balance lacking": {Config{Balance: 25*PricePerReplicaMonth - 1}, CodeOutOfBalance},
+		"no balance":      {Config{Balance: -1}, CodeOutOfBalance},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := New(withClock(test.config))
+			stock, balance := s.Stock(), s.Balance()
+			got := buy(s, exampleBody)
+			assert.Equal(t, test.code, got.Code)
+			if test.code == "" {
+				assert.Equal(t, stock-5, s.Stock())
+				assert.Equal(t, balance-25*PricePerReplicaMonth, s.Balance())
+				return
+			}
+			assert.Equal(t, http.StatusBadRequest, got.Status)
+			assert.Empty(t, s.Orders())
+			assert.Equal(t, stock, s.Stock())
+			assert.Equal(t, balance, s.Balance())
+		})
+	}
+}
