@@ -169,7 +169,7 @@ func TestTheMessageOfAPurchaseErrorSaysWhatHappenedToWhatAndWhatToDo(t *testing.
 		},
 		{
 			"page of a proxy",
-			buyAnswered(t, 502, "with a body of 26 bytes"),
+			buyAnswered(t, 502, "<html><h1>Bad gateway</h1>"),
 			[]string{"outcome unknown", "HTTP 502 Bad Gateway", "with a body of 26 bytes"},
 		},
 		{
