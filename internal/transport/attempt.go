@@ -153,14 +153,15 @@ func readAnswer(response *http.Response) ([]byte, error) {
 
 // explain adds whose limit ended the attempt. net/http tells only context.Cause, if anything.
 func (t *Transport) explain(ctx, attemptCtx context.Context, err error) error {
-	if ctxErr := ctx.Err(); ctxErr != nil {
-		if errors.Is(err, ctxErr) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", ctxErr, err)
+	ended := attemptCtx.Err()
+	if ended == nil {
+		return err
 	}
-	if attemptCtx.Err() != nil {
-		return fmt.Errorf("the attempt took longer than %s: %w", t.timeout, err)
+	if !errors.Is(err, ended) {
+		err = fmt.Errorf("%w: %w", ended, err)
+	}
+	if ctx.Err() == nil {
+		err = fmt.Errorf("the attempt took longer than %s: %w", t.timeout, err)
 	}
 	return err
 }

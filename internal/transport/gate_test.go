@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -164,7 +166,9 @@ func TestDefaultTransportOverTLS(t *testing.T) {
 }
 
 func TestDialTLSVerifiesTheCertificate(t *testing.T) {
-	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	t.Cleanup(server.Close)
 	_, err := dialTLS(t.Context(), "tcp", server.Listener.Addr().String())
 	var certificate *tls.CertificateVerificationError
