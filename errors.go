@@ -57,9 +57,9 @@ type PurchaseError struct {
 	// ServiceID is the request's; empty after [Client.Call].
 	ServiceID string
 	// RequestID is what Baidu's support asks for: the service's, or where no answer came the x-bce-request-id
-	// that was sent. Empty where nothing was sent.
+	// that was sent, or was about to be. Empty where it did not come to that.
 	RequestID string
-	// Attempts is how often a request was tried; 0 where it never came to that.
+	// Attempts is how many attempts were begun: 0 where the request was not valid.
 	Attempts int
 	// Err is the cause, never nil in an error of this package.
 	Err error

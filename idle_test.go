@@ -52,10 +52,7 @@ func TestClosedIdleConnectionCostsNoPurchase(t *testing.T) {
 	server.Config.ConnState = idle.state
 	server.Start()
 	t.Cleanup(server.Close)
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
-		computeunit.WithEndpoint(server.URL), computeunit.WithMaxAttempts(1))
-	require.NoError(t, err)
+	client := newClientTo(t, server.URL, computeunit.WithMaxAttempts(1))
 
 	closed := 0
 	for range purchases {
@@ -68,4 +65,17 @@ func TestClosedIdleConnectionCostsNoPurchase(t *testing.T) {
 	}
 	assert.Len(t, sim.Orders(), purchases)
 	assert.Equal(t, purchases, closed)
+}
+
+// The server is gone, and only an idle connection remembers it: nothing was written, so nothing was bought.
+func TestServerThatWentAwayIsNotPurchased(t *testing.T) {
+	for range 50 {
+		server := httptest.NewServer(simulator.New(simulator.Config{}))
+		client := newClientTo(t, server.URL, computeunit.WithMaxAttempts(1))
+		_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+		require.NoError(t, err)
+		server.Close()
+		_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+		assertOutcome(t, computeunit.ErrNotPurchased, err)
+	}
 }
