@@ -113,7 +113,8 @@ func WithEndpoint(endpoint string) Option {
 // WithHTTPClient sends through a client of your own. It is copied: later changes to it have no effect. Its
 // Transport and its Timeout are used; redirects are never followed and its cookie jar is not asked. Where its
 // Transport is not an [*http.Transport] (a mock, a tracer, a retrier), this package cannot see what was sent: an
-// error of it is then [ErrOutcomeUnknown], a failed connection too. One that sends twice by itself buys twice.
+// error of it is then [ErrOutcomeUnknown], a failed connection too. One that sends again by itself is stopped from
+// ordering twice if there is an *http.Transport beneath it; if not, it can.
 func WithHTTPClient(client *http.Client) Option {
 	return func(s *settings) error {
 		if client == nil {

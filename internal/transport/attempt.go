@@ -18,6 +18,8 @@ import (
 // MaxAnswer is how many bytes of an answer's body are read. A longer one is not an answer of this API.
 const MaxAnswer = 1 << 20
 
+const requestIDHeader = "X-Bce-Request-Id"
+
 // ErrTooLarge is Attempt.Err where the body is longer than MaxAnswer.
 var ErrTooLarge = fmt.Errorf("the answer is longer than %d bytes", MaxAnswer)
 
@@ -90,9 +92,9 @@ func (t *Transport) newRequest(call *Call, requestID string) *http.Request {
 		URL:    call.URL,
 		Host:   call.URL.Host,
 		Header: http.Header{
-			"Content-Type":     {"application/json"},
-			"User-Agent":       {t.userAgent},
-			"X-Bce-Request-Id": {requestID},
+			"Content-Type":  {"application/json"},
+			"User-Agent":    {t.userAgent},
+			requestIDHeader: {requestID},
 		},
 		ContentLength: int64(len(call.Body)),
 	}
@@ -102,7 +104,7 @@ func (t *Transport) newRequest(call *Call, requestID string) *http.Request {
 // out closed. net/http would not do that by itself: no request of ours has a GetBody or an Idempotency-Key.
 func (t *Transport) send(ctx context.Context, req *http.Request, body []byte, a *Attempt) (*http.Response, error) {
 	for {
-		g := &gate{trust: t.trust()}
+		g := &gate{trust: t.trust(), requestID: a.RequestID}
 		response, err := t.roundTrip(ctx, req, body, g)
 		if err == nil {
 			return response, nil

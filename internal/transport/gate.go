@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"net"
 	"net/http/httptrace"
+	"strings"
 	"sync/atomic"
 )
 
@@ -11,8 +13,13 @@ type gate struct {
 	state  atomic.Int32
 	reused bool // the connection served a request before; set before the connection sees the gate
 
-	trust   trust
-	getConn atomic.Bool
+	trust trust
+
+	// For transports that are not ours:
+	requestID string
+	getConn   atomic.Bool
+	conn      atomic.Pointer[net.Conn] // the one handed over last
+	written   atomic.Bool              // the request id was written once
 }
 
 const (
@@ -53,18 +60,39 @@ func (g *gate) shut() bool {
 }
 
 // trace ties the gate to whatever connection the request is given.
-// On a connection that is not ours the moment of handing it over counts as sending.
 func (g *gate) trace() *httptrace.ClientTrace {
+	if g.trust == ours {
+		return &httptrace.ClientTrace{GotConn: g.guard}
+	}
 	return &httptrace.ClientTrace{
 		GetConn: func(string) { g.getConn.Store(true) },
 		GotConn: func(info httptrace.GotConnInfo) {
-			c := gatedConn(info.Conn)
-			if g.trust != ours || c == nil {
-				g.pass()
-				return
-			}
-			g.reused = info.Reused
-			c.gate.Store(g)
+			g.pass() // on a connection that is not ours being handed over counts as sending
+			g.conn.Store(&info.Conn)
 		},
+		WroteHeaderField: g.stopSecond,
+	}
+}
+
+// guard makes a connection of ours ask the gate before it writes.
+func (g *gate) guard(info httptrace.GotConnInfo) {
+	c := gatedConn(info.Conn)
+	if c == nil {
+		g.pass()
+		return
+	}
+	g.reused = info.Reused
+	c.gate.Store(g)
+}
+
+// stopSecond keeps a caller's transport that retries by itself from ordering twice. The request id is written into a
+// buffer before anything leaves; where it was written before, the connection is closed under the buffer. net/http
+// asks hooks not to close connections: a second order would be worse.
+func (g *gate) stopSecond(name string, values []string) {
+	if !strings.EqualFold(name, requestIDHeader) || len(values) != 1 || values[0] != g.requestID {
+		return
+	}
+	if c := g.conn.Load(); g.written.Swap(true) && c != nil && *c != nil {
+		(*c).Close()
 	}
 }
