@@ -1,0 +1,62 @@
+# Every target, with a line each: make help
+
+GO          ?= go
+FUZZTIME    ?= 1m
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.DEFAULT_GOAL := help
+.PHONY: help run examples test race lint cover bench weight soak campaign campaign-peers sequence fuzz api check
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+run: ## buy from a simulator in the same process
+	$(GO) run ./examples/prepaid
+
+examples: ## run every example that ends by itself
+	for example in prepaid postpaid errors buyonce; do $(GO) run ./examples/$$example || exit 1; done
+	cd examples/observability && $(GO) run .
+
+test: ## run the tests, as the README does
+	$(GO) test ./...
+
+race: ## run the tests with the race detector
+	$(GO) test -race ./...
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "not gofmt-clean: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+cover: ## statement coverage of the root package and internal/, at least 90 % each
+	@$(GO) test -cover . ./internal/... | tee /dev/stderr | \
+		awk '/coverage:/ { n++; sub(/.*coverage: /, ""); if ($$1 + 0 < 90) low = 1 } END { exit n == 0 || low }'
+
+bench: ## a purchase beside hand-written net/http and bce-sdk-go, as ratios
+	$(GO) test -run 'TestBenchTable$$' -count=1 -v . -bench-table
+
+weight: ## what importing the package costs a program
+	$(GO) test -run 'TestWeight$$' -count=1 -v . -weight
+
+soak: ## 200,000 purchases: flat memory, goroutines and file descriptors
+	$(GO) test -run 'TestSoak$$' -count=1 -v -timeout 20m . -soak=200000
+
+campaign: ## 100,000 purchases through every fault, held against the ledger
+	$(GO) test -race -run 'TestCampaign$$' -count=1 -v -timeout 30m . -campaign=100000
+
+campaign-peers: ## the same faults against bce-sdk-go's client
+	$(GO) test -run 'TestCampaignPeers$$' -count=1 -v . -peers
+
+sequence: ## 10,000 times list, buy, reconcile, wait, with every fault
+	$(GO) test -run 'TestSequence' -count=1 -v -timeout 30m . -sequence=10000
+
+fuzz: ## each fuzz test for FUZZTIME (1m)
+	for test in FuzzDecodeAnswer FuzzValidate FuzzParseReleaseTime; do \
+		$(GO) test -run '^$$' -fuzz "^$$test$$" -fuzztime $(FUZZTIME) . || exit 1; done
+	$(GO) test -run '^$$' -fuzz '^FuzzVerifySignature$$' -fuzztime $(FUZZTIME) ./internal/simulator
+
+api: ## write testdata/api.txt anew after an exported name changed
+	$(GO) test -run 'TestAPI' -count=1 . -update-api
+
+check: ## all that CI runs
+	.ci/run
