@@ -1,0 +1,94 @@
+// Buyonce shows the whole sequence that a careful service runs: list, buy, on an unknown outcome find out what the
+// purchase left behind, and wait until it runs.
+//
+//	go run ./examples/buyonce     buys from a simulator that loses an answer on purpose: needs no key and no network
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/examples/internal/stage"
+	"github.com/qianfan-go/computeunit/internal/simulator"
+)
+
+// BuyOnce buys and returns the running instance. It never orders twice: on an unknown outcome it looks, and where
+// looking does not tell it gives up and leaves the decision to a person.
+func BuyOnce(ctx context.Context, client *computeunit.Client, request computeunit.PurchaseComputeUnitRequest) (*computeunit.Instance, error) {
+	before, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: request.ServiceID})
+	if err != nil {
+		return nil, err
+	}
+	progress("listed: the service has %d instances", len(before.Result.Instances))
+
+	bought, err := client.PurchaseComputeUnit(ctx, request)
+	if errors.Is(err, computeunit.ErrNotPurchased) {
+		return nil, err // safe to correct, and to call BuyOnce again
+	}
+	var id string
+	if err == nil {
+		id = bought.Result.InstanceID
+		progress("bought: order %s", bought.Result.OrderID)
+	} else { // computeunit.ErrOutcomeUnknown
+		progress("%v", err)
+	}
+	if id == "" {
+		if id, err = find(ctx, client, before, request); err != nil {
+			return nil, err
+		}
+	}
+	return client.WaitUntilRunning(ctx, request.ServiceID, id, func(status computeunit.InstanceStatus, elapsed time.Duration) {
+		progress("%s is %s after %s", id, status, elapsed.Round(100*time.Millisecond))
+	})
+}
+
+// find gives the listing a while to show what the purchase left behind.
+func find(ctx context.Context, client *computeunit.Client, before *computeunit.DescribeComputeUnitsResponse, request computeunit.PurchaseComputeUnitRequest) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	left, err := client.Reconcile(ctx, before, request)
+	if err != nil {
+		return "", err
+	}
+	progress("looked: found %s", left.Finding)
+	if left.Finding != computeunit.FoundOne {
+		return "", fmt.Errorf("the outcome is still unknown (found %s): let a person look before buying again", left.Finding)
+	}
+	return left.Candidates[0].InstanceID, nil
+}
+
+func main() {
+	log.SetFlags(0)
+	stage.Parse()
+	sim := simulator.New(simulator.Config{StartsAfter: 2 * time.Second})
+	client, stop, err := stage.Simulate(sim)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+
+	sim.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder})
+	sim.InjectRead(simulator.Fault{Kind: simulator.ErrorAnswer, Status: 503}) // listing is tried again by itself
+	instance, err := BuyOnce(ctx, client, computeunit.PurchaseComputeUnitRequest{
+		ServiceID: "svco-48esssdpa594", Billing: computeunit.Prepaid(1), ReplicasCount: 2,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("\n%s is running with %d replicas\n", instance.InstanceID, instance.ReplicasCount)
+	for _, order := range sim.Orders() {
+		fmt.Printf("the ledger: order %s of instance %s\n", order.OrderID, order.InstanceID)
+	}
+}
+
+var started = time.Now()
+
+func progress(format string, args ...any) {
+	fmt.Printf("%5.1fs  %s\n", time.Since(started).Seconds(), fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,171 @@
+// Package examples_test builds every example once and runs it as a reader would.
+package examples_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var binaries string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		var err error
+		if binaries, err = os.MkdirTemp("", "examples"); err != nil {
+			panic(err)
+		}
+		defer os.RemoveAll(binaries)
+		build := exec.Command("go", "build", "-o", binaries+string(filepath.Separator), "./...")
+		if out, err := build.CombinedOutput(); err != nil {
+			panic(fmt.Sprintf("%v\n%s", err, out))
+		}
+		return m.Run()
+	}())
+}
+
+func binary(name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(binaries, name)
+}
+
+// run returns all that an example printed, and its exit code.
+func run(t *testing.T, env []string, stdin, name string, args ...string) (output string, code int) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), binary(name), args...)
+	command.Env = append([]string{"SYSTEMROOT=" + os.Getenv("SYSTEMROOT")}, env...)
+	command.Stdin = strings.NewReader(stdin)
+	out, err := command.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		require.NoError(t, err)
+	}
+	return string(out), command.ProcessState.ExitCode()
+}
+
+func TestExamplesBuyFromASimulatorWithoutKeysOrNetwork(t *testing.T) {
+	for name, want := range map[string]string{
+		"prepaid":  `(?s)"autoRenew": true.*bought: instance \S+, order \S+`,
+		"postpaid": `(?s)"releaseTime": "20.*bought: instance \S+, order \S+`,
+		"errors":   `(?s)bought.*must be 1 to 12.*403 AccessDenied.*unknown.*unknown.*has 2 orders`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			output, code := run(t, nil, "", name)
+			assert.Zero(t, code)
+			assert.Regexp(t, want, output)
+		})
+	}
+}
+
+func TestBuyonceOrdersOnceAndFindsThatInstance(t *testing.T) {
+	output, code := run(t, nil, "", "buyonce")
+	assert.Zero(t, code)
+	assert.Regexp(t, `(?s)outcome unknown.*found one.*Creating.*is running with 2 replicas\nthe ledger`, output)
+	ledger := regexp.MustCompile(`of instance (\S+)`).FindAllStringSubmatch(output, -1)
+	require.Len(t, ledger, 1)
+	assert.Contains(t, output, ledger[0][1]+" is running")
+}
+
+func TestAWrongFlagGetsTheUsageAndExitCode2(t *testing.T) {
+	for _, args := range [][]string{{"-wrong"}, {"stray"}} {
+		for _, name := range []string{"prepaid", "postpaid", "errors", "simulator", "buyonce"} {
+			t.Run(name+strings.Join(args, ""), func(t *testing.T) {
+				output, code := run(t, nil, "", name, args...)
+				assert.Equal(t, 2, code)
+				assert.Contains(t, output, "Usage")
+			})
+		}
+	}
+	for name, args := range map[string][]string{
+		"live without a service": {"-live"}, "yes without live": {"-yes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, code := run(t, nil, "", "prepaid", args...)
+			assert.Equal(t, 2, code)
+		})
+	}
+}
+
+func TestTheSimulatorListensOnLoopbackOnly(t *testing.T) {
+	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "nonsense"} {
+		_, code := run(t, nil, "", "simulator", "-addr", addr)
+		assert.Equal(t, 2, code, addr)
+	}
+}
+
+// standIn starts examples/simulator and returns the environment that it prints. stop returns the rest of its output.
+func standIn(t *testing.T) (env []string, stop func() string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), binary("simulator"))
+	out, err := command.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	lines := bufio.NewReader(out)
+	for {
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		variable, found := strings.CutPrefix(strings.TrimSpace(line), "export ")
+		if !found {
+			break
+		}
+		env = append(env, variable)
+	}
+	return env, func() string {
+		require.NoError(t, command.Process.Signal(os.Interrupt))
+		var rest bytes.Buffer
+		_, err := io.Copy(&rest, lines)
+		require.NoError(t, err)
+		require.NoError(t, command.Wait())
+		return rest.String()
+	}
+}
+
+// -live sends where the environment says: here to a simulator on loopback, in another process.
+func TestLiveAsksBeforeItBuys(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no interrupt signal to send there")
+	}
+	env, stop := standIn(t)
+	require.Len(t, env, 4)
+	for _, row := range []struct {
+		name, stdin string
+		args        []string
+		code        int
+		want        string
+	}{
+		{"typed back", "svco-live\n", nil, 0, "bought: instance"},
+		{"typed wrong", "svco-other\n", nil, 1, "nothing was bought"},
+		{"nothing typed", "", nil, 1, "nothing was bought"},
+		{"yes", "", []string{"-yes"}, 0, "bought: instance"},
+	} {
+		for _, name := range []string{"prepaid", "postpaid"} {
+			t.Run(name+" "+row.name, func(t *testing.T) {
+				output, code := run(t, env, row.stdin, name, append([]string{"-live", "-service", "svco-live"}, row.args...)...)
+				assert.Equal(t, row.code, code)
+				assert.Contains(t, output, "for real money")
+				assert.Contains(t, output, row.want)
+			})
+		}
+	}
+	assert.Contains(t, stop(), "# 4 orders in 4 requests")
+}
+
+func TestLiveWithoutKeysBuysNothing(t *testing.T) {
+	output, code := run(t, nil, "svco-live\n", "prepaid", "-live", "-service", "svco-live")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, output, "QIANFAN_ACCESS_KEY")
+}

@@ -1,0 +1,47 @@
+// Postpaid buys compute units that are paid for as they are used, and are released by themselves a week later.
+//
+//	go run ./examples/postpaid                              buys from a simulator: needs no key and no network
+//	go run ./examples/postpaid -live -service svco-...      buys for real money, with the keys in the environment
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/examples/internal/stage"
+)
+
+func main() {
+	log.SetFlags(0)
+	flags := stage.ParseFlags()
+	client, stop, err := flags.Client()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer stop()
+
+	request := computeunit.PurchaseComputeUnitRequest{
+		ServiceID:     flags.Service,
+		Billing:       computeunit.PostpaidUntil(time.Now().AddDate(0, 0, 7)), // or Postpaid(): until released by hand
+		ReplicasCount: 1,
+	}
+	if err := flags.Confirm(request); err != nil {
+		log.Fatal(err)
+	}
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	bought, err := client.PurchaseComputeUnit(ctx, request)
+	switch {
+	case err == nil:
+		fmt.Printf("bought: instance %s, order %s (request id %s)\n", bought.Result.InstanceID, bought.Result.OrderID, bought.RequestID)
+	case errors.Is(err, computeunit.ErrNotPurchased):
+		log.Fatalf("nothing was bought: %v", err)
+	default: // computeunit.ErrOutcomeUnknown
+		log.Fatalf("an order may exist, look before buying again: %v", err)
+	}
+}
