@@ -15,8 +15,8 @@ import (
 var (
 	// ErrNotPurchased means that it is certain: nothing was bought. Correct what the error names, and buy again.
 	ErrNotPurchased = errors.New("not purchased")
-	// ErrOutcomeUnknown means that an order may exist. The API knows no idempotency token, so buying again may
-	// buy twice: list the service's instances before that.
+	// ErrOutcomeUnknown means that an order may exist. No idempotency token is documented for the call, so buying
+	// again may buy twice: list the service's instances before that, or let [Client.Reconcile] do it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
 

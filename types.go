@@ -113,7 +113,7 @@ func (b Billing) WithAutoRenew(months int) Billing {
 	return b
 }
 
-// Postpaid pays for what was used, until the units are released by hand.
+// Postpaid pays for what was used, and names no time to release the units at: see [PostpaidUntil].
 func Postpaid() Billing {
 	return Billing{PaymentTiming: PaymentTimingPostpaid}
 }

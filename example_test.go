@@ -1,0 +1,527 @@
+package computeunit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
+)
+
+// exampleService starts a stand-in for the service on loopback that misbehaves as told, and a client for it. The
+// examples run against it; with the environment's keys the same code runs against the real one.
+func exampleService(faults ...simulator.Fault) (client *computeunit.Client, stop func()) {
+	service := simulator.New(simulator.Config{})
+	service.Inject(faults...)
+	server := httptest.NewServer(service)
+	client, err := computeunit.NewClient(
+		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
+		computeunit.WithEndpoint(server.URL))
+	if err != nil {
+		panic(err)
+	}
+	return client, server.Close
+}
+
+var (
+	// fiveMonths is what the documentation of the call buys.
+	fiveMonths = computeunit.PurchaseComputeUnitRequest{
+		ServiceID:     "svco-48esssdpa594",
+		Billing:       computeunit.Prepaid(5),
+		ReplicasCount: 5,
+	}
+	// lostAnswer is an order that is made and never confirmed; deniedAnswer is one that is refused.
+	lostAnswer   = simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}
+	deniedAnswer = simulator.Fault{Kind: simulator.ErrorAnswer, Status: http.StatusForbidden, Code: "AccessDenied", Message: "Access denied."}
+)
+
+// The three outcomes of a purchase.
+func Example() {
+	client, stop := exampleService(simulator.Fault{}, deniedAnswer, lostAnswer)
+	defer stop()
+
+	for range 3 {
+		_, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
+			ServiceID:     "svco-48esssdpa594",
+			Billing:       computeunit.Prepaid(1),
+			ReplicasCount: 1,
+		})
+		switch {
+		case err == nil:
+			fmt.Println("bought")
+		case errors.Is(err, computeunit.ErrNotPurchased):
+			fmt.Println("nothing was bought: it is safe to try again")
+		case errors.Is(err, computeunit.ErrOutcomeUnknown):
+			fmt.Println("an order may exist: look before buying again")
+		}
+	}
+	// Output:
+	// bought
+	// nothing was bought: it is safe to try again
+	// an order may exist: look before buying again
+}
+
+// Bought: the error is nil, and there is an instance or an order to name.
+func ExampleClient_PurchaseComputeUnit() {
+	client, stop := exampleService()
+	defer stop()
+
+	bought, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
+		ServiceID:     "svco-48esssdpa594",
+		Billing:       computeunit.Prepaid(5),
+		ReplicasCount: 5,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("instance:", bought.Result.InstanceID != "")
+	fmt.Println("order:", bought.Result.OrderID != "")
+	// Output:
+	// instance: true
+	// order: true
+}
+
+// Not purchased: it is certain. The cause says what to correct.
+func ExampleClient_PurchaseComputeUnit_notPurchased() {
+	client, stop := exampleService(deniedAnswer)
+	defer stop()
+
+	_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
+	fmt.Println("not purchased:", errors.Is(err, computeunit.ErrNotPurchased))
+	fmt.Println("no permission:", errors.Is(err, computeunit.ErrAccessDenied))
+	var refusal *computeunit.APIError
+	if errors.As(err, &refusal) {
+		fmt.Println(refusal)
+	}
+	// Output:
+	// not purchased: true
+	// no permission: true
+	// HTTP 403 Forbidden, code "AccessDenied", message "Access denied."
+}
+
+// Outcome unknown: the answer was lost. Do not buy again before you have looked.
+func ExampleClient_PurchaseComputeUnit_outcomeUnknown() {
+	client, stop := exampleService(lostAnswer)
+	defer stop()
+
+	_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
+	var failed *computeunit.PurchaseError
+	if errors.As(err, &failed) {
+		fmt.Println("outcome:", failed.Outcome)
+		fmt.Println("service:", failed.ServiceID)
+		fmt.Println("attempts:", failed.Attempts)
+		fmt.Println("a request id for the support:", failed.RequestID != "")
+	}
+	// Output:
+	// outcome: outcome unknown
+	// service: svco-48esssdpa594
+	// attempts: 1
+	// a request id for the support: true
+}
+
+func ExampleClient_DescribeComputeUnits() {
+	client, stop := exampleService()
+	defer stop()
+	ctx := context.Background()
+	if _, err := client.PurchaseComputeUnit(ctx, fiveMonths); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	listing, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48esssdpa594"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, instance := range listing.Result.Instances {
+		fmt.Println(instance.PaymentTiming, instance.ReplicasCount, instance.Status)
+	}
+	// Output: Prepaid 5 Running
+}
+
+// List before the purchase. Where its outcome is unknown, find what it left behind.
+func ExampleClient_Reconcile() {
+	client, stop := exampleService(lostAnswer)
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+
+	before, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: fiveMonths.ServiceID})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.PurchaseComputeUnit(ctx, fiveMonths)
+	if !errors.Is(err, computeunit.ErrOutcomeUnknown) {
+		fmt.Println(err)
+		return
+	}
+	found, err := client.Reconcile(ctx, before, fiveMonths)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	switch found.Finding {
+	case computeunit.FoundOne:
+		fmt.Println("bought:", found.Candidates[0].ReplicasCount, "replicas")
+	case computeunit.FoundSeveral:
+		fmt.Println("another buyer is at work: ask which is whose")
+	case computeunit.FoundNone:
+		fmt.Println("still unknown")
+	}
+	// Output: bought: 5 replicas
+}
+
+func ExampleClient_WaitUntilRunning() {
+	client, stop := exampleService()
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	bought, err := client.PurchaseComputeUnit(ctx, fiveMonths)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	instance, err := client.WaitUntilRunning(ctx, fiveMonths.ServiceID, bought.Result.InstanceID,
+		func(status computeunit.InstanceStatus, elapsed time.Duration) {
+			fmt.Println("progress:", status, elapsed < time.Minute)
+		})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(instance.Status)
+	// Output:
+	// progress: Running true
+	// Running
+}
+
+// Any other action of the API, with types of your own. Here it is one that has a typed method too.
+func ExampleClient_Call() {
+	client, stop := exampleService()
+	defer stop()
+
+	request := map[string]string{"serviceId": "svco-48esssdpa594"}
+	var answer struct {
+		Result struct {
+			Instances []struct{ InstanceID string } `json:"instances"`
+		} `json:"result"`
+	}
+	err := client.Call(context.Background(), "/v2/serviceresources", "DescribeComputeUnits", request, &answer)
+	fmt.Println(len(answer.Result.Instances), err)
+	// Output: 0 <nil>
+}
+
+func ExampleNewClient() {
+	_, err := computeunit.NewClient(
+		computeunit.StaticCredentials("your-access-key", "your-secret-key"),
+		computeunit.WithTimeout(10*time.Second),
+		computeunit.WithMaxAttempts(5),
+	)
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExampleNewClientFromEnv() {
+	defer setenv("QIANFAN_ACCESS_KEY", "")()
+	defer setenv("QIANFAN_SECRET_KEY", "")()
+
+	_, err := computeunit.NewClientFromEnv()
+	fmt.Println(err)
+	// Output: computeunit: set the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY
+}
+
+func ExampleStaticCredentials() {
+	provider := computeunit.StaticCredentials("your-access-key", "your-secret-key")
+
+	credentials, err := provider.Credentials(context.Background())
+	fmt.Println(credentials.AccessKeyID == "your-access-key", err)
+	fmt.Printf("%+v\n", credentials)
+	// Output:
+	// true <nil>
+	// computeunit.Credentials(redacted)
+}
+
+// The keys are read at every attempt, so they can change while the client lives.
+func ExampleEnvCredentials() {
+	defer setenv("QIANFAN_ACCESS_KEY", "your-access-key")()
+	defer setenv("QIANFAN_SECRET_KEY", "your-secret-key")()
+	provider := computeunit.EnvCredentials()
+
+	_, err := provider.Credentials(context.Background())
+	fmt.Println(err)
+	os.Unsetenv("QIANFAN_SECRET_KEY")
+	_, err = provider.Credentials(context.Background())
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// set the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY
+}
+
+// temporary provides keys that some other service of yours hands out.
+type temporary struct{}
+
+func (temporary) Credentials(context.Context) (computeunit.Credentials, error) {
+	return computeunit.Credentials{AccessKeyID: "temporary", SecretAccessKey: "secret", SessionToken: "token"}, nil
+}
+
+// A provider of your own is asked at every attempt: temporary keys can rotate.
+func ExampleCredentialsProvider() {
+	_, err := computeunit.NewClient(temporary{})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// Plain http is for loopback only: the body of a request is not signed.
+func ExampleWithEndpoint() {
+	credentials := computeunit.StaticCredentials("your-access-key", "your-secret-key")
+
+	_, err := computeunit.NewClient(credentials, computeunit.WithEndpoint("http://127.0.0.1:8080"))
+	fmt.Println(err)
+	_, err = computeunit.NewClient(credentials, computeunit.WithEndpoint("http://qianfan.baidubce.com"))
+	fmt.Println(err)
+	// Output:
+	// <nil>
+	// computeunit: the endpoint's scheme must be https; http is for loopback addresses only, as the body is not signed
+}
+
+// A proxy of your own. Where the transport is an *http.Transport, a failed connection is still known for what it
+// is: nothing was bought.
+func ExampleWithHTTPClient() {
+	own := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}
+
+	_, err := computeunit.NewClient(computeunit.EnvCredentials(), computeunit.WithHTTPClient(own))
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+// The limit is for one attempt. The context limits all of them together.
+func ExampleWithTimeout() {
+	_, err := computeunit.NewClient(computeunit.EnvCredentials(), computeunit.WithTimeout(10*time.Second))
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExampleWithMaxAttempts() {
+	_, err := computeunit.NewClient(computeunit.EnvCredentials(), computeunit.WithMaxAttempts(0))
+	fmt.Println(err)
+	// Output: computeunit: WithMaxAttempts: 0 is less than 1
+}
+
+func ExampleWithLogger() {
+	withoutTime := func(_ []string, a slog.Attr) slog.Attr {
+		switch a.Key {
+		case slog.TimeKey, computeunit.LogKeyRequestID, computeunit.LogKeyError:
+			return slog.Attr{}
+		}
+		return a
+	}
+	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer service.Close()
+
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("your-access-key", "your-secret-key"),
+		computeunit.WithEndpoint(service.URL), computeunit.WithLogger(logger))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, _ = client.PurchaseComputeUnit(context.Background(), fiveMonths)
+	// Output:
+	// level=ERROR msg="computeunit: outcome unknown" action=PurchaseComputeUnit service_id=svco-48esssdpa594 outcome="outcome unknown" attempt=1
+}
+
+func ExampleWithUserAgent() {
+	_, err := computeunit.NewClient(computeunit.EnvCredentials(), computeunit.WithUserAgent("my-service/1.2"))
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExamplePrepaid() {
+	body, err := computeunit.Prepaid(5).MarshalJSON()
+	fmt.Println(string(body), err)
+	// Output: {"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":5}} <nil>
+}
+
+func ExampleBilling_WithAutoRenew() {
+	body, err := computeunit.Prepaid(5).WithAutoRenew(1).MarshalJSON()
+	fmt.Println(string(body), err)
+	// Output: {"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":5,"autoRenew":true,"autoRenewTimeUnit":"Month","autoRenewTime":1}} <nil>
+}
+
+func ExamplePostpaid() {
+	body, err := computeunit.Postpaid().MarshalJSON()
+	fmt.Println(string(body), err)
+	// Output: {"paymentTiming":"Postpaid"} <nil>
+}
+
+func ExamplePostpaidUntil() {
+	newYear := time.Date(2030, time.January, 1, 0, 0, 0, 0, time.FixedZone("UTC+8", 8*60*60))
+
+	body, err := computeunit.PostpaidUntil(newYear).MarshalJSON()
+	fmt.Println(string(body), err)
+	// Output: {"paymentTiming":"Postpaid","releaseTime":"2030-01-01T00:00:00+08:00"} <nil>
+}
+
+// The documentation shows two forms. The one without a zone is read as China Standard Time.
+func ExampleParseReleaseTime() {
+	for _, text := range []string{"2030-01-25T12:30:30+08:00", "2030-01-25 12:30:30"} {
+		release, err := computeunit.ParseReleaseTime(text)
+		fmt.Println(release.UTC(), err)
+	}
+	// Output:
+	// 2030-01-25 04:30:30 +0000 UTC <nil>
+	// 2030-01-25 04:30:30 +0000 UTC <nil>
+}
+
+// All violations are listed at once. PurchaseComputeUnit checks the same before anything is sent.
+func ExamplePurchaseComputeUnitRequest_Validate() {
+	err := computeunit.PurchaseComputeUnitRequest{Billing: computeunit.Prepaid(13), ReplicasCount: 1}.Validate()
+	var invalid *computeunit.ValidationError
+	if errors.As(err, &invalid) {
+		for _, violation := range invalid.Violations {
+			fmt.Println(violation)
+		}
+	}
+	// Output:
+	// serviceId must not be blank (found "")
+	// billing.reservation.reservationLength must be 1 to 12 (found 13)
+}
+
+func ExampleDescribeComputeUnitsRequest_Validate() {
+	fmt.Println(computeunit.DescribeComputeUnitsRequest{}.Validate())
+	// Output: invalid request: serviceId must not be blank (found "")
+}
+
+// The cause of a purchase that was refused before it was sent.
+func ExamplePurchaseError() {
+	client, stop := exampleService()
+	defer stop()
+
+	_, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
+		ServiceID: "svco-48esssdpa594", Billing: computeunit.Prepaid(5),
+	})
+	fmt.Println(err)
+	// Output: computeunit: PurchaseComputeUnit for service "svco-48esssdpa594": not purchased: invalid request: replicasCount must be at least 1 (found 0); it is safe to correct this and try again
+}
+
+func setenv(name, value string) (restore func()) {
+	before, was := os.LookupEnv(name)
+	os.Setenv(name, value)
+	return func() {
+		if was {
+			os.Setenv(name, before)
+		} else {
+			os.Unsetenv(name)
+		}
+	}
+}
+
+// From here on: how a service of your own is tested. The README has the same code.
+
+// Buyer is all that the service needs of the client. *computeunit.Client has it.
+type Buyer interface {
+	PurchaseComputeUnit(context.Context, computeunit.PurchaseComputeUnitRequest) (*computeunit.PurchaseComputeUnitResponse, error)
+}
+
+// Scaler buys a month of one replica when it is told to grow.
+type Scaler struct {
+	Buyer     Buyer
+	ServiceID string
+
+	// Halted: an order may exist. Somebody has to look before the Scaler buys again.
+	Halted bool
+}
+
+// Grow says what came of it.
+func (s *Scaler) Grow(ctx context.Context) string {
+	if s.Halted {
+		return "halted"
+	}
+	_, err := s.Buyer.PurchaseComputeUnit(ctx, computeunit.PurchaseComputeUnitRequest{
+		ServiceID: s.ServiceID, Billing: computeunit.Prepaid(1), ReplicasCount: 1,
+	})
+	switch {
+	case err == nil:
+		return "grown"
+	case errors.Is(err, computeunit.ErrNotPurchased):
+		return "try again later"
+	default:
+		s.Halted = true
+		return "halted"
+	}
+}
+
+// stub is a Buyer that answers what a test wants.
+type stub struct{ err error }
+
+func (s stub) PurchaseComputeUnit(context.Context, computeunit.PurchaseComputeUnitRequest) (*computeunit.PurchaseComputeUnitResponse, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	return &computeunit.PurchaseComputeUnitResponse{Result: computeunit.PurchaseResult{InstanceID: "i-1"}}, nil
+}
+
+func TestScalerWithAStubThatBuys(t *testing.T) {
+	scaler := Scaler{Buyer: stub{}, ServiceID: "svco-1"}
+	assert.Equal(t, "grown", scaler.Grow(t.Context()))
+}
+
+func TestScalerWithAStubThatRefuses(t *testing.T) {
+	scaler := Scaler{Buyer: stub{&computeunit.PurchaseError{Outcome: computeunit.ErrNotPurchased}}, ServiceID: "svco-1"}
+	assert.Equal(t, "try again later", scaler.Grow(t.Context()))
+	assert.False(t, scaler.Halted)
+}
+
+func TestScalerWithAStubThatDoesNotKnow(t *testing.T) {
+	scaler := Scaler{Buyer: stub{&computeunit.PurchaseError{Outcome: computeunit.ErrOutcomeUnknown}}, ServiceID: "svco-1"}
+	assert.Equal(t, "halted", scaler.Grow(t.Context()))
+	assert.True(t, scaler.Halted)
+}
+
+// mockedScaler is a Scaler on a real client whose requests httpmock answers.
+func mockedScaler(t *testing.T, answer httpmock.Responder) (scaler *Scaler, requests func() int) {
+	t.Helper()
+	mocked := &http.Client{}
+	httpmock.ActivateNonDefault(mocked) // before NewClient: it copies the http.Client
+	t.Cleanup(httpmock.DeactivateAndReset)
+	httpmock.RegisterResponder(http.MethodPost, "https://qianfan.baidubce.com/v2/serviceresources?Action=PurchaseComputeUnit", answer)
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(mocked))
+	require.NoError(t, err)
+	return &Scaler{Buyer: client, ServiceID: "svco-1"}, httpmock.GetTotalCallCount
+}
+
+func TestScalerOverHTTPMockBought(t *testing.T) {
+	scaler, requests := mockedScaler(t, httpmock.NewStringResponder(200,
+		`{"requestId":"r-1","result":{"instanceId":"i-1","orderId":"o-1"}}`))
+	assert.Equal(t, "grown", scaler.Grow(t.Context()))
+	assert.Equal(t, 1, requests())
+}
+
+func TestScalerOverHTTPMockNotPurchased(t *testing.T) {
+	scaler, requests := mockedScaler(t, httpmock.NewStringResponder(403,
+		`{"requestId":"r-1","code":"AccessDenied","message":"Access denied."}`))
+	assert.Equal(t, "try again later", scaler.Grow(t.Context()))
+	assert.Equal(t, 1, requests())
+}
+
+func TestScalerOverHTTPMockOutcomeUnknown(t *testing.T) {
+	scaler, requests := mockedScaler(t, httpmock.NewErrorResponder(errors.New("connection reset")))
+	assert.Equal(t, "halted", scaler.Grow(t.Context()))
+	assert.Equal(t, 1, requests())
+}
