@@ -36,7 +36,8 @@ type Reconciliation struct {
 // the purchase's. Reconcile looks at once and then polls, with growing pauses, until an instance shows up or the
 // context ends, so give the context a deadline. It never buys.
 //
-// One candidate is looked at twice before it is the answer: another buyer's may show up beside it.
+// One candidate is looked at twice before it is the answer, unless the context ends in between: another buyer's may
+// show up beside it. After a purchase whose answer had an order id alone it finds the instance in the same way.
 //
 // Where listing works the error is nil whatever was found, and a context that ends is none. Else it is
 // that of [Client.DescribeComputeUnits], and nothing was found out.

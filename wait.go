@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -15,10 +17,16 @@ var ErrInstanceGone = errors.New("the instance is gone")
 //
 // It ends with [ErrInstanceGone] at once where the instance is [InstanceDeleted] or not in the listing, with the
 // context's error when that ends (give it a deadline), or with an error of [Client.DescribeComputeUnits] that
-// waiting cannot mend. A status that is not documented means: keep waiting.
+// waiting cannot mend. A status that is not documented means: keep waiting. An empty instanceID is
+// a [*ValidationError]: the answer to a purchase can have an order id alone; [Client.Reconcile] then finds the instance.
 func (c *Client) WaitUntilRunning(ctx context.Context, serviceID, instanceID string, progress func(status InstanceStatus, elapsed time.Duration)) (*Instance, error) {
 	if ctx == nil {
 		return nil, errors.New("computeunit: the context is nil")
+	}
+	var v violations
+	v.check(strings.TrimSpace(instanceID) != "", "instanceId", "must not be blank", strconv.Quote(instanceID))
+	if err := v.err(); err != nil {
+		return nil, fmt.Errorf("computeunit: waiting for an instance of service %q: %w", serviceID, err)
 	}
 	started := time.Now()
 	var last Instance

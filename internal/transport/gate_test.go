@@ -178,6 +178,16 @@ func TestDialTLSVerifiesTheCertificate(t *testing.T) {
 	assert.Error(t, err)
 }
 
+func TestDialTLSRefusesWhatIsOlderThanTLS12(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	_, err := dialTLS(t.Context(), "tcp", server.Listener.Addr().String())
+	assert.ErrorContains(t, err, "protocol version")
+}
+
 // net/http lets a dial go on when its request has ended. Ours ends with it.
 func TestDialEndsWithTheAttempt(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
