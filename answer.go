@@ -19,23 +19,14 @@ const (
 // envelope is what every answer has around its result: a request id, and an error ("code") or an older one
 // ("error_code"). An action's answer embeds it, and is read in one go.
 type envelope struct {
-	RequestID lenientString `json:"requestId"`
-	Code      string        `json:"code"`
-	Message   lenientString `json:"message"`
-	ErrorCode int64         `json:"error_code"`
-	ErrorMsg  lenientString `json:"error_msg"`
+	Code      string `json:"code"`
+	ErrorCode int64  `json:"error_code"`
+	// What is for people decides nothing: a value that is no text counts as none.
+	RequestID any `json:"requestId"`
+	Message   any `json:"message"`
+	ErrorMsg  any `json:"error_msg"`
 
 	unreadable error // why the body is not the whole documented JSON
-}
-
-// lenientString takes a value of another type for an empty string: what is only for people decides nothing.
-type lenientString string
-
-func (s *lenientString) UnmarshalJSON(data []byte) error {
-	if data[0] != '"' {
-		return nil
-	}
-	return json.Unmarshal(data, (*string)(s))
 }
 
 // read decodes the body of an attempt into answer, which has e embedded.
@@ -50,18 +41,9 @@ func (e *envelope) read(a *transport.Attempt, answer any) {
 	if e.Code == "" && e.ErrorCode != 0 {
 		e.Code = strconv.FormatInt(e.ErrorCode, 10)
 	}
-	if e.Message == "" {
-		e.Message = e.ErrorMsg
+	if !isSuccess(a.Status) { // the gateway can put the code into a header and leave the body empty
+		e.Code = firstNonBlank(e.Code, a.Header.Get("X-Bce-Error-Code"))
 	}
-	if !isSuccess(a.Status) {
-		e.readHeaders(a)
-	}
-}
-
-// readHeaders is for the gateway, which can put the error into headers and leave the body empty.
-func (e *envelope) readHeaders(a *transport.Attempt) {
-	e.Code = firstNonBlank(e.Code, a.Header.Get("X-Bce-Error-Code"))
-	e.Message = lenientString(firstNonBlank(string(e.Message), a.Header.Get("X-Bce-Error-Message")))
 }
 
 // lacksResult tells that all that is wrong is a result that is no object (text, a list): there are no ids in it,
@@ -86,7 +68,16 @@ func (e *envelope) isError() bool { return e.unreadable == nil && strings.TrimSp
 
 // requestID is the one that support can find.
 func (e *envelope) requestID(a *transport.Attempt) string {
-	return firstNonBlank(string(e.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID)
+	return firstNonBlank(text(e.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID)
+}
+
+func (e *envelope) message(a *transport.Attempt) string {
+	return firstNonBlank(text(e.Message), text(e.ErrorMsg), a.Header.Get("X-Bce-Error-Message"))
+}
+
+func text(value any) string {
+	text, _ := value.(string)
+	return text
 }
 
 func firstNonBlank(texts ...string) string {
@@ -103,7 +94,7 @@ func (e *envelope) cause(a *transport.Attempt, lack error) error {
 	if a.Reached != transport.Answered {
 		return a.Err
 	}
-	refusal := &APIError{StatusCode: a.Status, Code: e.Code, Message: string(e.Message), RequestID: e.requestID(a)}
+	refusal := &APIError{StatusCode: a.Status, Code: e.Code, Message: e.message(a), RequestID: e.requestID(a)}
 	if e.unreadable != nil && e.Code == "" {
 		refusal.body = fmt.Sprintf("with a body of %d bytes, type %.80q", len(a.Body), a.Header.Get("Content-Type"))
 	}

@@ -26,8 +26,8 @@ func wantOf(r PurchaseComputeUnitRequest) want {
 	return want{r.ServiceID, r.Billing.PaymentTiming, r.ReplicasCount}
 }
 
-// begin counts a purchase as running until the function that it returns is called.
-func (b *buyers) begin(request PurchaseComputeUnitRequest) (end func()) {
+// begin counts a purchase as running until end gets the tally back.
+func (b *buyers) begin(request PurchaseComputeUnitRequest) *tally {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.wants == nil {
@@ -40,7 +40,7 @@ func (b *buyers) begin(request PurchaseComputeUnitRequest) (end func()) {
 	}
 	t.running++
 	b.clock++
-	return func() { b.end(t) }
+	return t
 }
 
 func (b *buyers) end(t *tally) {

@@ -223,6 +223,6 @@ func loopback(host string) bool {
 func (c *Client) url(path, action string) *url.URL {
 	u := *c.endpoint
 	u.Path += path
-	u.RawQuery = url.Values{"Action": {action}}.Encode()
+	u.RawQuery = "Action=" + url.QueryEscape(action)
 	return &u
 }

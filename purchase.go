@@ -46,8 +46,8 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 	if err := request.Validate(); err != nil {
 		return nil, c.failure(ctx, purchase, verdict{outcome: ErrNotPurchased, cause: err})
 	}
-	defer c.buyers.begin(request)()
-	v := c.send(ctx, purchase, request)
+	defer c.buyers.end(c.buyers.begin(request))
+	v := c.send(ctx, purchase, request.wire())
 	if v.outcome != nil {
 		return nil, c.failure(ctx, purchase, v)
 	}

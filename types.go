@@ -160,14 +160,28 @@ type billingJSON struct {
 	ReleaseTime   string        `json:"releaseTime,omitempty"`
 }
 
-// MarshalJSON writes exactly the documented JSON, the release time as RFC 3339 with whole seconds and an offset.
-func (b Billing) MarshalJSON() ([]byte, error) {
+// requestJSON is PurchaseComputeUnitRequest for encoding/json to write in one go: it encodes what a MarshalJSON
+// returns a second time.
+type requestJSON struct {
+	ServiceID     string      `json:"serviceId"`
+	Billing       billingJSON `json:"billing"`
+	ReplicasCount int         `json:"replicasCount"`
+}
+
+func (r PurchaseComputeUnitRequest) wire() requestJSON {
+	return requestJSON{r.ServiceID, r.Billing.wire(), r.ReplicasCount}
+}
+
+func (b Billing) wire() billingJSON {
 	wire := billingJSON{PaymentTiming: b.PaymentTiming, Reservation: b.Reservation}
 	if !b.ReleaseTime.IsZero() {
 		wire.ReleaseTime = formatReleaseTime(b.ReleaseTime)
 	}
-	return json.Marshal(wire)
+	return wire
 }
+
+// MarshalJSON writes exactly the documented JSON, the release time as RFC 3339 with whole seconds and an offset.
+func (b Billing) MarshalJSON() ([]byte, error) { return json.Marshal(b.wire()) }
 
 // UnmarshalJSON reads the documented JSON, the release time in either form: see [ParseReleaseTime].
 func (b *Billing) UnmarshalJSON(data []byte) error {

@@ -5,6 +5,8 @@ package bceauth
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/baidubce/bce-sdk-go/auth"
@@ -53,8 +55,9 @@ func authorize(req *http.Request, headers map[string]string, credentials Credent
 	unsigned.SetMethod(req.Method)
 	unsigned.SetUri(req.URL.Path)
 	unsigned.SetHeaders(headers)
-	for name, values := range req.URL.Query() {
-		unsigned.SetParam(name, values[0])
+	for pair := range strings.SplitSeq(req.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		unsigned.SetParam(unescape(name), unescape(value))
 	}
 	new(auth.BceV1Signer).Sign(&unsigned, &auth.BceCredentials{
 		AccessKeyId:     credentials.AccessKeyID,
@@ -62,6 +65,14 @@ func authorize(req *http.Request, headers map[string]string, credentials Credent
 		SessionToken:    credentials.SessionToken,
 	}, options)
 	return headers["Authorization"]
+}
+
+// unescape leaves alone what is not escaped right.
+func unescape(text string) string {
+	if plain, err := url.QueryUnescape(text); err == nil {
+		return plain
+	}
+	return text
 }
 
 func host(req *http.Request) string {

@@ -123,9 +123,9 @@ func (t *Transport) send(ctx context.Context, req *http.Request, body []byte, a 
 // roundTrip asks the RoundTripper, not an http.Client: so no redirect is followed and no cookie sent.
 func (t *Transport) roundTrip(ctx context.Context, req *http.Request, body []byte, g *gate) (*http.Response, error) {
 	traced := httptrace.WithClientTrace(context.WithValue(ctx, attemptKey{}, ctx), g.trace())
-	req = req.WithContext(traced)
-	req.Body = io.NopCloser(bytes.NewReader(body))
-	response, err := t.roundTripper().RoundTrip(req)
+	sent := req.WithContext(traced)
+	sent.Body = io.NopCloser(bytes.NewReader(body))
+	response, err := t.roundTripper().RoundTrip(sent)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 // none will". Whoever comes first wins: the connection about to write (pass), or the caller giving up (shut).
 type gate struct {
 	state  atomic.Int32
+	hooks  httptrace.ClientTrace
 	reused bool // the connection served a request before; set before the connection sees the gate
 
 	trust trust
@@ -62,16 +63,16 @@ func (g *gate) shut() bool {
 // trace ties the gate to whatever connection the request is given.
 func (g *gate) trace() *httptrace.ClientTrace {
 	if g.trust == ours {
-		return &httptrace.ClientTrace{GotConn: g.guard}
+		g.hooks.GotConn = g.guard
+		return &g.hooks
 	}
-	return &httptrace.ClientTrace{
-		GetConn: func(string) { g.getConn.Store(true) },
-		GotConn: func(info httptrace.GotConnInfo) {
-			g.pass() // on a connection that is not ours being handed over counts as sending
-			g.conn.Store(&info.Conn)
-		},
-		WroteHeaderField: g.stopSecond,
+	g.hooks.GetConn = func(string) { g.getConn.Store(true) }
+	g.hooks.GotConn = func(info httptrace.GotConnInfo) {
+		g.pass() // on a connection that is not ours being handed over counts as sending
+		g.conn.Store(&info.Conn)
 	}
+	g.hooks.WroteHeaderField = g.stopSecond
+	return &g.hooks
 }
 
 // guard makes a connection of ours ask the gate before it writes.
