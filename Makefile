@@ -29,7 +29,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) run $(STATICCHECK) ./...
 
 cover: ## statement coverage of the root package and internal/, at least 90 % each
-	@$(GO) test -cover . ./internal/... | tee /dev/stderr | \
+	@report=$$($(GO) test -cover . ./internal/...); status=$$?; echo "$$report"; [ $$status -eq 0 ] && echo "$$report" | \
 		awk '/coverage:/ { n++; sub(/.*coverage: /, ""); if ($$1 + 0 < 90) low = 1 } END { exit n == 0 || low }'
 
 bench: ## a purchase beside hand-written net/http and bce-sdk-go, as ratios

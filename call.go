@@ -21,7 +21,7 @@ import (
 //
 // For buying and listing compute units use the typed methods: they check what they send and what they get.
 func (c *Client) Call(ctx context.Context, path, action string, request, response any) error {
-	call := operation{path: path, action: action}
+	call := &operation{url: actionURL(c.endpoint, path, action), action: action}
 	call.judge = func(a *transport.Attempt) verdict {
 		var answer envelope
 		answer.read(a, &answer)

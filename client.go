@@ -29,10 +29,12 @@ const (
 // keeps connections for a few seconds, and for [Client.Reconcile] a few words for each service, payment timing and
 // number of replicas that it bought. Nothing needs closing. The zero value is not usable: see [NewClient].
 type Client struct {
-	transport *transport.Transport
-	endpoint  *url.URL
-	logger    *slog.Logger
-	buyers    buyers
+	transport   *transport.Transport
+	endpoint    *url.URL
+	purchaseURL *url.URL
+	describeURL *url.URL
+	logger      *slog.Logger
+	buyers      buyers
 }
 
 // settings are what options change before a Client exists.
@@ -64,8 +66,10 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		}
 	}
 	return &Client{
-		endpoint: s.endpoint,
-		logger:   s.logger,
+		endpoint:    s.endpoint,
+		purchaseURL: actionURL(s.endpoint, servicePath, purchaseAction),
+		describeURL: actionURL(s.endpoint, servicePath, describeAction),
+		logger:      s.logger,
 		transport: transport.New(transport.Config{
 			Client:      s.httpClient,
 			Timeout:     s.timeout,
@@ -219,9 +223,9 @@ func loopback(host string) bool {
 	return err == nil && address.IsLoopback()
 }
 
-// url adds path and action to the endpoint.
-func (c *Client) url(path, action string) *url.URL {
-	u := *c.endpoint
+// actionURL adds path and action to the endpoint.
+func actionURL(endpoint *url.URL, path, action string) *url.URL {
+	u := *endpoint
 	u.Path += path
 	u.RawQuery = "Action=" + url.QueryEscape(action)
 	return &u

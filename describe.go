@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
@@ -29,7 +28,7 @@ func (r DescribeComputeUnitsRequest) Validate() error {
 	switch r.PaymentTiming {
 	case "", PaymentTimingPrepaid, PaymentTimingPostpaid:
 	default:
-		v.check(false, "paymentTiming", "must be Prepaid, Postpaid, or not given", strconv.Quote(string(r.PaymentTiming)))
+		v.checkText(false, "paymentTiming", "must be Prepaid, Postpaid, or not given", string(r.PaymentTiming))
 	}
 	return v.err()
 }
@@ -92,8 +91,8 @@ func (c *Client) DescribeComputeUnits(ctx context.Context, request DescribeCompu
 func (c *Client) describe(ctx context.Context, request DescribeComputeUnitsRequest) (*DescribeComputeUnitsResponse, verdict) {
 	mark := c.buyers.mark()
 	var answer describeAnswer
-	v := c.send(ctx, operation{
-		path:      servicePath,
+	v := c.send(ctx, &operation{
+		url:       c.describeURL,
 		action:    describeAction,
 		serviceID: request.ServiceID,
 		judge: func(a *transport.Attempt) verdict {

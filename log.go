@@ -24,7 +24,7 @@ const (
 	LogKeyError     = "error"      // string: the cause
 )
 
-func (c *Client) logAttempt(ctx context.Context, op operation, a *transport.Attempt, v verdict) {
+func (c *Client) logAttempt(ctx context.Context, op *operation, a *transport.Attempt) {
 	if !c.logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
@@ -34,15 +34,15 @@ func (c *Client) logAttempt(ctx context.Context, op operation, a *transport.Atte
 		slog.Int(LogKeyAttempt, a.Number),
 		slog.Int(LogKeyStatus, a.Status),
 		slog.Duration(LogKeyDuration, a.Duration),
-		slog.String(LogKeyRequestID, v.requestID))
+		slog.String(LogKeyRequestID, op.last.requestID))
 }
 
-func (c *Client) logRetry(ctx context.Context, op operation, a *transport.Attempt, v verdict, wait time.Duration) {
+func (c *Client) logRetry(ctx context.Context, op *operation, a *transport.Attempt, wait time.Duration) {
 	c.logger.LogAttrs(ctx, slog.LevelWarn, "computeunit: retry",
 		slog.String(LogKeyAction, op.action),
 		slog.String(LogKeyServiceID, op.serviceID),
 		slog.Int(LogKeyAttempt, a.Number),
-		slog.String(LogKeyReason, v.cause.Error()),
+		slog.String(LogKeyReason, op.last.cause.Error()),
 		slog.Duration(LogKeyWait, wait))
 }
 

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -33,8 +35,8 @@ const (
 // Source: "购买算力单元实例", POST /v2/serviceresources?Action=PurchaseComputeUnit.
 func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComputeUnitRequest) (*PurchaseComputeUnitResponse, error) {
 	var answer purchaseAnswer
-	purchase := operation{
-		path:      servicePath,
+	purchase := &operation{
+		url:       c.purchaseURL,
 		action:    purchaseAction,
 		serviceID: request.ServiceID,
 		judge: func(a *transport.Attempt) verdict {
@@ -70,11 +72,13 @@ func (p *purchaseAnswer) lack() error {
 	return nil
 }
 
-// operation is what is sent, and what each attempt at it means.
+// operation is what is sent, what each attempt at it means, and what the last one came to.
 type operation struct {
-	path, action string
-	serviceID    string // for errors and logs; empty where the action has none
-	judge        func(*transport.Attempt) verdict
+	url       *url.URL
+	action    string
+	serviceID string // for errors and logs; empty where the action has none
+	judge     func(*transport.Attempt) verdict
+	last      verdict
 }
 
 // verdict is what an attempt came to, and whether to try again.
@@ -87,7 +91,7 @@ type verdict struct {
 }
 
 // send encodes once; the transport then signs, sends and asks for the verdict, attempt by attempt.
-func (c *Client) send(ctx context.Context, op operation, request any) (last verdict) {
+func (c *Client) send(ctx context.Context, op *operation, request any) verdict {
 	if ctx == nil {
 		return verdict{outcome: ErrNotPurchased, cause: errors.New("the context is nil")}
 	}
@@ -95,21 +99,20 @@ func (c *Client) send(ctx context.Context, op operation, request any) (last verd
 	if err != nil {
 		return verdict{outcome: ErrNotPurchased, cause: fmt.Errorf("encoding the request: %w", err)}
 	}
-	attempts, gaveUp := c.transport.Do(ctx, &transport.Call{
-		URL:  c.url(op.path, op.action),
-		Body: body,
-		Judge: func(a *transport.Attempt) transport.Again {
-			last = op.judge(a)
-			c.logAttempt(ctx, op, a, last)
-			return last.again
-		},
-		Retrying: func(a *transport.Attempt, wait time.Duration) { c.logRetry(ctx, op, a, last, wait) },
-	})
-	last.attempts = attempts
-	if gaveUp != nil {
-		last.cause = fmt.Errorf("%w; %w", last.cause, gaveUp)
+	call := transport.Call{URL: op.url, Body: body, Judge: func(a *transport.Attempt) transport.Again {
+		op.last = op.judge(a)
+		c.logAttempt(ctx, op, a)
+		return op.last.again
+	}}
+	if c.logger.Enabled(ctx, slog.LevelWarn) {
+		call.Retrying = func(a *transport.Attempt, wait time.Duration) { c.logRetry(ctx, op, a, wait) }
 	}
-	return last
+	var gaveUp error
+	op.last.attempts, gaveUp = c.transport.Do(ctx, &call)
+	if gaveUp != nil {
+		op.last.cause = fmt.Errorf("%w; %w", op.last.cause, gaveUp)
+	}
+	return op.last
 }
 
 // judge is the outcome table, row by row in its order: what happened, the outcome, whether it is sent again.
@@ -158,7 +161,7 @@ func isRefusal(status int) bool {
 }
 
 // failure makes the error that the caller gets.
-func (c *Client) failure(ctx context.Context, op operation, v verdict) error {
+func (c *Client) failure(ctx context.Context, op *operation, v verdict) error {
 	failed := &PurchaseError{
 		Action:    op.action,
 		Outcome:   v.outcome,

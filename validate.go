@@ -19,7 +19,7 @@ const (
 func (r PurchaseComputeUnitRequest) Validate() error {
 	var v violations
 	v.checkServiceID(r.ServiceID)
-	v.check(r.ReplicasCount >= 1, "replicasCount", "must be at least 1", strconv.Itoa(r.ReplicasCount))
+	v.checkNumber(r.ReplicasCount >= 1, "replicasCount", "must be at least 1", r.ReplicasCount)
 	v.checkBilling(r.Billing)
 	return v.err()
 }
@@ -33,6 +33,19 @@ func (v *violations) check(holds bool, path, rule, value string) {
 	}
 }
 
+// checkText and checkNumber write the value only where it is needed.
+func (v *violations) checkText(holds bool, path, rule, value string) {
+	if !holds {
+		v.check(false, path, rule, strconv.Quote(value))
+	}
+}
+
+func (v *violations) checkNumber(holds bool, path, rule string, value int) {
+	if !holds {
+		v.check(false, path, rule, strconv.Itoa(value))
+	}
+}
+
 func (v violations) err() error {
 	if len(v) == 0 {
 		return nil
@@ -43,9 +56,9 @@ func (v violations) err() error {
 // checkServiceID refuses bytes that JSON would silently replace: they would name another service.
 func (v *violations) checkServiceID(id string) {
 	if strings.TrimSpace(id) == "" {
-		v.check(false, "serviceId", "must not be blank", strconv.Quote(id))
+		v.checkText(false, "serviceId", "must not be blank", id)
 	} else if !utf8.ValidString(id) {
-		v.check(false, "serviceId", "must be valid UTF-8", strconv.Quote(id))
+		v.checkText(false, "serviceId", "must be valid UTF-8", id)
 	}
 }
 
@@ -62,7 +75,7 @@ func (v *violations) checkBilling(b Billing) {
 		v.checkNoReservation(b.Reservation)
 		v.checkReleaseTime(b.ReleaseTime)
 	default:
-		v.check(false, "billing.paymentTiming", "must be Prepaid or Postpaid", strconv.Quote(string(b.PaymentTiming)))
+		v.checkText(false, "billing.paymentTiming", "must be Prepaid or Postpaid", string(b.PaymentTiming))
 		v.checkReservation(b.Reservation)
 		v.checkReleaseTime(b.ReleaseTime)
 	}
@@ -90,23 +103,23 @@ func (v *violations) checkReservation(r *Reservation) {
 	if r == nil {
 		return
 	}
-	v.check(r.ReservationTimeUnit == TimeUnitMonth, "billing.reservation.reservationTimeUnit",
-		"must be Month", strconv.Quote(string(r.ReservationTimeUnit)))
-	v.check(r.ReservationLength >= 1 && r.ReservationLength <= maxReservationMonths,
-		"billing.reservation.reservationLength", "must be 1 to 12", strconv.Itoa(r.ReservationLength))
+	v.checkText(r.ReservationTimeUnit == TimeUnitMonth, "billing.reservation.reservationTimeUnit",
+		"must be Month", string(r.ReservationTimeUnit))
+	v.checkNumber(r.ReservationLength >= 1 && r.ReservationLength <= maxReservationMonths,
+		"billing.reservation.reservationLength", "must be 1 to 12", r.ReservationLength)
 	v.checkAutoRenew(r)
 }
 
 // checkAutoRenew refuses a renewal time without autoRenew: that caller believes it renews, and it would not.
 func (v *violations) checkAutoRenew(r *Reservation) {
-	unit, length := strconv.Quote(string(r.AutoRenewTimeUnit)), strconv.Itoa(r.AutoRenewTime)
+	unit, length := string(r.AutoRenewTimeUnit), r.AutoRenewTime
 	const (
 		unitPath   = "billing.reservation.autoRenewTimeUnit"
 		lengthPath = "billing.reservation.autoRenewTime"
 		needsRenew = "must not be given unless autoRenew is true"
 	)
-	v.check(r.AutoRenew || r.AutoRenewTimeUnit == "", unitPath, needsRenew, unit)
-	v.check(r.AutoRenewTimeUnit == "" || r.AutoRenewTimeUnit == TimeUnitMonth, unitPath, "must be Month, or not given", unit)
-	v.check(r.AutoRenew || r.AutoRenewTime == 0, lengthPath, needsRenew, length)
-	v.check(r.AutoRenewTime >= 0 && r.AutoRenewTime <= maxAutoRenewMonths, lengthPath, "must be 1 to 6, or 0 for not given", length)
+	v.checkText(r.AutoRenew || unit == "", unitPath, needsRenew, unit)
+	v.checkText(unit == "" || r.AutoRenewTimeUnit == TimeUnitMonth, unitPath, "must be Month, or not given", unit)
+	v.checkNumber(r.AutoRenew || length == 0, lengthPath, needsRenew, length)
+	v.checkNumber(length >= 0 && length <= maxAutoRenewMonths, lengthPath, "must be 1 to 6, or 0 for not given", length)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -24,7 +23,7 @@ func (c *Client) WaitUntilRunning(ctx context.Context, serviceID, instanceID str
 		return nil, errors.New("computeunit: the context is nil")
 	}
 	var v violations
-	v.check(strings.TrimSpace(instanceID) != "", "instanceId", "must not be blank", strconv.Quote(instanceID))
+	v.checkText(strings.TrimSpace(instanceID) != "", "instanceId", "must not be blank", instanceID)
 	if err := v.err(); err != nil {
 		return nil, fmt.Errorf("computeunit: waiting for an instance of service %q: %w", serviceID, err)
 	}

@@ -59,7 +59,7 @@ func run(t *testing.T, env []string, stdin, name string, args ...string) (output
 
 func TestExamplesBuyFromASimulatorWithoutKeysOrNetwork(t *testing.T) {
 	for name, want := range map[string]string{
-		"prepaid":  `(?s)"autoRenew": true.*bought: instance \S+, order \S+`,
+		"prepaid":  `(?s)"reservationLength": 1\n.*bought: instance \S+, order \S+`,
 		"postpaid": `(?s)"releaseTime": "20.*bought: instance \S+, order \S+`,
 		"errors":   `(?s)bought.*must be 1 to 12.*403 AccessDenied.*unknown.*unknown.*has 2 orders`,
 	} {
@@ -74,7 +74,7 @@ func TestExamplesBuyFromASimulatorWithoutKeysOrNetwork(t *testing.T) {
 func TestBuyonceOrdersOnceAndFindsThatInstance(t *testing.T) {
 	output, code := run(t, nil, "", "buyonce")
 	assert.Zero(t, code)
-	assert.Regexp(t, `(?s)outcome unknown.*found one.*Creating.*is running with 2 replicas\nthe ledger`, output)
+	assert.Regexp(t, `(?s)outcome unknown.*found one.*Creating.*is running\nthe ledger`, output)
 	ledger := regexp.MustCompile(`of instance (\S+)`).FindAllStringSubmatch(output, -1)
 	require.Len(t, ledger, 1)
 	assert.Contains(t, output, ledger[0][1]+" is running")

@@ -16,38 +16,44 @@ import (
 	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-// BuyOnce buys and returns the running instance. It never orders twice: on an unknown outcome it looks, and where
-// looking does not tell it gives up and leaves the decision to a person.
-func BuyOnce(ctx context.Context, client *computeunit.Client, request computeunit.PurchaseComputeUnitRequest) (*computeunit.Instance, error) {
+// BuyOnce buys and waits until the instance runs. It never orders twice: on an unknown outcome it looks, and where
+// looking does not tell it leaves the decision to a person. Only after ErrNotPurchased call it again. On
+// ErrOutcomeUnknown an order may exist. On any other error there is one, and the instance is named if it is known.
+func BuyOnce(ctx context.Context, client *computeunit.Client, request computeunit.PurchaseComputeUnitRequest) (instanceID string, err error) {
 	before, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: request.ServiceID})
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("%w: %w", computeunit.ErrNotPurchased, err)
 	}
 	progress("listed: the service has %d instances", len(before.Result.Instances))
 
 	bought, err := client.PurchaseComputeUnit(ctx, request)
-	if errors.Is(err, computeunit.ErrNotPurchased) {
-		return nil, err // safe to correct, and to call BuyOnce again
-	}
-	var id string
-	if err == nil {
-		id = bought.Result.InstanceID
+	switch {
+	case err == nil:
 		progress("bought: order %s", bought.Result.OrderID)
-	} else { // computeunit.ErrOutcomeUnknown
+		instanceID = bought.Result.InstanceID
+	case errors.Is(err, computeunit.ErrNotPurchased):
+		return "", err
+	default: // computeunit.ErrOutcomeUnknown
 		progress("%v", err)
 	}
-	if id == "" {
-		if id, err = find(ctx, client, before, request); err != nil {
-			return nil, err
+	if instanceID == "" { // unknown, or only the order was named
+		found, notFound := find(ctx, client, before, request)
+		if notFound != nil {
+			return "", errors.Join(err, notFound) // err stays in it: looking did not change the outcome
 		}
+		instanceID = found
 	}
-	return client.WaitUntilRunning(ctx, request.ServiceID, id, func(status computeunit.InstanceStatus, elapsed time.Duration) {
-		progress("%s is %s after %s", id, status, elapsed.Round(100*time.Millisecond))
+	_, err = client.WaitUntilRunning(ctx, request.ServiceID, instanceID, func(status computeunit.InstanceStatus, elapsed time.Duration) {
+		progress("%s is %s after %s", instanceID, status, elapsed.Round(100*time.Millisecond))
 	})
+	if err != nil {
+		return instanceID, fmt.Errorf("bought, do not buy again: %w", err)
+	}
+	return instanceID, nil
 }
 
 // find gives the listing a while to show what the purchase left behind.
-func find(ctx context.Context, client *computeunit.Client, before *computeunit.DescribeComputeUnitsResponse, request computeunit.PurchaseComputeUnitRequest) (string, error) {
+func find(ctx context.Context, client *computeunit.Client, before *computeunit.DescribeComputeUnitsResponse, request computeunit.PurchaseComputeUnitRequest) (instanceID string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	left, err := client.Reconcile(ctx, before, request)
@@ -56,7 +62,7 @@ func find(ctx context.Context, client *computeunit.Client, before *computeunit.D
 	}
 	progress("looked: found %s", left.Finding)
 	if left.Finding != computeunit.FoundOne {
-		return "", fmt.Errorf("the outcome is still unknown (found %s): let a person look before buying again", left.Finding)
+		return "", fmt.Errorf("looked for the instance, found %s: let a person look before buying again", left.Finding)
 	}
 	return left.Candidates[0].InstanceID, nil
 }
@@ -75,15 +81,15 @@ func main() {
 
 	sim.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder})
 	sim.InjectRead(simulator.Fault{Kind: simulator.ErrorAnswer, Status: 503}) // listing is tried again by itself
-	instance, err := BuyOnce(ctx, client, computeunit.PurchaseComputeUnitRequest{
+	instanceID, err := BuyOnce(ctx, client, computeunit.PurchaseComputeUnitRequest{
 		ServiceID: "svco-48esssdpa594", Billing: computeunit.Prepaid(1), ReplicasCount: 2,
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("\n%s is running with %d replicas\n", instance.InstanceID, instance.ReplicasCount)
-	for _, order := range sim.Orders() {
-		fmt.Printf("the ledger: order %s of instance %s\n", order.OrderID, order.InstanceID)
+	fmt.Printf("\n%s is running\n", instanceID)
+	for i, order := range sim.Orders() {
+		fmt.Printf("the ledger, line %d: order %s of instance %s\n", i+1, order.OrderID, order.InstanceID)
 	}
 }
 

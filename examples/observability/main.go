@@ -45,7 +45,7 @@ func main() {
 	}
 
 	// A wrapped transport shows the client nothing of what it sent: a failed connection, too, is then unknown.
-	traced := otelhttp.NewTransport(&http.Transport{MaxIdleConnsPerHost: 64}, otelhttp.WithTracerProvider(tracing))
+	traced := otelhttp.NewTransport(likeTheClientsOwn(), otelhttp.WithTracerProvider(tracing))
 	client, err := computeunit.NewClient(
 		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
 		computeunit.WithEndpoint(url),
@@ -68,6 +68,20 @@ func main() {
 		count(ctx, purchases, err)
 	}
 	report(ctx, spans, reader)
+}
+
+// likeTheClientsOwn does what the client's own transport does: HTTP/1.1 only, and idle connections are closed soon,
+// because a purchase that meets one which the service is just closing is unknown.
+func likeTheClientsOwn() *http.Transport {
+	var http1 http.Protocols
+	http1.SetHTTP1(true)
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		Protocols:           &http1,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     3 * time.Second,
+	}
 }
 
 // count is the one metric to have: purchases by outcome.

@@ -26,7 +26,7 @@ func main() {
 
 	request := computeunit.PurchaseComputeUnitRequest{
 		ServiceID:     flags.Service,
-		Billing:       computeunit.PostpaidUntil(time.Now().AddDate(0, 0, 7)), // or Postpaid(): until released by hand
+		Billing:       computeunit.PostpaidUntil(time.Now().AddDate(0, 0, 7)), // or Postpaid(), which names no time
 		ReplicasCount: 1,
 	}
 	if err := flags.Confirm(request); err != nil {

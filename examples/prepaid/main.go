@@ -26,7 +26,7 @@ func main() {
 
 	request := computeunit.PurchaseComputeUnitRequest{
 		ServiceID:     flags.Service,
-		Billing:       computeunit.Prepaid(1).WithAutoRenew(1), // for one month, and then month by month
+		Billing:       computeunit.Prepaid(1), // one month; WithAutoRenew(1) would buy another each month
 		ReplicasCount: 1,
 	}
 	if err := flags.Confirm(request); err != nil {

@@ -42,8 +42,9 @@ func Sign(req *http.Request, credentials Credentials, at time.Time) {
 		Timestamp:     at.Unix(),
 		ExpireSeconds: int(Expiry / time.Second),
 	})
-	req.Header[dateHeader] = []string{date}
-	req.Header["Authorization"] = []string{authorization}
+	values := [...]string{date, authorization}
+	req.Header[dateHeader] = values[0:1:1]
+	req.Header["Authorization"] = values[1:2:2]
 	if credentials.SessionToken != "" {
 		req.Header[tokenHeader] = []string{credentials.SessionToken}
 	}

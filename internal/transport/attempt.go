@@ -87,14 +87,15 @@ func (t *Transport) perform(ctx context.Context, call *Call, a *Attempt) {
 }
 
 func (t *Transport) newRequest(call *Call, requestID string) *http.Request {
+	values := [...]string{"application/json", t.userAgent, requestID}
 	return &http.Request{
 		Method: http.MethodPost,
 		URL:    call.URL,
 		Host:   call.URL.Host,
-		Header: http.Header{
-			"Content-Type":  {"application/json"},
-			"User-Agent":    {t.userAgent},
-			requestIDHeader: {requestID},
+		Header: http.Header{ // one array for all; no value has room to grow into the next
+			"Content-Type":  values[0:1:1],
+			"User-Agent":    values[1:2:2],
+			requestIDHeader: values[2:3:3],
 		},
 		ContentLength: int64(len(call.Body)),
 	}
@@ -102,10 +103,10 @@ func (t *Transport) newRequest(call *Call, requestID string) *http.Request {
 
 // send goes round again only where the gate proves that nothing was written on an idle connection that turned
 // out closed. net/http would not do that by itself: no request of ours has a GetBody or an Idempotency-Key.
-func (t *Transport) send(ctx context.Context, req *http.Request, body []byte, a *Attempt) (*http.Response, error) {
+func (t *Transport) send(ctx context.Context, req *http.Request, content []byte, a *Attempt) (*http.Response, error) {
 	for {
 		g := &gate{trust: t.trust(), requestID: a.RequestID}
-		response, err := t.roundTrip(ctx, req, body, g)
+		response, err := t.roundTrip(ctx, req, content, g)
 		if err == nil {
 			return response, nil
 		}
@@ -121,10 +122,10 @@ func (t *Transport) send(ctx context.Context, req *http.Request, body []byte, a 
 }
 
 // roundTrip asks the RoundTripper, not an http.Client: so no redirect is followed and no cookie sent.
-func (t *Transport) roundTrip(ctx context.Context, req *http.Request, body []byte, g *gate) (*http.Response, error) {
+func (t *Transport) roundTrip(ctx context.Context, req *http.Request, content []byte, g *gate) (*http.Response, error) {
 	traced := httptrace.WithClientTrace(context.WithValue(ctx, attemptKey{}, ctx), g.trace())
 	sent := req.WithContext(traced)
-	sent.Body = io.NopCloser(bytes.NewReader(body))
+	sent.Body = newBody(content)
 	response, err := t.roundTripper().RoundTrip(sent)
 	if err != nil {
 		return nil, err
@@ -137,6 +138,18 @@ func (t *Transport) roundTrip(ctx context.Context, req *http.Request, body []byt
 	}
 	return response, nil
 }
+
+// body is a request's, in one allocation. It cannot be rewound: see Transport.send.
+type body struct{ unread bytes.Reader }
+
+func newBody(content []byte) *body {
+	b := new(body)
+	b.unread.Reset(content)
+	return b
+}
+
+func (b *body) Read(p []byte) (int, error) { return b.unread.Read(p) }
+func (b *body) Close() error               { return nil }
 
 func readAnswer(response *http.Response) ([]byte, error) {
 	var answer bytes.Buffer

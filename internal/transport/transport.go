@@ -80,7 +80,7 @@ type Call struct {
 	Body []byte
 	// Judge is asked after every attempt whether to make another.
 	Judge func(*Attempt) Again
-	// Retrying is told before the wait for another attempt.
+	// Retrying, if not nil, is told before the wait for another attempt.
 	Retrying func(*Attempt, time.Duration)
 }
 
@@ -114,7 +114,9 @@ func (t *Transport) Do(ctx context.Context, call *Call) (attempts int, gaveUp er
 		if err := worthWaiting(ctx, wait); err != nil {
 			return n, err
 		}
-		call.Retrying(a, wait)
+		if call.Retrying != nil {
+			call.Retrying(a, wait)
+		}
 		if err := pause(ctx, wait); err != nil {
 			return n, err
 		}

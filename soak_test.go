@@ -1,0 +1,94 @@
+package computeunit
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit/internal/simulator"
+)
+
+var soakSize = flag.Int("soak", 0, "how many purchases TestSoak makes; 0 skips it")
+
+// soakServices is how many services are bought for in turn. A Client keeps a few words for each for good.
+const soakServices = 1000
+
+// TestSoak makes many purchases, and looks at one tenth and at the end at what the process holds on to.
+func TestSoak(t *testing.T) {
+	if *soakSize == 0 {
+		t.Skip("go test -run TestSoak -v . -soak=200000")
+	}
+	server := startServer(t, serveSimulator)
+	client, err := NewClient(StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey), WithEndpoint(server.url))
+	require.NoError(t, err)
+	var number atomic.Int64
+	buyer := contender{"this client", func(ctx context.Context) error {
+		id := fmt.Sprintf("svco-soak-%d", number.Add(1)%soakServices)
+		_, err := client.PurchaseComputeUnit(ctx, PurchaseComputeUnitRequest{ServiceID: id, Billing: Postpaid(), ReplicasCount: 1})
+		return err
+	}}
+
+	start := hold(t)
+	started := time.Now()
+	require.NoError(t, purchases(buyer, benchCallers, *soakSize/10))
+	tenth := hold(t)
+	require.NoError(t, purchases(buyer, benchCallers, *soakSize-*soakSize/10))
+	end := hold(t)
+
+	t.Logf("%d purchases, %d callers, %d connections, %s\n\n%s", *soakSize, benchCallers, server.connections(t),
+		time.Since(started).Round(time.Second), holdTable(start, tenth, end))
+	assert.InEpsilon(t, tenth.heap, end.heap, 0.1, "heap after garbage collection")
+	assert.Equal(t, tenth.goroutines, end.goroutines, "goroutines")
+	assert.Equal(t, tenth.descriptors, end.descriptors, "file descriptors")
+	runtime.KeepAlive(client)
+}
+
+// held is what the process holds on to while nothing is bought.
+type held struct {
+	heap        uint64 // bytes, after garbage collection
+	goroutines  int
+	descriptors int // -1 where the system does not tell
+}
+
+// hold waits until idle connections are closed, so that their number, which is chance, does not count.
+func hold(t *testing.T) held {
+	t.Helper()
+	least := held{goroutines: math.MaxInt}
+	for range 10 {
+		time.Sleep(500 * time.Millisecond)
+		least.goroutines = min(least.goroutines, runtime.NumGoroutine())
+	}
+	runtime.GC()
+	runtime.GC() // empties sync.Pools
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	least.heap, least.descriptors = memory.HeapAlloc, countDescriptors()
+	return least
+}
+
+func countDescriptors() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return -1
+	}
+	return len(entries)
+}
+
+func holdTable(start, tenth, end held) string {
+	var table strings.Builder
+	table.WriteString("| | before | at one tenth | at the end |\n|---|---|---|---|\n")
+	fmt.Fprintf(&table, "| heap after garbage collection, KiB | %d | %d | %d |\n", start.heap>>10, tenth.heap>>10, end.heap>>10)
+	fmt.Fprintf(&table, "| goroutines | %d | %d | %d |\n", start.goroutines, tenth.goroutines, end.goroutines)
+	fmt.Fprintf(&table, "| file descriptors | %d | %d | %d |\n", start.descriptors, tenth.descriptors, end.descriptors)
+	return table.String()
+}
