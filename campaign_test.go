@@ -44,10 +44,10 @@ type tally struct {
 	examples                              []string
 }
 
-func (t *tally) wrong(count *int, what string) {
+func (r *tally) wrong(count *int, what string) {
 	*count++
-	if len(t.examples) < 10 {
-		t.examples = append(t.examples, what)
+	if len(r.examples) < 10 {
+		r.examples = append(r.examples, what)
 	}
 }
 
