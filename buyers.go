@@ -2,8 +2,9 @@ package computeunit
 
 import "sync"
 
-// buyers remembers which purchases of this Client overlapped, and nothing of what came of them. [Client.Reconcile]
-// needs it: two callers who buy the same for the same service cannot tell their instances apart.
+// buyers remembers which purchases of this Client could have left an instance behind, and the instances that were
+// named to their callers. [Client.Reconcile] needs it: two callers who buy the same for the same service cannot tell
+// their instances apart.
 type buyers struct {
 	mu    sync.Mutex
 	clock int64 // counts beginnings and ends
@@ -19,7 +20,15 @@ type want struct {
 
 type tally struct {
 	running  int
-	lastEnds [2]int64 // the last two, newest first
+	lastEnds [2]int64  // the last two that were not refused, newest first
+	open     [8]int64  // the last that ended unknown and were not reconciled since: their orders can still turn up
+	named    [16]named // newest first
+}
+
+// named is an instance that the service named in its answer, and when.
+type named struct {
+	instanceID string
+	end        int64
 }
 
 func wantOf(r PurchaseComputeUnitRequest) want {
@@ -43,12 +52,38 @@ func (b *buyers) begin(request PurchaseComputeUnitRequest) *tally {
 	return t
 }
 
-func (b *buyers) end(t *tally) {
+func (b *buyers) end(t *tally, instanceID string, outcome error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	t.running--
 	b.clock++
+	if outcome == ErrNotPurchased {
+		return // it leaves nothing behind
+	}
 	t.lastEnds = [2]int64{b.clock, t.lastEnds[0]}
+	if outcome != nil {
+		copy(t.open[1:], t.open[:])
+		t.open[0] = b.clock
+	} else if instanceID != "" {
+		copy(t.named[1:], t.named[:])
+		t.named[0] = named{instanceID, b.clock}
+	}
+}
+
+// reconciled closes one purchase of unknown outcome since the mark: its caller has looked as long as it wanted to.
+func (b *buyers) reconciled(request PurchaseComputeUnitRequest, since mark) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.wants[wantOf(request)]
+	if t == nil || since.of != b {
+		return
+	}
+	for i := len(t.open) - 1; i >= 0; i-- {
+		if t.open[i] > since.clock {
+			t.open[i] = 0
+			return
+		}
+	}
 }
 
 // mark is a moment in the count of one Client.
@@ -63,7 +98,7 @@ func (b *buyers) mark() mark {
 	return mark{b, b.clock}
 }
 
-// several tells whether more than one purchase of the same went on at any time since the mark. A mark that is
+// several tells whether more than one purchase of the same can have left something since the mark. A mark that is
 // not of this Client counts as the beginning.
 func (b *buyers) several(request PurchaseComputeUnitRequest, since mark) bool {
 	if since.of != b {
@@ -81,5 +116,27 @@ func (b *buyers) several(request PurchaseComputeUnitRequest, since mark) bool {
 			going++
 		}
 	}
+	for _, end := range t.open {
+		if 0 < end && end <= since.clock {
+			going++
+		}
+	}
 	return going > 1
+}
+
+// namedBefore tells whether the instance was named to the caller of a purchase that ended before the mark, or, where
+// the mark is not of this Client, ever: the purchase in question was named nothing.
+func (b *buyers) namedBefore(request PurchaseComputeUnitRequest, since mark, instanceID string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	t := b.wants[wantOf(request)]
+	if t == nil {
+		return false
+	}
+	for _, n := range t.named {
+		if n.instanceID == instanceID && (since.of != b || n.end <= since.clock) {
+			return true
+		}
+	}
+	return false
 }

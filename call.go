@@ -1,10 +1,12 @@
 package computeunit
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/qianfan-go/computeunit/internal/transport"
@@ -25,7 +27,7 @@ func (c *Client) Call(ctx context.Context, path, action string, request, respons
 	call.judge = func(a *transport.Attempt) verdict {
 		var answer envelope
 		answer.read(a, &answer)
-		v := judge(a, &answer, answer.saysError())
+		v := judge(a, &answer, answer.lackOfCall(a.Body))
 		v.again = transport.Never
 		if v.outcome == nil && response != nil {
 			if err := json.Unmarshal(a.Body, response); err != nil {
@@ -34,7 +36,7 @@ func (c *Client) Call(ctx context.Context, path, action string, request, respons
 		}
 		return v
 	}
-	if err := checkCall(path, action); err != nil {
+	if err := checkCall(path, action, response); err != nil {
 		return c.failure(ctx, call, verdict{outcome: ErrNotPurchased, cause: err})
 	}
 	if request == nil {
@@ -46,22 +48,31 @@ func (c *Client) Call(ctx context.Context, path, action string, request, respons
 	return nil
 }
 
-var errSaysError = errors.New("the answer is an error")
+var (
+	errSaysError = errors.New("the answer is an error")
+	errNoObject  = errors.New("the answer is not a JSON object")
+)
 
-// saysError is what a success of an unknown action must lack.
-func (e *envelope) saysError() error {
-	if e.isError() {
+// lackOfCall is what a success of an unknown action must not be. All JSON but an object and null was unreadable already.
+func (e *envelope) lackOfCall(body []byte) error {
+	switch {
+	case e.isError():
 		return errSaysError
+	case string(bytes.TrimSpace(body)) == "null":
+		return errNoObject
 	}
 	return nil
 }
 
-func checkCall(path, action string) error {
+func checkCall(path, action string, response any) error {
 	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#%") || !printable(path) {
 		return errors.New("the path must start with a slash and be plain, like /v2/service: no query, no escapes")
 	}
 	if action == "" || !printable(action) {
 		return errors.New("the action must be a name, like DescribeService")
+	}
+	if to := reflect.ValueOf(response); response != nil && (to.Kind() != reflect.Pointer || to.IsNil()) {
+		return errors.New("the response must be nil or a pointer to decode into")
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
@@ -116,11 +118,17 @@ type describeAnswer struct {
 	} `json:"result"`
 }
 
-var errNoInstances = errors.New("the answer has no list of instances")
+var (
+	errNoInstances  = errors.New("the answer has no list of instances")
+	errNoInstanceID = errors.New("the answer lists an instance without an id")
+)
 
 func (d *describeAnswer) lack() error {
-	if !d.Result.Instances.present {
+	switch listed := d.Result.Instances; {
+	case !listed.present:
 		return errNoInstances
+	case slices.ContainsFunc(listed.list, func(i Instance) bool { return strings.TrimSpace(i.InstanceID) == "" }):
+		return errNoInstanceID
 	}
 	return nil
 }
@@ -143,7 +151,7 @@ func judgeRead(a *transport.Attempt, answer *envelope, lack error) verdict {
 	if v.outcome == nil || v.again != transport.Never {
 		return v
 	}
-	cutOff := a.Reached == transport.Answered && a.Err != nil && isSuccess(a.Status)
+	cutOff := a.Reached == transport.Answered && a.Err != nil && isSuccess(a.Status) && !errors.Is(a.Err, transport.ErrTooLarge)
 	if a.Reached == transport.Sent || cutOff || isServerError(a.Status) || answer.Code == codeInternalError {
 		v.again = transport.AfterBackoff
 	}

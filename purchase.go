@@ -48,8 +48,10 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 	if err := request.Validate(); err != nil {
 		return nil, c.failure(ctx, purchase, verdict{outcome: ErrNotPurchased, cause: err})
 	}
-	defer c.buyers.end(c.buyers.begin(request))
-	v := c.send(ctx, purchase, request.wire())
+	v := verdict{outcome: ErrOutcomeUnknown} // what a panic on the way leaves
+	begun := c.buyers.begin(request)
+	defer func() { c.buyers.end(begun, answer.Result.InstanceID, v.outcome) }()
+	v = c.send(ctx, purchase, request.wire())
 	if v.outcome != nil {
 		return nil, c.failure(ctx, purchase, v)
 	}

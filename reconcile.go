@@ -19,7 +19,7 @@ const (
 	// tells two such purchases apart. Keep one buyer a service.
 	FoundOne Finding = "one"
 	// FoundSeveral: more than one purchase can have left the candidates behind. Another buyer is at work: more
-	// than one new instance matches, or this Client itself was buying the same more than once since the listing.
+	// than one new instance matches, or this Client itself may have bought the same more than once since the listing.
 	FoundSeveral Finding = "several"
 )
 
@@ -37,7 +37,8 @@ type Reconciliation struct {
 // context ends, so give the context a deadline. It never buys.
 //
 // One candidate is looked at twice before it is the answer, unless the context ends in between: another buyer's may
-// show up beside it. After a purchase whose answer had an order id alone it finds the instance in the same way.
+// show up beside it. Reconcile every purchase of unknown outcome, and through the Client that bought: as long as one is
+// not, its order can still turn up, and a later one of the same is answered with FoundSeveral. After a purchase whose answer had an order id alone it finds the instance in the same way.
 //
 // Where listing works the error is nil whatever was found, and a context that ends is none. Else it is
 // that of [Client.DescribeComputeUnits], and nothing was found out.
@@ -53,10 +54,11 @@ func (c *Client) Reconcile(ctx context.Context, before *DescribeComputeUnitsResp
 		seenAlone = found.Finding == FoundOne
 		return done
 	})
-	if listed && ctx.Err() != nil {
-		return found, nil
+	if err != nil && !(listed && ctx.Err() != nil) {
+		return Reconciliation{Finding: FoundNone}, err
 	}
-	return found, err
+	c.buyers.reconciled(request, before.taken)
+	return found, nil
 }
 
 func checkReconcile(ctx context.Context, before *DescribeComputeUnitsResponse, request PurchaseComputeUnitRequest) error {
@@ -81,7 +83,8 @@ func (c *Client) compare(before *DescribeComputeUnitsResponse, now []Instance, r
 	}
 	var candidates []Instance
 	for _, i := range now {
-		if !known[i.InstanceID] && i.PaymentTiming == request.Billing.PaymentTiming && i.ReplicasCount == request.ReplicasCount {
+		matches := i.PaymentTiming == request.Billing.PaymentTiming && i.ReplicasCount == request.ReplicasCount
+		if matches && !known[i.InstanceID] && !c.buyers.namedBefore(request, before.taken, i.InstanceID) {
 			candidates = append(candidates, i)
 		}
 	}

@@ -1,0 +1,289 @@
+package computeunit_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
+)
+
+// buyUnknown buys the documented example, loses the request or the answer, and returns the instance, if one was made.
+func buyUnknown(t *testing.T, m *inMemory, client *computeunit.Client, what loss) (instanceID string) {
+	t.Helper()
+	kept, orders := m.lost, len(m.sim.Orders())
+	m.lost = losing(what)
+	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+	m.lost = kept
+	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+	if now := m.sim.Orders(); len(now) > orders {
+		return now[len(now)-1].InstanceID
+	}
+	return ""
+}
+
+// findOne reconciles, and returns the instance where exactly one was found.
+func findOne(t *testing.T, client *computeunit.Client, before *computeunit.DescribeComputeUnitsResponse) (instanceID string) {
+	t.Helper()
+	found, err := client.Reconcile(soon(t), before, fivePrepaid())
+	require.NoError(t, err)
+	if found.Finding != computeunit.FoundOne {
+		return ""
+	}
+	require.Len(t, found.Candidates, 1)
+	return found.Candidates[0].InstanceID
+}
+
+// Purchases that the listing can tell apart do not make each other's instance doubtful.
+func TestReconcileIsNotDisturbedByOverlappingPurchasesOfOtherThings(t *testing.T) {
+	otherService, otherSize, otherTiming := fivePrepaid(), fivePrepaid(), fivePrepaid()
+	otherService.ServiceID, otherSize.ReplicasCount, otherTiming.Billing = "svco-other", 4, computeunit.Postpaid()
+	for name, other := range map[string]computeunit.PurchaseComputeUnitRequest{
+		"service": otherService, "size": otherSize, "payment timing": otherTiming,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, client := store(t, simulator.Config{})
+				before := list(t, client)
+				nested := false
+				m.onCall = func(action string) {
+					if action == purchaseAction && !nested {
+						nested = true
+						_, err := client.PurchaseComputeUnit(t.Context(), other)
+						assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+					}
+				}
+				assert.Equal(t, buyUnknown(t, m, client, answerLost), findOne(t, client, before))
+			})
+		})
+	}
+}
+
+// However the other purchase lies to the listing and to this one: while it could have left the candidate, it is not "one".
+func TestReconcileCountsEveryPurchaseSinceTheListing(t *testing.T) {
+	succeed := func(t *testing.T, client *computeunit.Client) { buyOther(t, client, fivePrepaid()) }
+	for name, row := range map[string]struct {
+		first, between, after func(*testing.T, *computeunit.Client)
+	}{
+		"before this one":      {between: succeed},
+		"after this one":       {after: succeed},
+		"on both sides":        {between: succeed, after: succeed},
+		"begun before listing": {first: succeed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, client := store(t, simulator.Config{})
+				done := make(chan struct{})
+				release := make(chan struct{})
+				if row.first != nil {
+					held := false
+					m.onCall = func(action string) {
+						if action == purchaseAction && !held {
+							held = true
+							<-release
+						}
+					}
+					go func() { defer close(done); row.first(t, client) }()
+					synctest.Wait()
+				}
+				before := list(t, client)
+				if row.between != nil {
+					row.between(t, client)
+				}
+				buyUnknown(t, m, client, requestLost)
+				if row.first != nil {
+					close(release)
+					<-done
+				}
+				if row.after != nil {
+					row.after(t, client)
+				}
+				assert.Empty(t, findOne(t, client, before), "the other purchase's instance")
+			})
+		})
+	}
+}
+
+// Both are unknown, and only the first made an order. That the first was reconciled does not make it the second's.
+func TestReconcileOfOneOfTwoOverlappingPurchasesLeavesTheOtherInDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		before := list(t, client)
+		buyUnknown(t, m, client, answerLost)
+		buyUnknown(t, m, client, requestLost)
+		for range 3 {
+			assert.Empty(t, findOne(t, client, before))
+		}
+	})
+}
+
+// One listing serves for a purchase that was refused and, corrected, made again.
+func TestReconcileDoesNotCountAPurchaseThatWasRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		before := list(t, client)
+		m.sim.Inject(simulator.Fault{Kind: simulator.ErrorAnswer, Status: 403, Code: "AccessDenied"})
+		_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+		assertOutcome(t, computeunit.ErrNotPurchased, err)
+		assert.Equal(t, buyUnknown(t, m, client, answerLost), findOne(t, client, before))
+	})
+}
+
+func TestReconcileSeesAPurchaseThatIsStillRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		before := list(t, client)
+		buyUnknown(t, m, client, requestLost)
+		slow := simulator.Fault{Kind: simulator.SlowHeaders, When: simulator.AfterOrder, Delay: 20 * time.Second}
+		m.sim.Inject(slow)
+		ended := make(chan error)
+		go func() {
+			_, err := client.PurchaseComputeUnit(context.Background(), fivePrepaid())
+			ended <- err
+		}()
+		synctest.Wait()
+		require.Len(t, m.sim.Orders(), 1)
+		assert.Empty(t, findOne(t, client, before), "the running purchase's instance")
+		assert.NoError(t, <-ended)
+	})
+}
+
+func TestReconcileForgetsACandidateThatDoesNotStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		before := list(t, client)
+		id := buyUnknown(t, m, client, answerLost)
+		time.AfterFunc(100*time.Millisecond, func() { m.sim.Delete(id) })
+		assert.Empty(t, findOne(t, client, before))
+	})
+}
+
+func TestReconcileAnswersWhatItSawWhereTheContextEndsBetweenTheLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		before := list(t, client)
+		id := buyUnknown(t, m, client, answerLost)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		found, err := client.Reconcile(ctx, before, fivePrepaid())
+		assert.NoError(t, err)
+		require.Equal(t, computeunit.FoundOne, found.Finding)
+		assert.Equal(t, id, found.Candidates[0].InstanceID)
+	})
+}
+
+func TestReconcileTakesAListingOfAnotherClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		buyOther(t, newClientTo(t, "https://localhost", withTransport(m)), fivePrepaid())
+		before := list(t, newClientTo(t, "https://localhost", withTransport(m)))
+		assert.Equal(t, buyUnknown(t, m, client, answerLost), findOne(t, client, before))
+	})
+}
+
+// Where a listing fails for good "nothing was found out", so nothing may look found.
+func TestReconcileThatFailsFoundNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		before := list(t, client)
+		buyUnknown(t, m, client, answerLost)
+		m.sim.InjectRead(simulator.Fault{}, simulator.Fault{Kind: simulator.ErrorAnswer, Status: 403, Code: "AccessDenied"})
+		found, err := client.Reconcile(soon(t), before, fivePrepaid())
+		require.ErrorIs(t, err, computeunit.ErrAccessDenied)
+		assert.Equal(t, computeunit.Reconciliation{Finding: computeunit.FoundNone}, found)
+	})
+}
+
+// late is a service that makes or lists what it was asked for only when it is told to.
+type late struct {
+	*inMemory
+	held []*http.Request // purchases that arrived and have not been worked off
+}
+
+func (l *late) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Query().Get("Action") == purchaseAction {
+		l.held = append(l.held, req.Clone(context.WithoutCancel(req.Context())))
+		return nil, errLost
+	}
+	return l.inMemory.RoundTrip(req)
+}
+
+func (l *late) workOff(t *testing.T) {
+	for _, req := range l.held {
+		_, err := l.inMemory.RoundTrip(req)
+		require.NoError(t, err)
+	}
+	l.held = nil
+}
+
+// When an order is made, relative to the answer, is not documented. The first buyer's purchase is lost on the way and
+// makes its order late: after the second buyer, of the same Client, listed.
+func TestReconcileNeverTakesTheLateOrderOfAnEarlierUnknownPurchaseForItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &inMemory{sim: simulator.New(simulator.Config{})}
+		l := &late{inMemory: m}
+		client := newClientTo(t, "https://localhost", withTransport(l))
+		_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+		assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+
+		before := list(t, client) // the second buyer's
+		first := l.held
+		_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+		assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+		l.held = first // the second never arrives
+		l.workOff(t)
+		require.Len(t, m.sim.Orders(), 1)
+		assert.Empty(t, findOne(t, client, before), "the first purchase's instance")
+	})
+}
+
+// When a new instance is listed is not documented either. Here the first one's is listed late; this Client was told its id.
+func TestReconcileNeverTakesAnInstanceThatWasNamedToAnotherForItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		nothing := list(t, client) // what the listing still says when the first was bought
+		kept, err := json.Marshal(nothing)
+		require.NoError(t, err)
+		buyOther(t, client, fivePrepaid())
+
+		stale := answerWith(http.StatusOK, string(kept))
+		lagging := true
+		served := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			if lagging && req.URL.Query().Get("Action") == describeAction {
+				return stale(req)
+			}
+			return m.RoundTrip(req)
+		})
+		shared := newClientTo(t, "https://localhost", withTransport(served))
+		buyOther(t, shared, fivePrepaid())
+		m.sim.Delete(m.sim.Orders()[0].InstanceID)
+		before := list(t, shared)
+		require.Empty(t, before.Result.Instances)
+		lagging = false
+		buyUnknown(t, m, shared, requestLost)
+		assert.Empty(t, findOne(t, shared, before), "the instance that the first purchase was told")
+	})
+}
+
+// A restarted service reconciles a purchase of its earlier life. The Client of its new life bought the same once.
+func TestReconcileOfAnEarlierLifeNeverTakesAPurchaseOfThisClientForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{})
+		kept, err := json.Marshal(list(t, client))
+		require.NoError(t, err)
+		buyUnknown(t, m, client, requestLost)
+
+		restarted := newClientTo(t, "https://localhost", withTransport(m))
+		buyOther(t, restarted, fivePrepaid())
+		var before computeunit.DescribeComputeUnitsResponse
+		require.NoError(t, json.Unmarshal(kept, &before))
+		assert.Empty(t, findOne(t, restarted, &before), "the instance that the new life was told")
+	})
+}
