@@ -78,7 +78,7 @@ func dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
 // Before a request owns it there is no gate: a TLS handshake or a proxy's CONNECT orders nothing.
 type conn struct {
 	net.Conn
-	peek peek
+	peek *peek
 	gate atomic.Pointer[gate]
 }
 

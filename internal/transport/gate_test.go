@@ -116,7 +116,7 @@ func pair(t *testing.T) (client *conn, server *net.TCPConn) {
 
 func TestPeekSeesACloseAResetAndUnaskedBytes(t *testing.T) {
 	client, server := pair(t)
-	if client.peek == (peek{}) {
+	if client.peek == nil {
 		t.Skip("no peek on this system")
 	}
 	assert.False(t, client.peek.dead(true))

@@ -7,6 +7,6 @@ import "net"
 // peek cannot look at a connection on this system: each one counts as open.
 type peek struct{}
 
-func newPeek(net.Conn) peek { return peek{} }
+func newPeek(net.Conn) *peek { return nil }
 
-func (peek) dead(bool) bool { return false }
+func (*peek) dead(bool) bool { return false }

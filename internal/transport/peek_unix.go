@@ -8,30 +8,39 @@ import (
 )
 
 // peek looks at what waits on a connection without taking it, as database drivers do before they reuse one.
-type peek struct{ raw syscall.RawConn }
+// Only the goroutine that writes to the connection uses it. Nil cannot look.
+type peek struct {
+	raw  syscall.RawConn
+	look func(fd uintptr) // made once: a purchase looks at every connection that it reuses
+	one  [1]byte
+	n    int
+	err  error
+}
 
-func newPeek(c net.Conn) peek {
-	if s, ok := c.(syscall.Conn); ok {
-		if raw, err := s.SyscallConn(); err == nil {
-			return peek{raw}
-		}
+func newPeek(c net.Conn) *peek {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return nil
 	}
-	return peek{}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	p := &peek{raw: raw}
+	p.look = func(fd uintptr) { p.n, _, p.err = syscall.Recvfrom(int(fd), p.one[:], syscall.MSG_PEEK) }
+	return p
 }
 
 // dead reports whether the peer has closed or reset the connection. On a reused one, bytes that wait are a sign of
 // that too: the peer owes no answer, so they announce the end (on a fresh one they can belong to TLS).
 // It uses Control, not Read: net/http is always reading, and would hold the read lock until an answer comes.
-func (p peek) dead(reused bool) bool {
-	if p.raw == nil {
+func (p *peek) dead(reused bool) bool {
+	if p == nil {
 		return false
 	}
-	dead := false
-	err := p.raw.Control(func(fd uintptr) {
-		var one [1]byte
-		n, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
-		nothingYet := err == syscall.EAGAIN || err == syscall.EINTR
-		dead = !nothingYet && (err != nil || n == 0 || reused)
-	})
-	return dead || err != nil
+	if err := p.raw.Control(p.look); err != nil {
+		return true
+	}
+	nothingYet := p.err == syscall.EAGAIN || p.err == syscall.EINTR
+	return !nothingYet && (p.err != nil || p.n == 0 || reused)
 }
