@@ -254,3 +254,45 @@ func TestHTTP2OfTheCallersOwnBuysOnce(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, sim.Orders(), 1)
 }
+
+// slowProvider has its keys only when the time is over.
+type slowProvider struct{}
+
+func (slowProvider) Credentials(ctx context.Context) (computeunit.Credentials, error) {
+	<-ctx.Done()
+	return computeunit.Credentials{AccessKeyID: "ak", SecretAccessKey: "sk"}, nil
+}
+
+func TestProviderThatTakesAllTheTimeSendsNothing(t *testing.T) {
+	for name, options := range map[string][]computeunit.Option{
+		"default": nil, "caller's own": {withTransport(&http.Transport{})}, "opaque": {withTransport(lookingTransport{t})},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, err := computeunit.NewClient(slowProvider{}, append(options,
+				computeunit.WithEndpoint("http://"+closedPort(t)), computeunit.WithTimeout(time.Millisecond))...)
+			require.NoError(t, err)
+			_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		})
+	}
+}
+
+// rewriter writes to the request that it gets, as transports should not and some do.
+type rewriter struct{ hosts *[]string }
+
+func (r rewriter) RoundTrip(req *http.Request) (*http.Response, error) {
+	*r.hosts = append(*r.hosts, req.URL.Host)
+	req.URL.Host = "elsewhere"
+	return nil, io.EOF
+}
+
+func TestATransportThatRewritesTheURLDoesNotChangeTheNextPurchase(t *testing.T) {
+	var hosts []string
+	client := newClientTo(t, "https://localhost", withTransport(rewriter{&hosts}))
+	for range 2 {
+		_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+		assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+	}
+	assert.Equal(t, []string{"localhost", "localhost"}, hosts)
+}

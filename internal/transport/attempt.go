@@ -73,6 +73,9 @@ func (t *Transport) perform(ctx context.Context, call *Call, a *Attempt) {
 		a.Err = fmt.Errorf("no credentials: %w", err)
 		return
 	}
+	if a.Err = ctx.Err(); a.Err != nil { // the provider took all the time there was
+		return
+	}
 	a.RequestID = newRequestID()
 	req := t.newRequest(call, a.RequestID)
 	bceauth.Sign(req, credentials, t.clock.now())
@@ -87,10 +90,15 @@ func (t *Transport) perform(ctx context.Context, call *Call, a *Attempt) {
 }
 
 func (t *Transport) newRequest(call *Call, requestID string) *http.Request {
+	target := call.URL
+	if t.own == nil { // a caller's transport may write to it
+		copied := *call.URL
+		target = &copied
+	}
 	values := [...]string{"application/json", t.userAgent, requestID}
 	return &http.Request{
 		Method: http.MethodPost,
-		URL:    call.URL,
+		URL:    target,
 		Host:   call.URL.Host,
 		Header: http.Header{ // one array for all; no value has room to grow into the next
 			"Content-Type":  values[0:1:1],
