@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -78,4 +79,30 @@ func TestServerThatWentAwayIsNotPurchased(t *testing.T) {
 		_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
 		assertOutcome(t, computeunit.ErrNotPurchased, err)
 	}
+}
+
+// A burst opens no more connections than it has callers.
+func TestBurstOpensAConnectionACallerAtMost(t *testing.T) {
+	const callers, purchases = 64, 50
+	var opened atomic.Int64
+	server := httptest.NewUnstartedServer(simulator.New(simulator.Config{}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client := newClientTo(t, server.URL)
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			for range purchases {
+				_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+				assert.NoError(t, err)
+			}
+		})
+	}
+	group.Wait()
+	assert.LessOrEqual(t, opened.Load(), int64(callers))
 }

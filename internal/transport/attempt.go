@@ -55,7 +55,7 @@ func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attemp
 	a := &Attempt{Number: number}
 	attemptCtx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	t.perform(attemptCtx, call, a)
+	t.perform(&underway{Context: attemptCtx}, call, a)
 	if a.Err != nil {
 		a.Err = t.explain(ctx, attemptCtx, a.Err)
 	}
@@ -64,7 +64,7 @@ func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attemp
 }
 
 // perform signs last thing before sending, so that the signature is as fresh as it can be.
-func (t *Transport) perform(ctx context.Context, call *Call, a *Attempt) {
+func (t *Transport) perform(ctx *underway, call *Call, a *Attempt) {
 	if a.Err = ctx.Err(); a.Err != nil {
 		return
 	}
@@ -79,12 +79,15 @@ func (t *Transport) perform(ctx context.Context, call *Call, a *Attempt) {
 	a.RequestID = newRequestID()
 	req := t.newRequest(call, a.RequestID)
 	bceauth.Sign(req, credentials, t.clock.now())
+	t.dialer.demand.begin()
+	defer t.dialer.demand.end()
 	response, err := t.send(ctx, req, call.Body, a)
 	if err != nil {
 		a.Err = err
 		return
 	}
 	defer response.Body.Close()
+	ctx.served.Store(true)
 	a.Reached, a.Status, a.Header = Answered, response.StatusCode, response.Header
 	a.Body, a.Err = readAnswer(response)
 }
@@ -131,9 +134,9 @@ func (t *Transport) send(ctx context.Context, req *http.Request, content []byte,
 
 // roundTrip asks the RoundTripper, not an http.Client: so no redirect is followed and no cookie sent.
 func (t *Transport) roundTrip(ctx context.Context, req *http.Request, content []byte, g *gate) (*http.Response, error) {
-	traced := httptrace.WithClientTrace(context.WithValue(ctx, attemptKey{}, ctx), g.trace())
+	traced := httptrace.WithClientTrace(ctx, g.trace())
 	sent := req.WithContext(traced)
-	sent.Body = newBody(content)
+	sent.Body = io.NopCloser(bytes.NewReader(content)) // net/http knows these two, and writes all at once
 	response, err := t.roundTripper().RoundTrip(sent)
 	if err != nil {
 		return nil, err
@@ -146,18 +149,6 @@ func (t *Transport) roundTrip(ctx context.Context, req *http.Request, content []
 	}
 	return response, nil
 }
-
-// body is a request's, in one allocation. It cannot be rewound: see Transport.send.
-type body struct{ unread bytes.Reader }
-
-func newBody(content []byte) *body {
-	b := new(body)
-	b.unread.Reset(content)
-	return b
-}
-
-func (b *body) Read(p []byte) (int, error) { return b.unread.Read(p) }
-func (b *body) Close() error               { return nil }
 
 func readAnswer(response *http.Response) ([]byte, error) {
 	var answer bytes.Buffer

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -23,11 +22,11 @@ const maxIdlePerHost = 64
 
 // newDefault returns the transport for callers who bring none. It speaks HTTP/1.1 only: HTTP/2 replays requests
 // in ways that are not ours to control. It does not ask for compression: answers are small.
-func newDefault() *http.Transport {
+func newDefault(d *dialer) *http.Transport {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         dial,
-		DialTLSContext:      dialTLS,
+		DialContext:         d.dial,
+		DialTLSContext:      d.dialTLS,
 		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12}, // behind a proxy, where net/http shakes hands
 		TLSHandshakeTimeout: 10 * time.Second,
 		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
@@ -37,49 +36,19 @@ func newDefault() *http.Transport {
 	}
 }
 
-type attemptKey struct{}
-
-// attemptContext undoes what net/http does: it lets a dial go on after its request has ended.
-// Nothing of ours outlives the call.
-func attemptContext(dialContext context.Context) context.Context {
-	if ctx, ok := dialContext.Value(attemptKey{}).(context.Context); ok {
-		return ctx
-	}
-	return dialContext
-}
-
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var dialer net.Dialer
-	dialed, err := dialer.DialContext(attemptContext(ctx), network, address)
-	if err != nil {
-		return nil, err
-	}
-	return &conn{Conn: dialed, peek: newPeek(dialed)}, nil
-}
-
-func dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, err
-	}
-	plain, err := dial(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	secure := tls.Client(plain, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
-	if err := secure.HandshakeContext(attemptContext(ctx)); err != nil {
-		plain.Close()
-		return nil, err
-	}
-	return secure, nil
-}
-
 // conn lets the bytes of a request out only through the request's gate.
 // Before a request owns it there is no gate: a TLS handshake or a proxy's CONNECT orders nothing.
 type conn struct {
 	net.Conn
 	peek *peek
 	gate atomic.Pointer[gate]
+	// dropped may be called more than once.
+	dropped func()
+}
+
+func (c *conn) Close() error {
+	defer c.dropped()
+	return c.Conn.Close()
 }
 
 func (c *conn) Write(b []byte) (int, error) {

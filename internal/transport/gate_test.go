@@ -1,11 +1,8 @@
 package transport
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -106,7 +103,7 @@ func pair(t *testing.T) (client *conn, server *net.TCPConn) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	dialed, err := dial(t.Context(), "tcp", listener.Addr().String())
+	dialed, err := new(dialer).dial(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
 	accepted, err := listener.Accept()
 	require.NoError(t, err)
@@ -149,7 +146,7 @@ func TestDefaultTransportOverTLS(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	transport := newDefault()
+	transport := newDefault(new(dialer))
 	t.Cleanup(transport.CloseIdleConnections)
 	transport.DialTLSContext = nil // net/http's own handshake, which takes the test's root certificate
 	transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
@@ -163,35 +160,4 @@ func TestDefaultTransportOverTLS(t *testing.T) {
 		assert.True(t, g.passed(), "the gate was on the connection under TLS")
 	}
 	assert.EqualValues(t, tls.VersionTLS12, transport.TLSClientConfig.MinVersion)
-}
-
-func TestDialTLSVerifiesTheCertificate(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	_, err := dialTLS(t.Context(), "tcp", server.Listener.Addr().String())
-	var certificate *tls.CertificateVerificationError
-	assert.ErrorAs(t, err, &certificate)
-	assert.True(t, hopeless(err))
-	_, err = dialTLS(t.Context(), "tcp", "no-port")
-	assert.Error(t, err)
-}
-
-func TestDialTLSRefusesWhatIsOlderThanTLS12(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	_, err := dialTLS(t.Context(), "tcp", server.Listener.Addr().String())
-	assert.ErrorContains(t, err, "protocol version")
-}
-
-// net/http lets a dial go on when its request has ended. Ours ends with it.
-func TestDialEndsWithTheAttempt(t *testing.T) {
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := dial(context.WithValue(t.Context(), attemptKey{}, ended), "tcp", "127.0.0.1:1")
-	assert.ErrorIs(t, err, context.Canceled)
 }

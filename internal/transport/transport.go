@@ -16,6 +16,7 @@ import (
 type Transport struct {
 	client      *http.Client // nil: own is used
 	own         *http.Transport
+	dialer      dialer
 	timeout     time.Duration
 	maxAttempts int
 	userAgent   string
@@ -41,7 +42,7 @@ func New(config Config) *Transport {
 		credentials: config.Credentials,
 	}
 	if config.Client == nil {
-		t.own = newDefault()
+		t.own = newDefault(&t.dialer)
 		return t
 	}
 	copied := *config.Client
