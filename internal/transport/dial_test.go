@@ -18,16 +18,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// dialerForOne makes one connection without waiting.
+func dialerForOne() *dialer {
+	d := new(dialer)
+	d.demand.begin()
+	return d
+}
+
 func TestDialTLSVerifiesTheCertificate(t *testing.T) {
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	_, err := new(dialer).dialTLS(t.Context(), "tcp", server.Listener.Addr().String())
+	_, err := dialerForOne().dialTLS(t.Context(), "tcp", server.Listener.Addr().String())
 	var certificate *tls.CertificateVerificationError
 	assert.ErrorAs(t, err, &certificate)
 	assert.True(t, hopeless(err))
-	_, err = new(dialer).dialTLS(t.Context(), "tcp", "no-port")
+	_, err = dialerForOne().dialTLS(t.Context(), "tcp", "no-port")
 	assert.Error(t, err)
 }
 
@@ -37,7 +44,7 @@ func TestDialTLSRefusesWhatIsOlderThanTLS12(t *testing.T) {
 	server.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	_, err := new(dialer).dialTLS(t.Context(), "tcp", server.Listener.Addr().String())
+	_, err := dialerForOne().dialTLS(t.Context(), "tcp", server.Listener.Addr().String())
 	assert.ErrorContains(t, err, "protocol version")
 }
 
@@ -76,8 +83,7 @@ func TestDialThatFailsLeavesNoConnectionCounted(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	var d dialer
-	d.demand.begin()
+	d := dialerForOne()
 	_, err = d.dial(t.Context(), "tcp", listener.Addr().String())
 	assert.Error(t, err)
 	assert.Zero(t, d.demand.connections)
@@ -87,8 +93,7 @@ func TestConnectionThatIsClosedTwiceIsDroppedOnce(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
-	var d dialer
-	d.demand.begin()
+	d := dialerForOne()
 	made, err := d.dial(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
 	assert.Equal(t, 1, d.demand.connections)

@@ -103,7 +103,7 @@ func pair(t *testing.T) (client *conn, server *net.TCPConn) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer listener.Close()
-	dialed, err := new(dialer).dial(t.Context(), "tcp", listener.Addr().String())
+	dialed, err := dialerForOne().dial(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
 	accepted, err := listener.Accept()
 	require.NoError(t, err)
@@ -146,7 +146,7 @@ func TestDefaultTransportOverTLS(t *testing.T) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	transport := newDefault(new(dialer))
+	transport := newDefault(dialerForOne())
 	t.Cleanup(transport.CloseIdleConnections)
 	transport.DialTLSContext = nil // net/http's own handshake, which takes the test's root certificate
 	transport.TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
