@@ -2,6 +2,7 @@ package computeunit_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -86,4 +87,71 @@ func TestTransportThatAsksForATokenFirstBuys(t *testing.T) {
 	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
 	require.NoError(t, err)
 	assert.Len(t, sim.Orders(), 1)
+}
+
+// hedger sends the same request several times at once.
+type hedger struct{ send http.RoundTripper }
+
+func (h hedger) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	type result struct {
+		response *http.Response
+		err      error
+	}
+	results := make(chan result)
+	const hedges = 3
+	for range hedges {
+		again := req.Clone(req.Context())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		go func() {
+			response, err := h.send.RoundTrip(again)
+			results <- result{response, err}
+		}()
+	}
+	var first result
+	for range hedges {
+		r := <-results
+		switch {
+		case r.err == nil && first.response == nil:
+			first = r
+		case r.err == nil:
+			r.response.Body.Close()
+		case first.response == nil:
+			first.err = r.err
+		}
+	}
+	if first.response != nil {
+		return first.response, nil
+	}
+	return nil, first.err
+}
+
+func TestTransportThatHedgesOrdersOnceAtMost(t *testing.T) {
+	sim := simulator.New(simulator.Config{})
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	transport := &http.Transport{MaxIdleConnsPerHost: 8}
+	t.Cleanup(transport.CloseIdleConnections)
+	client := newClientTo(t, server.URL, withTransport(hedger{transport}))
+	orders := map[string]int{} // by service
+	for i := range 200 {
+		request := fivePrepaid()
+		request.ServiceID = fmt.Sprint("svco-", i)
+		_, err := client.PurchaseComputeUnit(t.Context(), request)
+		if err != nil {
+			assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+			continue
+		}
+		orders[request.ServiceID] = 0
+	}
+	server.Close() // after all that it was sent
+	for _, order := range sim.Orders() {
+		orders[order.ServiceID]++
+	}
+	for service, count := range orders {
+		assert.Equal(t, 1, count, service)
+	}
 }

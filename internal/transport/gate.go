@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http/httptrace"
 	"strings"
+	"sync"
 	"sync/atomic"
 )
 
@@ -19,8 +20,9 @@ type gate struct {
 	// For transports that are not ours:
 	requestID string
 	getConn   atomic.Bool
-	conn      atomic.Pointer[net.Conn] // the one handed over last
-	written   atomic.Bool              // the request id was written once
+	mu        sync.Mutex
+	handed    []net.Conn // every connection handed over
+	written   bool       // the request id was written once
 }
 
 const (
@@ -69,7 +71,9 @@ func (g *gate) trace() *httptrace.ClientTrace {
 	g.hooks.GetConn = func(string) { g.getConn.Store(true) }
 	g.hooks.GotConn = func(info httptrace.GotConnInfo) {
 		g.pass() // on a connection that is not ours being handed over counts as sending
-		g.conn.Store(&info.Conn)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.handed = append(g.handed, info.Conn)
 	}
 	g.hooks.WroteHeaderField = g.stopSecond
 	return &g.hooks
@@ -87,13 +91,21 @@ func (g *gate) guard(info httptrace.GotConnInfo) {
 }
 
 // stopSecond keeps a caller's transport that retries by itself from ordering twice. The request id is written into a
-// buffer before anything leaves; where it was written before, the connection is closed under the buffer. net/http
-// asks hooks not to close connections: a second order would be worse.
+// buffer before anything leaves; where it was written before, the connection is closed under the buffer. A transport
+// may send on several at once, and the hook does not tell on which: so all are closed. net/http asks hooks not to
+// close connections: a second order would be worse.
 func (g *gate) stopSecond(name string, values []string) {
 	if !strings.EqualFold(name, requestIDHeader) || len(values) != 1 || values[0] != g.requestID {
 		return
 	}
-	if c := g.conn.Load(); g.written.Swap(true) && c != nil && *c != nil {
-		(*c).Close()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.written {
+		for _, c := range g.handed {
+			if c != nil {
+				c.Close()
+			}
+		}
 	}
+	g.written = true
 }

@@ -98,6 +98,28 @@ func TestGatedConnIsFoundUnderTLS(t *testing.T) {
 	assert.Nil(t, gatedConn(&fakeConn{}))
 }
 
+// closable tells that it was closed.
+type closable struct {
+	net.Conn
+	closed bool
+}
+
+func (c *closable) Close() error { c.closed = true; return nil }
+
+// A transport that hedges may be handed two connections and then write on the first last.
+func TestSecondWritingIsStoppedOnWhicheverConnectionItIs(t *testing.T) {
+	g := &gate{trust: hooked, requestID: "r-1"}
+	trace := g.trace()
+	first, second := &closable{}, &closable{}
+	trace.GotConn(httptrace.GotConnInfo{Conn: first})
+	trace.GotConn(httptrace.GotConnInfo{Conn: second})
+	trace.WroteHeaderField("Content-Type", []string{"r-1"})
+	trace.WroteHeaderField(requestIDHeader, []string{"r-1"}) // on the second
+	assert.False(t, first.closed || second.closed)
+	trace.WroteHeaderField(requestIDHeader, []string{"r-1"}) // on the first
+	assert.True(t, first.closed && second.closed)
+}
+
 // pair is two ends of a loopback connection, ours with a peek.
 func pair(t *testing.T) (client *conn, server *net.TCPConn) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
