@@ -35,11 +35,12 @@ func (e *envelope) read(a *transport.Attempt, answer any) {
 		return
 	}
 	e.unreadable = a.Err
-	if err := json.Unmarshal(a.Body, answer); err != nil && e.unreadable == nil && !lacksResult(err) {
-		e.unreadable = fmt.Errorf("the answer is not the documented JSON: %w", shortened(err))
-	}
+	err := json.Unmarshal(a.Body, answer)
 	if e.Code == "" && e.ErrorCode != 0 {
 		e.Code = strconv.FormatInt(e.ErrorCode, 10)
+	}
+	if err != nil && e.unreadable == nil && !(e.Code != "" && lacksResult(err)) {
+		e.unreadable = fmt.Errorf("the answer is not the documented JSON: %w", shortened(err))
 	}
 	if !isSuccess(a.Status) { // the gateway can put the code into a header and leave the body empty
 		e.Code = firstNonBlank(e.Code, a.Header.Get("X-Bce-Error-Code"))

@@ -26,8 +26,8 @@ const (
 )
 
 // Client calls the compute unit API of Baidu Qianfan. It is safe for concurrent use; make one and share it: it
-// keeps connections for a few seconds, and for [Client.Reconcile] a few words for each service, payment timing and
-// number of replicas that it bought. Nothing needs closing. The zero value is not usable: see [NewClient].
+// keeps connections for a few seconds, and for [Client.Reconcile] about half a KiB for each combination of service,
+// payment timing and number of replicas that it bought. Nothing needs closing. The zero value is not usable: see [NewClient].
 type Client struct {
 	transport   *transport.Transport
 	endpoint    *url.URL

@@ -48,6 +48,7 @@ type DescribeComputeUnitsResponse struct {
 
 // DescribeResult is the list itself. No paging is documented.
 type DescribeResult struct {
+	// Instances is empty, and not nil, where the service has none.
 	Instances []Instance `json:"instances"`
 }
 
@@ -105,7 +106,7 @@ func (c *Client) describe(ctx context.Context, request DescribeComputeUnitsReque
 	}, request)
 	return &DescribeComputeUnitsResponse{
 		RequestID: v.requestID,
-		Result:    DescribeResult{Instances: answer.Result.Instances.list},
+		Result:    DescribeResult{Instances: append([]Instance{}, answer.Result.Instances.list...)},
 		request:   request,
 		taken:     mark,
 	}, v

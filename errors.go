@@ -46,9 +46,9 @@ var codeFamilies = map[string]error{
 	"RequestExpired":        ErrRequestExpired,
 }
 
-// PurchaseError is every error that [Client.PurchaseComputeUnit] and [Client.Call] return. [errors.Is] with [ErrNotPurchased] or
-// [ErrOutcomeUnknown] tells what it means for the money; [errors.As] finds the cause: [*ValidationError],
-// [*APIError] or the transport's.
+// PurchaseError is every error that [Client.PurchaseComputeUnit] and [Client.Call] return. [errors.Is] with
+// [ErrNotPurchased] or [ErrOutcomeUnknown] tells what it means for the money; [errors.As] finds the cause:
+// [*ValidationError], [*APIError] or the transport's.
 type PurchaseError struct {
 	// Action is the API's: PurchaseComputeUnit, or the one given to [Client.Call].
 	Action string
@@ -61,7 +61,7 @@ type PurchaseError struct {
 	RequestID string
 	// Attempts is how many attempts were begun: 0 where the request was not valid.
 	Attempts int
-	// Err is the cause, never nil in an error of this package.
+	// Err is the cause, never nil in an error that this package returns. One made for a test may leave it out.
 	Err error
 }
 
@@ -72,7 +72,10 @@ func (e *PurchaseError) Error() string {
 	if e.ServiceID != "" {
 		fmt.Fprintf(&b, " for service %q", e.ServiceID)
 	}
-	fmt.Fprintf(&b, ": %s: %v", e.outcomeText(), e.Err)
+	b.WriteString(": " + e.outcomeText())
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
 	if e.RequestID != "" {
 		fmt.Fprintf(&b, " (request id %.100q, attempt %d)", e.RequestID, e.Attempts)
 	}

@@ -208,6 +208,7 @@ func TestHalfMadeErrorsPrintWithoutPanic(t *testing.T) {
 	for _, err := range []error{&computeunit.PurchaseError{}, &computeunit.APIError{}, &computeunit.ValidationError{}, &computeunit.APIError{StatusCode: 799}} {
 		assert.NotPanics(t, func() { assert.NotEmpty(t, err.Error()) })
 		assert.NotContains(t, err.Error(), "%!")
+		assert.NotContains(t, err.Error(), "nil")
 	}
 }
 

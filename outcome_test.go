@@ -112,6 +112,8 @@ func answers() []struct {
 		{"blank ids", 200, `{"requestId":"r","result":{"instanceId":" ","orderId":"\t"}}`, unknown, 1},
 		{"ids of another type", 200, `{"result":{"instanceId":1,"orderId":true}}`, unknown, 1},
 		{"one id of another type", 200, `{"result":{"instanceId":1,"orderId":"o"}}`, unknown, 1},
+		{"a result twice, once with an id", 200, `{"result":{"instanceId":"i"},"result":"x"}`, unknown, 1},
+		{"a result twice, with a code", 200, `{"code":"OutOfX","result":{"instanceId":"i"},"result":"x"}`, unknown, 1},
 		{"result is a list", 200, `{"result":[{"instanceId":"i"}]}`, unknown, 1},
 		{"code of another type", 200, `{"code":17}`, unknown, 1},
 		{"error_code of another type", 200, `{"error_code":"17"}`, unknown, 1},

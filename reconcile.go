@@ -34,14 +34,15 @@ type Reconciliation struct {
 // Reconcile finds what a purchase that ended in [ErrOutcomeUnknown] left behind. before is a listing of the same
 // service taken before the purchase: by this Client, or read back from where the caller kept its JSON. request is
 // the purchase's. Reconcile looks at once and then polls, with growing pauses, until an instance shows up or the
-// context ends, so give the context a deadline. It never buys.
+// context ends: give it a context of its own with a deadline, as the purchase's may be what ended it. It never buys.
 //
 // One candidate is looked at twice before it is the answer, unless the context ends in between: another buyer's may
 // show up beside it. Reconcile every purchase of unknown outcome, and through the Client that bought: as long as one is
-// not, its order can still turn up, and a later one of the same is answered with FoundSeveral. After a purchase whose answer had an order id alone it finds the instance in the same way.
+// not, its order can still turn up, and a later one of the same is answered with FoundSeveral. After a purchase whose
+// answer had an order id alone it finds the instance in the same way.
 //
-// Where listing works the error is nil whatever was found, and a context that ends is none. Else it is
-// that of [Client.DescribeComputeUnits], and nothing was found out.
+// Once a listing was had, the error is nil whatever was found, and a context that ends then is none. Else it is that of
+// [Client.DescribeComputeUnits] or the context's, and nothing was found out.
 func (c *Client) Reconcile(ctx context.Context, before *DescribeComputeUnitsResponse, request PurchaseComputeUnitRequest) (Reconciliation, error) {
 	found := Reconciliation{Finding: FoundNone}
 	if err := checkReconcile(ctx, before, request); err != nil {
@@ -65,7 +66,9 @@ func checkReconcile(ctx context.Context, before *DescribeComputeUnitsResponse, r
 	switch {
 	case ctx == nil:
 		return errors.New("the context is nil")
-	case before == nil || before.RequestID == "":
+	case ctx.Err() != nil:
+		return fmt.Errorf("the context has ended before anything was looked at, give Reconcile one of its own: %w", ctx.Err())
+	case before == nil || before.Result.Instances == nil:
 		return errors.New("before must be a listing that DescribeComputeUnits returned before the purchase")
 	case before.request.ServiceID != "" && before.request.ServiceID != request.ServiceID:
 		return fmt.Errorf("the listing is of service %q, the purchase for %q", before.request.ServiceID, request.ServiceID)

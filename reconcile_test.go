@@ -291,6 +291,7 @@ func TestReconcileRefusesAListingThatCannotTell(t *testing.T) {
 		}{
 			"none":            {nil, fivePrepaid()},
 			"made by hand":    {&computeunit.DescribeComputeUnitsResponse{}, fivePrepaid()},
+			"not a listing":   {&computeunit.DescribeComputeUnitsResponse{RequestID: "r"}, fivePrepaid()},
 			"another service": {other, elsewhere},
 			"another timing":  {otherTiming, fivePrepaid()},
 		} {
@@ -335,6 +336,17 @@ func TestReconcileEndsWhereListingCannotWork(t *testing.T) {
 }
 
 // Where no listing ever worked, nothing was found out, and that must not look like "none yet".
+// The purchase's context is often what made its outcome unknown.
+func TestReconcileSaysThatItsContextHadEnded(t *testing.T) {
+	_, client := store(t, simulator.Config{})
+	before := list(t, client)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := client.Reconcile(ended, before, fivePrepaid())
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.ErrorContains(t, err, "give Reconcile one of its own")
+}
+
 func TestReconcileThatNeverSawAListingIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, client := store(t, simulator.Config{})

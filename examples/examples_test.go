@@ -101,16 +101,16 @@ func TestAWrongFlagGetsTheUsageAndExitCode2(t *testing.T) {
 }
 
 func TestTheSimulatorListensOnLoopbackOnly(t *testing.T) {
-	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "nonsense"} {
+	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "localhost:0", "nonsense"} {
 		_, code := run(t, nil, "", "simulator", "-addr", addr)
 		assert.Equal(t, 2, code, addr)
 	}
 }
 
 // standIn starts examples/simulator and returns the environment that it prints. stop returns the rest of its output.
-func standIn(t *testing.T) (env []string, stop func() string) {
+func standIn(t *testing.T, args ...string) (env []string, stop func() string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), binary("simulator"))
+	command := exec.CommandContext(t.Context(), binary("simulator"), args...)
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
@@ -162,6 +162,25 @@ func TestLiveAsksBeforeItBuys(t *testing.T) {
 		}
 	}
 	assert.Contains(t, stop(), "# 4 orders in 4 requests")
+}
+
+func TestTheSimulatorCanRefuseAndLoseAnswers(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no interrupt signal to send there")
+	}
+	for flag, want := range map[string][2]string{
+		"-stock=0": {"nothing was bought", "# 0 orders in 1 requests"},
+		"-lose":    {"an order may exist", "1 x Prepaid for svco-live, 1 months"},
+	} {
+		t.Run(flag, func(t *testing.T) {
+			env, stop := standIn(t, flag)
+			output, code := run(t, env, "", "prepaid", "-live", "-yes", "-service", "svco-live")
+			assert.Equal(t, 1, code)
+			assert.Contains(t, output, want[0])
+			assert.Contains(t, output, "about to buy from http://127.0.0.1:")
+			assert.Contains(t, stop(), want[1])
+		})
+	}
 }
 
 func TestLiveWithoutKeysBuysNothing(t *testing.T) {

@@ -52,9 +52,10 @@ func BuyOnce(ctx context.Context, client *computeunit.Client, request computeuni
 	return instanceID, nil
 }
 
-// find gives the listing a while to show what the purchase left behind.
+// find gives the listing a while to show what the purchase left behind. It takes its own time: where the purchase
+// ended in a time-out, ctx has none left.
 func find(ctx context.Context, client *computeunit.Client, before *computeunit.DescribeComputeUnitsResponse, request computeunit.PurchaseComputeUnitRequest) (instanceID string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
 	defer cancel()
 	left, err := client.Reconcile(ctx, before, request)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
+	"os/signal"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -33,7 +35,9 @@ func main() {
 		log.Fatal(err)
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stopListening := signal.NotifyContext(context.Background(), os.Interrupt) // Ctrl-C still gets an outcome
+	defer stopListening()
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	bought, err := client.PurchaseComputeUnit(ctx, request)
 	switch {

@@ -2,8 +2,10 @@
 //
 //	go run ./examples/simulator                         on a free port
 //	go run ./examples/simulator -addr 127.0.0.1:8080    on a port of your choice
+//	go run ./examples/simulator -lose                   makes every order, and loses the answer: unknown outcomes
+//	go run ./examples/simulator -stock 0                refuses every purchase
 //
-// It prints the environment variables that point a client at it, and its ledger when it is interrupted.
+// It knows any service id. It prints the environment variables that point a client at it, and its ledger when it is interrupted.
 package main
 
 import (
@@ -25,6 +27,8 @@ import (
 func main() {
 	log.SetFlags(0)
 	addr := flag.String("addr", "127.0.0.1:0", "the loopback address to listen on; port 0 takes a free one")
+	lose := flag.Bool("lose", false, "lose the answer to every purchase, after the order is made")
+	stock := flag.Int("stock", simulator.DefaultStock, "how many replicas there are to buy")
 	stage.Parse()
 	if !loopback(*addr) {
 		stage.Usage(fmt.Sprintf("-addr %q is not a loopback address with a port", *addr))
@@ -35,16 +39,35 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	sim := simulator.New(simulator.Config{})
+	sim := simulator.New(config(*lose, *stock))
 	printEnvironment("http://" + listener.Addr().String())
 	if err := serve(ctx, listener, sim); err != nil {
 		log.Fatal(err)
 	}
 	for _, order := range sim.Orders() {
-		fmt.Printf("# order %s: %d x %s for %s, instance %s\n",
-			order.OrderID, order.ReplicasCount, order.PaymentTiming, order.ServiceID, order.InstanceID)
+		fmt.Printf("# order %s: %s, instance %s\n", order.OrderID, wanted(order), order.InstanceID)
 	}
 	fmt.Printf("# %d orders in %d requests\n", len(sim.Orders()), sim.Requests())
+}
+
+func config(lose bool, stock int) simulator.Config {
+	if stock <= 0 {
+		stock = -1 // 0 would be the default
+	}
+	return simulator.Config{Stock: stock, Fault: func(simulator.Purchase) (fault simulator.Fault) {
+		if lose {
+			fault = simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}
+		}
+		return fault
+	}}
+}
+
+func wanted(order simulator.Order) string {
+	text := fmt.Sprintf("%d x %s for %s", order.ReplicasCount, order.PaymentTiming, order.ServiceID)
+	if order.Months > 0 {
+		text += fmt.Sprintf(", %d months", order.Months)
+	}
+	return text
 }
 
 // printEnvironment names the endpoint as Baidu's SDKs do: one way for Go, another for Python, Java and Node.js.
@@ -70,6 +93,6 @@ func loopback(addr string) bool {
 	if err != nil {
 		return false
 	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	ip := net.ParseIP(host) // no names: they mean what the machine's hosts file says
+	return ip != nil && ip.IsLoopback()
 }

@@ -4,6 +4,7 @@ package stage
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -87,7 +88,8 @@ func (f Flags) Confirm(request computeunit.PurchaseComputeUnitRequest) error {
 		fmt.Printf("buying from a simulator:\n%s\n", text)
 		return nil
 	}
-	fmt.Printf("about to buy, for real money:\n%s\n", text)
+	endpoint := cmp.Or(os.Getenv("QIANFAN_CONSOLE_BASE_URL"), "the real service")
+	fmt.Printf("about to buy from %s, for real money:\n%s\n", endpoint, text)
 	if f.Yes {
 		return nil
 	}
