@@ -168,7 +168,9 @@ func ExampleClient_Reconcile() {
 		fmt.Println(err)
 		return
 	}
-	found, err := client.Reconcile(ctx, before, fiveMonths)
+	looking, stopLooking := context.WithTimeout(context.Background(), time.Minute) // ctx may be what ended the purchase
+	defer stopLooking()
+	found, err := client.Reconcile(looking, before, fiveMonths)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -460,7 +462,7 @@ func (s *Scaler) Grow(ctx context.Context) string {
 	case err == nil:
 		return "grown"
 	case errors.Is(err, computeunit.ErrNotPurchased):
-		return "try again later"
+		return "not grown"
 	default:
 		s.Halted = true
 		return "halted"
@@ -484,7 +486,7 @@ func TestScalerWithAStubThatBuys(t *testing.T) {
 
 func TestScalerWithAStubThatRefuses(t *testing.T) {
 	scaler := Scaler{Buyer: stub{&computeunit.PurchaseError{Outcome: computeunit.ErrNotPurchased}}, ServiceID: "svco-1"}
-	assert.Equal(t, "try again later", scaler.Grow(t.Context()))
+	assert.Equal(t, "not grown", scaler.Grow(t.Context()))
 	assert.False(t, scaler.Halted)
 }
 
@@ -516,7 +518,7 @@ func TestScalerOverHTTPMockBought(t *testing.T) {
 func TestScalerOverHTTPMockNotPurchased(t *testing.T) {
 	scaler, requests := mockedScaler(t, httpmock.NewStringResponder(403,
 		`{"requestId":"r-1","code":"AccessDenied","message":"Access denied."}`))
-	assert.Equal(t, "try again later", scaler.Grow(t.Context()))
+	assert.Equal(t, "not grown", scaler.Grow(t.Context()))
 	assert.Equal(t, 1, requests())
 }
 

@@ -76,7 +76,9 @@ func TestREADME(t *testing.T) {
 			folder := readmeModule(t, readme)
 			inModule(t, folder, nil, "vet", "./...")
 			inModule(t, folder, nil, "test", "./...")
-			assert.Contains(t, buyFromSimulator(t, folder), "bought instance")
+			assert.Contains(t, buyFromSimulator(t, folder, simulator.Fault{}), "bought: instance")
+			lost := simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}
+			assert.Contains(t, buyFromSimulator(t, folder, lost), "bought, as the list shows: instance")
 		})
 	}
 }
@@ -138,11 +140,14 @@ func inModule(t *testing.T, folder string, environment []string, arguments ...st
 	return string(output)
 }
 
-func buyFromSimulator(t *testing.T, folder string) string {
+func buyFromSimulator(t *testing.T, folder string, fault simulator.Fault) (output string) {
 	t.Helper()
-	url, stop, err := simulator.Serve(simulator.New(simulator.Config{}))
+	sim := simulator.New(simulator.Config{})
+	sim.Inject(fault)
+	url, stop, err := simulator.Serve(sim)
 	require.NoError(t, err)
 	defer stop()
+	defer func() { assert.Len(t, sim.Orders(), 1) }()
 	return inModule(t, folder, []string{
 		"QIANFAN_ACCESS_KEY=" + simulator.DefaultAccessKeyID,
 		"QIANFAN_SECRET_KEY=" + simulator.DefaultSecretAccessKey,
