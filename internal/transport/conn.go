@@ -42,7 +42,7 @@ type conn struct {
 	net.Conn
 	peek *peek
 	gate atomic.Pointer[gate]
-	// dropped may be called more than once.
+	// dropped tells demand that the connection is gone. It may be called more than once.
 	dropped func()
 }
 
