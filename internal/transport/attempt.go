@@ -151,18 +151,14 @@ func (t *Transport) roundTrip(ctx context.Context, req *http.Request, content []
 }
 
 func readAnswer(response *http.Response) ([]byte, error) {
-	var answer bytes.Buffer
-	if n := response.ContentLength; n > 0 && n <= MaxAnswer {
-		answer.Grow(int(n) + bytes.MinRead)
-	}
-	n, err := answer.ReadFrom(io.LimitReader(response.Body, MaxAnswer+1))
-	if err == nil && n > MaxAnswer {
+	answer, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
+	if err == nil && len(answer) > MaxAnswer {
 		return nil, ErrTooLarge
 	}
 	if err != nil {
 		err = fmt.Errorf("the answer was cut off: %w", err)
 	}
-	return answer.Bytes(), err
+	return answer, err
 }
 
 // explain adds whose limit ended the attempt. net/http tells only context.Cause, if anything.
