@@ -41,6 +41,6 @@
 //   - Until the units work: [Client.WaitUntilRunning].
 //   - Keys, limits, logs: [NewClient] and its options; [CredentialsProvider] for keys that rotate.
 //   - Other actions of the API: [Client.Call].
-//   - Tests of your own: give your service an interface with the one method PurchaseComputeUnit, or give
+//   - Tests of your own: give your service an interface with the methods that it calls, or give
 //     [WithHTTPClient] a mock. The README shows both.
 package computeunit

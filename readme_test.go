@@ -32,13 +32,14 @@ const fragmentNames = `
 var (
 	ctx     = context.Background()
 	client  *computeunit.Client
+	before  *computeunit.DescribeComputeUnitsResponse
 	request computeunit.PurchaseComputeUnitRequest
 	err     error
 )
 `
 
 var fragmentImports = map[string]string{
-	"context": "context", "errors": "errors", "log": "log", "slog": "log/slog", "time": "time",
+	"context": "context", "errors": "errors", "json": "encoding/json", "log": "log", "slog": "log/slog", "time": "time",
 	"computeunit": "github.com/qianfan-go/computeunit",
 }
 

@@ -90,6 +90,8 @@ func TestAWrongFlagGetsTheUsageAndExitCode2(t *testing.T) {
 			})
 		}
 	}
+	_, code := run(t, nil, "", "simulator", "-lose", "keys")
+	assert.Equal(t, 2, code)
 	for name, args := range map[string][]string{
 		"live without a service": {"-live"}, "yes without live": {"-yes"},
 	} {
@@ -169,8 +171,9 @@ func TestTheSimulatorCanRefuseAndLoseAnswers(t *testing.T) {
 		t.Skip("no interrupt signal to send there")
 	}
 	for flag, want := range map[string][2]string{
-		"-stock=0": {"nothing was bought", "# 0 orders in 1 requests"},
-		"-lose":    {"an order may exist", "1 x Prepaid for svco-live, 1 months"},
+		"-stock=0":       {"nothing was bought", "# 0 orders in 1 requests"},
+		"-lose=answers":  {"an order may exist", "1 x Prepaid for svco-live, 1 months"},
+		"-lose=requests": {"an order may exist", "# 0 orders in 1 requests"},
 	} {
 		t.Run(flag, func(t *testing.T) {
 			env, stop := standIn(t, flag)

@@ -2,7 +2,8 @@
 //
 //	go run ./examples/simulator                         on a free port
 //	go run ./examples/simulator -addr 127.0.0.1:8080    on a port of your choice
-//	go run ./examples/simulator -lose                   makes every order, and loses the answer: unknown outcomes
+//	go run ./examples/simulator -lose answers           makes every order and loses the answer: unknown, then found
+//	go run ./examples/simulator -lose requests          loses every purchase: unknown, and nothing to be found
 //	go run ./examples/simulator -stock 0                refuses every purchase
 //
 // It knows any service id. It prints the environment variables that point a client at it, and its ledger when it is interrupted.
@@ -27,11 +28,15 @@ import (
 func main() {
 	log.SetFlags(0)
 	addr := flag.String("addr", "127.0.0.1:0", "the loopback address to listen on; port 0 takes a free one")
-	lose := flag.Bool("lose", false, "lose the answer to every purchase, after the order is made")
+	lose := flag.String("lose", "", "lose the \"answers\" to purchases, after the order is made, or the \"requests\", before it is")
 	stock := flag.Int("stock", simulator.DefaultStock, "how many replicas there are to buy")
 	stage.Parse()
 	if !loopback(*addr) {
 		stage.Usage(fmt.Sprintf("-addr %q is not a loopback address with a port", *addr))
+	}
+	fault, known := faults[*lose]
+	if !known {
+		stage.Usage(fmt.Sprintf("-lose %q is neither answers nor requests", *lose))
 	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
@@ -39,7 +44,10 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	sim := simulator.New(config(*lose, *stock))
+	if *stock <= 0 {
+		*stock = -1 // 0 would be the simulator's default
+	}
+	sim := simulator.New(simulator.Config{Stock: *stock, Fault: func(simulator.Purchase) simulator.Fault { return fault }})
 	printEnvironment("http://" + listener.Addr().String())
 	if err := serve(ctx, listener, sim); err != nil {
 		log.Fatal(err)
@@ -50,16 +58,11 @@ func main() {
 	fmt.Printf("# %d orders in %d requests\n", len(sim.Orders()), sim.Requests())
 }
 
-func config(lose bool, stock int) simulator.Config {
-	if stock <= 0 {
-		stock = -1 // 0 would be the default
-	}
-	return simulator.Config{Stock: stock, Fault: func(simulator.Purchase) (fault simulator.Fault) {
-		if lose {
-			fault = simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}
-		}
-		return fault
-	}}
+// faults are what -lose can be.
+var faults = map[string]simulator.Fault{
+	"":         {},
+	"answers":  {Kind: simulator.Reset, When: simulator.AfterOrder},
+	"requests": {Kind: simulator.Reset, When: simulator.BeforeOrder},
 }
 
 func wanted(order simulator.Order) string {
