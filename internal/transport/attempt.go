@@ -121,7 +121,7 @@ func (t *Transport) send(ctx context.Context, req *http.Request, content []byte,
 		if err == nil {
 			return response, nil
 		}
-		if !g.shut() {
+		if !g.shut() || t.speaksOtherProtocol() {
 			a.Reached = Sent
 			return nil, err
 		}
@@ -138,19 +138,24 @@ func (t *Transport) roundTrip(ctx context.Context, req *http.Request, content []
 	sent := req.WithContext(traced)
 	sent.Body = io.NopCloser(bytes.NewReader(content)) // net/http knows these two, and writes all at once
 	response, err := t.roundTripper().RoundTrip(sent)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if response == nil {
+	case response == nil:
 		return nil, errors.New("the transport returned neither an answer nor an error")
-	}
-	if response.Body == nil {
+	case response.Body == nil:
 		response.Body = http.NoBody
+	case g.stray.Load():
+		response.Body.Close()
+		return nil, errStray
 	}
 	return response, nil
 }
 
 func readAnswer(response *http.Response) ([]byte, error) {
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return nil, nil // no body: it is the connection, which no context ends
+	}
 	answer, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
 	if err == nil && len(answer) > MaxAnswer {
 		return nil, ErrTooLarge

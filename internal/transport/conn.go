@@ -11,6 +11,7 @@ import (
 
 var (
 	errClosedUnused = errors.New("the server closed the connection before anything was written")
+	errStray        = errors.New("the connection brought an answer before the request was sent")
 	errAbandoned    = errors.New("the request was given up before anything was written")
 )
 
@@ -66,6 +67,14 @@ func (c *conn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	if first && n == 0 && err != nil {
 		g.takeBack() // the kernel took nothing
+	}
+	return n, err
+}
+
+func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if g := c.gate.Load(); g != nil && n > 0 && g.passed() {
+		g.heard.Store(true)
 	}
 	return n, err
 }

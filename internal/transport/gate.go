@@ -14,6 +14,9 @@ type gate struct {
 	state  atomic.Int32
 	hooks  httptrace.ClientTrace
 	reused bool // the connection served a request before; set before the connection sees the gate
+	conn   *conn
+	heard  atomic.Bool // the connection brought something since the request began to leave
+	stray  atomic.Bool // an answer was there before that: it is not this request's
 
 	trust trust
 
@@ -66,6 +69,7 @@ func (g *gate) shut() bool {
 func (g *gate) trace() *httptrace.ClientTrace {
 	if g.trust == ours {
 		g.hooks.GotConn = g.guard
+		g.hooks.GotFirstResponseByte = g.refuseStray
 		return &g.hooks
 	}
 	g.hooks.GetConn = func(string) { g.getConn.Store(true) }
@@ -86,8 +90,17 @@ func (g *gate) guard(info httptrace.GotConnInfo) {
 		g.pass()
 		return
 	}
-	g.reused = info.Reused
+	g.reused, g.conn = info.Reused, c
 	c.gate.Store(g)
+}
+
+// refuseStray is for a server, or a proxy, that answers one request twice. What was read before this request began to
+// leave would be taken for its answer, and each answer after that for the next one's.
+func (g *gate) refuseStray() {
+	if g.reused && !g.heard.Load() {
+		g.stray.Store(true)
+		g.conn.Close()
+	}
 }
 
 // stopSecond keeps a caller's transport that retries by itself from ordering twice. The request id is written into a

@@ -75,6 +75,21 @@ func (t *Transport) trust() trust {
 	return opaque
 }
 
+// speaksOtherProtocol tells that a caller's *http.Transport may have sent without a hook firing, by a protocol that was
+// put into TLSNextProto. To be asked after a RoundTrip only: net/http's own HTTP/2 adds itself there at the first.
+func (t *Transport) speaksOtherProtocol() bool {
+	theirs, ok := t.roundTripper().(*http.Transport)
+	if !ok || theirs == t.own {
+		return false
+	}
+	for name := range theirs.TLSNextProto {
+		if name != "h2" && name != "unencrypted_http2" {
+			return true
+		}
+	}
+	return false
+}
+
 // Call is one request, and what its caller makes of each attempt to send it.
 type Call struct {
 	URL  *url.URL
