@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/qianfan-go/computeunit/internal/bceauth"
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
@@ -19,39 +20,50 @@ const (
 // envelope is what every answer has around its result: a request id, and an error ("code") or an older one
 // ("error_code"). An action's answer embeds it, and is read in one go.
 type envelope struct {
-	Code      string `json:"code"`
-	ErrorCode int64  `json:"error_code"`
+	Code      word   `json:"code"`
+	ErrorCode number `json:"error_code"`
 	// What is for people decides nothing: a value that is no text counts as none.
 	RequestID any `json:"requestId"`
 	Message   any `json:"message"`
 	ErrorMsg  any `json:"error_msg"`
 
-	unreadable error // why the body is not the whole documented JSON
+	code       string // the one of the two that is there
+	unreadable error  // why the body is not the whole documented JSON
 }
+
+var errOddCode = errors.New("the error code is there twice, or of another type")
 
 // read decodes the body of an attempt into answer, which has e embedded.
 func (e *envelope) read(a *transport.Attempt, answer any) {
 	if a.Reached != transport.Answered {
 		return
 	}
-	e.unreadable = a.Err
 	err := json.Unmarshal(a.Body, answer)
-	if e.Code == "" && e.ErrorCode != 0 {
-		e.Code = strconv.FormatInt(e.ErrorCode, 10)
-	}
-	if err != nil && e.unreadable == nil && !(e.Code != "" && lacksResult(err)) {
+	e.code = firstNonBlank(e.Code.text, e.ErrorCode.text)
+	switch {
+	case a.Err != nil:
+		e.unreadable = a.Err
+	case err != nil && !(e.code != "" && lacksResult(err, a.Body)):
 		e.unreadable = fmt.Errorf("the answer is not the documented JSON: %w", shortened(err))
+	case e.Code.odd || e.ErrorCode.odd:
+		e.unreadable = errOddCode
 	}
 	if !isSuccess(a.Status) { // the gateway can put the code into a header and leave the body empty
-		e.Code = firstNonBlank(e.Code, a.Header.Get("X-Bce-Error-Code"))
+		e.code = firstNonBlank(e.code, a.Header.Get("X-Bce-Error-Code"))
 	}
 }
 
-// lacksResult tells that all that is wrong is a result that is no object (text, a list): there are no ids in it,
-// and an error code beside it is as clear as without it.
-func lacksResult(err error) bool {
+// lacksResult tells that all that is wrong is a result that is text or an empty list: there are no ids in it, and
+// an error code beside it is as clear as without it.
+func lacksResult(err error, body []byte) bool {
 	var mistyped *json.UnmarshalTypeError
-	return errors.As(err, &mistyped) && mistyped.Field == "result"
+	if !errors.As(err, &mistyped) || mistyped.Field != "result" {
+		return false
+	}
+	var answer struct {
+		Result filledList `json:"result"`
+	}
+	return json.Unmarshal(body, &answer) == nil && !bool(answer.Result)
 }
 
 // shortened takes the value out of an error that repeats it whole: a number can be as long as the answer.
@@ -65,11 +77,23 @@ func shortened(err error) error {
 
 // isError tells that the body names an error, whatever the status says. In a body that is not the documented
 // JSON nothing is sure enough to be taken for a refusal.
-func (e *envelope) isError() bool { return e.unreadable == nil && strings.TrimSpace(e.Code) != "" }
+func (e *envelope) isError() bool { return e.unreadable == nil && strings.TrimSpace(e.code) != "" }
+
+// leavesOpen tells of a code that, in a success, is no refusal: the documented InternalError, one that says that all
+// went well, and the number of a status that says nothing about the order.
+func leavesOpen(code string) bool {
+	code = strings.ToLower(strings.TrimSpace(code))
+	switch code {
+	case strings.ToLower(codeInternalError), "success", "ok", "0":
+		return true
+	}
+	status, err := strconv.Atoi(code)
+	return err == nil && (isSuccess(status) || isDoubtful(status))
+}
 
 // requestID is the one that support can find.
 func (e *envelope) requestID(a *transport.Attempt) string {
-	return firstNonBlank(text(e.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID)
+	return bceauth.Redact(firstNonBlank(text(e.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID))
 }
 
 func (e *envelope) message(a *transport.Attempt) string {
@@ -95,8 +119,8 @@ func (e *envelope) cause(a *transport.Attempt, lack error) error {
 	if a.Reached != transport.Answered {
 		return a.Err
 	}
-	refusal := &APIError{StatusCode: a.Status, Code: e.Code, Message: e.message(a), RequestID: e.requestID(a)}
-	if e.unreadable != nil && e.Code == "" {
+	refusal := &APIError{StatusCode: a.Status, Code: e.code, Message: e.message(a), RequestID: e.requestID(a)}
+	if e.unreadable != nil && e.code == "" {
 		refusal.body = fmt.Sprintf("with a body of %d bytes, type %.80q", len(a.Body), a.Header.Get("Content-Type"))
 	}
 	if why := e.doubt(a, lack); why != nil {
@@ -111,7 +135,7 @@ func (e *envelope) doubt(a *transport.Attempt, lack error) error {
 	case a.Err != nil:
 		return a.Err
 	case isRedirect(a.Status):
-		return fmt.Errorf("the redirect to %.200q is not followed", a.Header.Get("Location"))
+		return fmt.Errorf("the redirect to %.200q is not followed", bceauth.Redact(a.Header.Get("Location")))
 	case !isSuccess(a.Status):
 		return nil // any body will do for an error status
 	case e.unreadable != nil:

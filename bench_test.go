@@ -353,8 +353,8 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var answer purchaseAnswer
-		answer.read(attempt, &answer)
-		if answer.Result.OrderID == "" {
+		answer.read(attempt)
+		if answer.result().OrderID == "" {
 			b.Fatal("not decoded")
 		}
 	}

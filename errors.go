@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/qianfan-go/computeunit/internal/bceauth"
 )
 
 // The two outcomes of a purchase that did not end with a nil error. Every error that
@@ -188,10 +190,10 @@ func (e *APIError) Error() string {
 		b.WriteString(" " + text)
 	}
 	if e.Code != "" {
-		fmt.Fprintf(&b, ", code %.80q", e.Code)
+		fmt.Fprintf(&b, ", code %.80q", bceauth.Redact(e.Code))
 	}
 	if e.Message != "" {
-		fmt.Fprintf(&b, ", message %.400q", withoutSignature(e.Message))
+		fmt.Fprintf(&b, ", message %.400q", bceauth.Redact(e.Message))
 	}
 	if e.body != "" {
 		b.WriteString(", " + e.body)
@@ -206,20 +208,6 @@ func (e *APIError) Is(target error) bool {
 	}
 	family := codeFamilies[e.Code]
 	return family != nil && family == target
-}
-
-// withoutSignature is for services that repeat the request in their message: the Authorization header is good for
-// some minutes, and must not end up in a log.
-func withoutSignature(text string) string {
-	before, rest, found := strings.Cut(text, "bce-auth-v1")
-	if !found {
-		return text
-	}
-	end := strings.IndexFunc(rest, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`"'<>,\)`, r) })
-	if end < 0 {
-		end = len(rest)
-	}
-	return before + "(signature)" + withoutSignature(rest[end:])
 }
 
 // foreign is a cause whose own verdict about some other purchase must not be taken for this one's. It happens:

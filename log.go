@@ -9,8 +9,8 @@ import (
 )
 
 // Attribute names of the records that a client with [WithLogger] writes: at debug one for each attempt, at warn
-// one for each retry, at error one for each purchase (or Call) whose outcome is unknown. No record has a key, a
-// signature or a body in it.
+// one for each retry, at error one for each purchase (or Call) whose outcome is unknown. No record has a secret
+// key, a signature or a body in it.
 const (
 	LogKeyAction    = "action"     // string: the API's, such as PurchaseComputeUnit
 	LogKeyServiceID = "service_id" // string: the service bought for

@@ -8,6 +8,7 @@ import (
 	"log"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -215,7 +216,7 @@ func signatureOf(t *testing.T, req sentRequest) string {
 
 // A verbose proxy or gateway repeats the request's headers in its error page. The signature is good for five
 // minutes and for any body: whoever reads it in a log can buy with it.
-func TestASignatureThatAnAnswerRepeatsDoesNotStandInTheLog(t *testing.T) {
+func TestASignatureThatAnAnswerRepeatsStandsInNoLogAndNoError(t *testing.T) {
 	for name, respond := range map[string]func(authorization string) roundTripFunc{
 		"in an error page": func(authorization string) roundTripFunc {
 			return answerWith(502, "Authorization: "+authorization)
@@ -223,15 +224,35 @@ func TestASignatureThatAnAnswerRepeatsDoesNotStandInTheLog(t *testing.T) {
 		"in a message": func(authorization string) roundTripFunc {
 			return answerWith(500, fmt.Sprintf(`{"code":"InternalError","message":"bad header %s"}`, authorization))
 		},
+		"in escaped JSON in a message": func(authorization string) roundTripFunc {
+			return answerWith(500, fmt.Sprintf(`{"code":"InternalError","message":%q}`,
+				`{"authorization":"`+strings.ReplaceAll(authorization, "/", `\/`)+`"}`))
+		},
+		"in a code": func(authorization string) roundTripFunc {
+			return answerWith(500, fmt.Sprintf(`{"code":%q}`, authorization))
+		},
+		"in a request id": func(authorization string) roundTripFunc {
+			return answerWith(500, fmt.Sprintf(`{"requestId":%q}`, authorization))
+		},
+		"in a location": func(authorization string) roundTripFunc {
+			return answerWith(302, "", "Location", "/login?from="+url.QueryEscape(authorization))
+		},
+		"in an error of the transport": func(authorization string) roundTripFunc {
+			return failWith(fmt.Errorf("malformed MIME header line: %s", authorization))
+		},
 		"in the message of a 429": func(authorization string) roundTripFunc {
 			return answerWith(429, fmt.Sprintf(`{"code":"TooFast","message":"bad header %s"}`, authorization))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				text, sent := everyKindOfRecord(t, func(req *http.Request) (*http.Response, error) {
+				repeat := func(req *http.Request) (*http.Response, error) {
 					return respond(req.Header.Get("Authorization"))(req)
-				})
+				}
+				text, sent := everyKindOfRecord(t, repeat)
+				transport := record(repeat)
+				text += buy(t, newClientWith(t, provider{testCredentials()}, transport)).Error()
+				sent = append(sent, transport.requests()...)
 				assertNoSecret(t, text)
 				for _, req := range sent {
 					assert.NotContains(t, text, signatureOf(t, req))

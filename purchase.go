@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/qianfan-go/computeunit/internal/transport"
@@ -41,7 +40,7 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 		serviceID: request.ServiceID,
 		judge: func(a *transport.Attempt) verdict {
 			answer = purchaseAnswer{}
-			answer.read(a, &answer)
+			answer.read(a)
 			return judge(a, &answer.envelope, answer.lack())
 		},
 	}
@@ -50,25 +49,42 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 	}
 	v := verdict{outcome: ErrOutcomeUnknown} // what a panic on the way leaves
 	begun := c.buyers.begin(request)
-	defer func() { c.buyers.end(begun, answer.Result.InstanceID, v.outcome) }()
+	defer func() { c.buyers.end(begun, answer.Result.InstanceID.text, v.outcome) }()
 	v = c.send(ctx, purchase, request.wire())
 	if v.outcome != nil {
 		return nil, c.failure(ctx, purchase, v)
 	}
-	return &PurchaseComputeUnitResponse{RequestID: v.requestID, Result: answer.Result}, nil
+	return &PurchaseComputeUnitResponse{RequestID: v.requestID, Result: answer.result()}, nil
 }
 
 // purchaseAnswer is any answer to a purchase: a success has the result, an error the fields around it.
 type purchaseAnswer struct {
 	envelope
-	Result PurchaseResult `json:"result"`
+	Result struct {
+		InstanceID word `json:"instanceId"`
+		OrderID    word `json:"orderId"`
+	} `json:"result"`
 }
 
-var errNoID = errors.New("the answer has neither an instance id nor an order id")
+var (
+	errNoID  = errors.New("the answer has neither an instance id nor an order id")
+	errOddID = errors.New("an id is there twice, of another type, or broken text")
+)
+
+func (p *purchaseAnswer) read(a *transport.Attempt) {
+	p.envelope.read(a, p)
+	if p.unreadable == nil && (p.Result.InstanceID.isBroken() || p.Result.OrderID.isBroken()) {
+		p.unreadable = errOddID
+	}
+}
+
+func (p *purchaseAnswer) result() PurchaseResult {
+	return PurchaseResult{InstanceID: p.Result.InstanceID.text, OrderID: p.Result.OrderID.text}
+}
 
 // lack is nil if the answer has what makes it a success: an id.
 func (p *purchaseAnswer) lack() error {
-	if strings.TrimSpace(p.Result.InstanceID) == "" && strings.TrimSpace(p.Result.OrderID) == "" {
+	if firstNonBlank(p.Result.InstanceID.text, p.Result.OrderID.text) == "" {
 		return errNoID
 	}
 	return nil
@@ -131,15 +147,15 @@ func judge(a *transport.Attempt, answer *envelope, lack error) verdict {
 		notPurchased(transport.AfterBackoff)
 	case status == http.StatusTooManyRequests:
 		notPurchased(transport.AfterBackoff)
-	case isRefusal(status) && answer.Code == codeRequestExpired: // the clock is off
+	case isRefusal(status) && answer.code == codeRequestExpired: // the clock is off
 		notPurchased(transport.WithClockCorrected)
 	case isRefusal(status): // 4xx but 408 and 409, whatever the body
 		notPurchased(transport.Never)
-	case isSuccess(status) && answer.isError() && lack != nil && answer.Code != codeInternalError:
+	case isSuccess(status) && answer.isError() && lack != nil && !leavesOpen(answer.Code.text):
 		notPurchased(transport.Never)
 	case isRedirect(status): // nothing goes to another address
 		notPurchased(transport.Never)
-	case status == http.StatusRequestTimeout, status == http.StatusConflict, isServerError(status):
+	case isDoubtful(status): // 408, 409, 5xx
 		// whatever the body, an order may exist
 	case isSuccess(status) && (answer.unreadable != nil || answer.isError() || lack != nil):
 		// cut off, too large, not the documented JSON, an error beside an id, or no id
@@ -159,7 +175,11 @@ func isRedirect(status int) bool    { return 300 <= status && status <= 399 }
 func isServerError(status int) bool { return 500 <= status && status <= 599 }
 
 func isRefusal(status int) bool {
-	return 400 <= status && status <= 499 && status != http.StatusRequestTimeout && status != http.StatusConflict
+	return 400 <= status && status <= 499 && !isDoubtful(status)
+}
+
+func isDoubtful(status int) bool {
+	return status == http.StatusRequestTimeout || status == http.StatusConflict || isServerError(status)
 }
 
 // failure makes the error that the caller gets.

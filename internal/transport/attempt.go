@@ -57,7 +57,7 @@ func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attemp
 	defer cancel()
 	t.perform(&underway{Context: attemptCtx}, call, a)
 	if a.Err != nil {
-		a.Err = t.explain(ctx, attemptCtx, a.Err)
+		a.Err = bceauth.RedactError(t.explain(ctx, attemptCtx, a.Err))
 	}
 	a.Duration = time.Since(started)
 	return a

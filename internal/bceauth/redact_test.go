@@ -1,0 +1,35 @@
+package bceauth
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+func TestRedactTakesEverySignatureOut(t *testing.T) {
+	const header = "bce-auth-v1/ak/2026-11-22T08:00:00Z/300/host;x-bce-date/0123abcd"
+	for text, want := range map[string]string{
+		"":                          "",
+		"no signature":              "no signature",
+		header:                      "(signature)",
+		"a " + header + " b":        "a (signature) b",
+		`{"a":"` + header + `"}`:    `{"a":"(signature)"}`,
+		header + ", " + header:      "(signature), (signature)",
+		"<pre>" + header + "</pre>": "<pre>(signature)</pre>",
+		`"bce-auth-v1\/ak\/2026\/300\/host\/0123abcd"`:     `"(signature)"`,
+		"/login?from=bce-auth-v1%2Fak%2F300%2Fhost%2F0123": "/login?from=(signature)",
+	} {
+		assert.Equal(t, want, Redact(text))
+	}
+}
+
+func TestRedactErrorKeepsWhatItWraps(t *testing.T) {
+	assert.NoError(t, RedactError(nil))
+	assert.Same(t, io.EOF, RedactError(io.EOF))
+	lost := fmt.Errorf("malformed header %q: %w", "bce-auth-v1/ak/0123", io.EOF)
+	assert.EqualError(t, RedactError(lost), `malformed header "(signature)": EOF`)
+	assert.True(t, errors.Is(RedactError(lost), io.EOF))
+}

@@ -1,0 +1,65 @@
+package computeunit
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+// word is a text that decides the outcome: an error code, an id. JSON lets a name stand twice, and the last would win.
+// A word that is there with two values, or is no text, is odd, and proves nothing.
+type word struct {
+	text string
+	odd  bool
+}
+
+// UnmarshalJSON never fails: what stands after an odd word is wanted too.
+func (w *word) UnmarshalJSON(value []byte) error {
+	switch {
+	case string(value) == "null":
+	case value[0] != '"':
+		w.odd = true
+	case bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value): // as most are; decoding them allocates more
+		w.take(string(value[1 : len(value)-1]))
+	default:
+		var text string
+		w.odd = json.Unmarshal(value, &text) != nil || w.odd
+		w.take(text)
+	}
+	return nil
+}
+
+func (w *word) take(text string) {
+	if w.text == "" {
+		w.text = text
+	}
+	w.odd = w.odd || w.text != text
+}
+
+// isBroken tells of an id that nobody could look up: it is odd, or decoding had to mend it.
+func (w *word) isBroken() bool { return w.odd || strings.ContainsRune(w.text, utf8.RuneError) }
+
+// number is the word that an integer is. Zero is none.
+type number struct{ word }
+
+// UnmarshalJSON never fails, as a word's.
+func (n *number) UnmarshalJSON(value []byte) error {
+	switch text := string(value); {
+	case text == "null":
+	case strings.Trim(text, "-0123456789") != "":
+		n.odd = true
+	case strings.Trim(text, "-0") != "":
+		n.take(text)
+	}
+	return nil
+}
+
+// filledList tells that a value was, once at least, a list with something in it.
+type filledList bool
+
+func (l *filledList) UnmarshalJSON(value []byte) error {
+	isList := value[0] == '['
+	*l = *l || filledList(isList && len(bytes.TrimSpace(value[1:len(value)-1])) > 0)
+	return nil
+}
