@@ -1,6 +1,9 @@
 package computeunit
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // buyers remembers which purchases of this Client could have left an instance behind, and the instances that were
 // named to their callers. [Client.Reconcile] needs it: two callers who buy the same for the same service cannot tell
@@ -20,10 +23,19 @@ type want struct {
 
 type tally struct {
 	running  int
-	lastEnds [2]int64  // the last two that were not refused, newest first
-	open     [8]int64  // the last that ended unknown and were not reconciled since: their orders can still turn up
-	named    [16]named // newest first
+	lastEnds [2]int64 // the last two that were not refused, newest first
+	// open ended without an instance being named, and were not reconciled since: their instances can still turn up.
+	open    []int64
+	dropped bool    // one had to go for want of room: it stays open for good
+	named   []named // the last, in a ring
+	next    int     // where the ring goes on
 }
+
+// What one tally keeps is bounded: a service that buys for years must not grow by it.
+const (
+	maxOpen  = 64
+	maxNamed = 256
+)
 
 // named is an instance that the service named in its answer, and when.
 type named struct {
@@ -61,16 +73,30 @@ func (b *buyers) end(t *tally, instanceID string, outcome error) {
 		return // it leaves nothing behind
 	}
 	t.lastEnds = [2]int64{b.clock, t.lastEnds[0]}
-	if outcome != nil {
-		copy(t.open[1:], t.open[:])
-		t.open[0] = b.clock
-	} else if instanceID != "" {
-		copy(t.named[1:], t.named[:])
-		t.named[0] = named{instanceID, b.clock}
+	if outcome != nil || instanceID == "" {
+		t.keepOpen(b.clock)
+	} else {
+		t.keepNamed(named{instanceID, b.clock})
 	}
 }
 
-// reconciled closes one purchase of unknown outcome since the mark: its caller has looked as long as it wanted to.
+func (t *tally) keepOpen(end int64) {
+	if len(t.open) == maxOpen {
+		t.open, t.dropped = t.open[1:], true
+	}
+	t.open = append(t.open, end)
+}
+
+func (t *tally) keepNamed(n named) {
+	if len(t.named) < maxNamed {
+		t.named = append(t.named, n)
+		return
+	}
+	t.named[t.next] = n
+	t.next = (t.next + 1) % maxNamed
+}
+
+// reconciled closes one open purchase since the mark, the oldest: its caller has looked as long as it wanted to.
 func (b *buyers) reconciled(request PurchaseComputeUnitRequest, since mark) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,11 +104,8 @@ func (b *buyers) reconciled(request PurchaseComputeUnitRequest, since mark) {
 	if t == nil || since.of != b {
 		return
 	}
-	for i := len(t.open) - 1; i >= 0; i-- {
-		if t.open[i] > since.clock {
-			t.open[i] = 0
-			return
-		}
+	if i := slices.IndexFunc(t.open, func(end int64) bool { return end > since.clock }); i >= 0 {
+		t.open = slices.Delete(t.open, i, i+1)
 	}
 }
 
@@ -117,9 +140,12 @@ func (b *buyers) several(request PurchaseComputeUnitRequest, since mark) bool {
 		}
 	}
 	for _, end := range t.open {
-		if 0 < end && end <= since.clock {
+		if end <= since.clock {
 			going++
 		}
+	}
+	if t.dropped {
+		going++
 	}
 	return going > 1
 }

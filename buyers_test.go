@@ -3,6 +3,7 @@ package computeunit_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -286,4 +287,134 @@ func TestReconcileOfAnEarlierLifeNeverTakesAPurchaseOfThisClientForIt(t *testing
 		require.NoError(t, json.Unmarshal(kept, &before))
 		assert.Empty(t, findOne(t, restarted, &before), "the instance that the new life was told")
 	})
+}
+
+// An instance whose id was never told can be listed late, and a later purchase of the same can have made nothing.
+func TestReconcileNeverTakesAnInstanceWhoseIDWasNotToldForItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &scripted{buy: []roundTripFunc{answerWith(200, `{"result":{"orderId":"o-1"}}`), failWith(errLost)}}
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		require.NoError(t, buy(t, client))
+		before := list(t, client)
+		require.Error(t, buy(t, client))
+		service.lists("the first's")
+		assert.Empty(t, findOne(t, client, before))
+	})
+}
+
+// One purchase was never reconciled. That others were since, however many, does not close it.
+func TestReconcileDoesNotForgetAnOpenPurchaseForLaterOnes(t *testing.T) {
+	for _, others := range []int{8, 100} {
+		synctest.Test(t, func(t *testing.T) {
+			service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
+			client := newClientTo(t, "https://localhost", withTransport(service))
+			require.Error(t, buy(t, client))
+			var listed []string
+			for n := range others {
+				before := list(t, client)
+				require.Error(t, buy(t, client))
+				listed = append(listed, fmt.Sprint("i-", n))
+				service.lists(listed...)
+				assert.Empty(t, findOne(t, client, before), "beside an open one")
+			}
+			before := list(t, client)
+			require.Error(t, buy(t, client))
+			service.lists(append(listed, "the first's")...)
+			assert.Empty(t, findOne(t, client, before))
+		})
+	}
+}
+
+// More are open than can be kept: what had to go is not taken for closed.
+func TestReconcileDoesNotForgetTheOldestOfManyOpenPurchases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		first := list(t, client)
+		for range 70 {
+			require.Error(t, buy(t, client))
+		}
+		service.lists("i-1")
+		for range 70 {
+			findOne(t, client, first) // closes one each
+		}
+		before := list(t, client)
+		require.Error(t, buy(t, client))
+		service.lists("i-1", "the first's")
+		assert.Empty(t, findOne(t, client, before))
+	})
+}
+
+// The listing lags behind: it has none of the many instances that were named.
+func TestReconcileRemembersManyNamedInstances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var named []string
+		service := &scripted{}
+		for n := range 200 {
+			named = append(named, fmt.Sprint("i-", n))
+			service.buy = append(service.buy, answerWith(200, fmt.Sprintf(`{"result":{"instanceId":%q}}`, named[n])))
+		}
+		service.buy = append(service.buy, failWith(errLost))
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		for range named {
+			require.NoError(t, buy(t, client))
+		}
+		before := list(t, client)
+		require.Error(t, buy(t, client))
+		service.lists(named[0])
+		assert.Empty(t, findOne(t, client, before))
+		service.lists(named[0], "its own")
+		assert.Equal(t, "its own", findOne(t, client, before))
+	})
+}
+
+// Two looks at one candidate are two looks at the same.
+func TestReconcileLooksTwiceAtTheSameOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &scripted{buy: []roundTripFunc{failWith(errLost)}, reads: [][]string{{}, {"a"}, {"b"}, {"b"}}}
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		before := list(t, client)
+		require.Error(t, buy(t, client))
+		assert.Equal(t, "b", findOne(t, client, before))
+		assert.Equal(t, 4, service.read)
+	})
+}
+
+func TestReconcileCountsAnInstanceThatIsListedTwiceOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		before := list(t, client)
+		require.Error(t, buy(t, client))
+		service.lists("a", "a")
+		assert.Equal(t, "a", findOne(t, client, before))
+	})
+}
+
+// scripted answers purchases and listings from scripts, whose last lines repeat.
+type scripted struct {
+	buy          []roundTripFunc
+	reads        [][]string // instance ids, all of what was bought; empty: none
+	bought, read int
+}
+
+func (s *scripted) lists(ids ...string) { s.reads, s.read = [][]string{ids}, 0 }
+
+func (s *scripted) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Query().Get("Action") == purchaseAction {
+		s.bought++
+		return s.buy[min(s.bought, len(s.buy))-1](req)
+	}
+	s.read++
+	instances := []computeunit.Instance{}
+	if len(s.reads) > 0 {
+		for _, id := range s.reads[min(s.read, len(s.reads))-1] {
+			instances = append(instances, computeunit.Instance{InstanceID: id, PaymentTiming: "Prepaid", ReplicasCount: 5})
+		}
+	}
+	body, err := json.Marshal(computeunit.DescribeComputeUnitsResponse{Result: computeunit.DescribeResult{Instances: instances}})
+	if err != nil {
+		return nil, err
+	}
+	return answerWith(200, string(body))(req)
 }

@@ -26,8 +26,9 @@ const (
 )
 
 // Client calls the compute unit API of Baidu Qianfan. It is safe for concurrent use; make one and share it: it
-// keeps connections for a few seconds, and for [Client.Reconcile] about half a KiB for each combination of service,
-// payment timing and number of replicas that it bought. Nothing needs closing. The zero value is not usable: see [NewClient].
+// keeps connections for a few seconds, and for [Client.Reconcile] some memory for each combination of service, payment
+// timing and number of replicas that it bought: 300 bytes at first, 18 KiB after hundreds of purchases, never more.
+// Nothing needs closing. The zero value is not usable: see [NewClient].
 type Client struct {
 	transport   *transport.Transport
 	endpoint    *url.URL
@@ -118,8 +119,9 @@ func WithEndpoint(endpoint string) Option {
 // WithHTTPClient sends through a client of your own. It is copied: later changes to it have no effect. Its
 // Transport and its Timeout are used; redirects are never followed and its cookie jar is not asked.
 //
-// Where its Transport is not an [*http.Transport] (a mock, a tracer, a retrier), this package cannot see what was
-// sent: every error of it is then [ErrOutcomeUnknown], a failed connection too. One that sends again by itself is
+// Where its Transport is not an [*http.Transport] (a mock, a tracer, a retrier), or has a protocol of your own in
+// TLSNextProto, this package cannot see what was sent: every error of it is then [ErrOutcomeUnknown], a failed
+// connection too. One that sends again by itself is
 // stopped before it orders twice if there is an *http.Transport beneath it: the connection is closed, which over
 // HTTP/2 makes other requests on it fail too. Where something else is beneath it, it can order twice.
 func WithHTTPClient(client *http.Client) Option {

@@ -158,7 +158,7 @@ func judge(a *transport.Attempt, answer *envelope, lack error) verdict {
 	case isDoubtful(status): // 408, 409, 5xx
 		// whatever the body, an order may exist
 	case isSuccess(status) && (answer.unreadable != nil || answer.isError() || lack != nil):
-		// cut off, too large, not the documented JSON, an error beside an id, or no id
+		// cut off, too large, not the documented JSON, contradictory, an error beside an id, or no id
 	case isSuccess(status):
 		v.outcome = nil // bought
 	default:

@@ -14,9 +14,10 @@ const (
 	// FoundNone: nothing new has shown up yet. The outcome is still unknown. It is no proof that nothing was
 	// bought: when an order is made, and when it is listed, relative to the answer is not documented.
 	FoundNone Finding = "none yet"
-	// FoundOne: exactly one new instance matches. It is what the purchase left behind, unless somebody who does
-	// not use this Client bought the same for the same service since the listing: the API has nothing that
-	// tells two such purchases apart. Keep one buyer a service.
+	// FoundOne: exactly one new instance matches. It is what the purchase left behind, unless another purchase of the
+	// same for the same service did: one by somebody who does not use this Client, or an earlier one that
+	// Reconcile gave up with FoundNone and whose order turned up after all. The API has nothing that tells
+	// two such purchases apart. Keep one buyer a service, and do not buy again after FoundNone alone.
 	FoundOne Finding = "one"
 	// FoundSeveral: more than one purchase can have left the candidates behind. Another buyer is at work: more
 	// than one new instance matches, or this Client itself may have bought the same more than once since the listing.
@@ -36,23 +37,31 @@ type Reconciliation struct {
 // the purchase's. Reconcile looks at once and then polls, with growing pauses, until an instance shows up or the
 // context ends: give it a context of its own with a deadline, as the purchase's may be what ended it. It never buys.
 //
-// One candidate is looked at twice before it is the answer, unless the context ends in between: another buyer's may
-// show up beside it. Reconcile every purchase of unknown outcome, and through the Client that bought: as long as one is
-// not, its order can still turn up, and a later one of the same is answered with FoundSeveral. After a purchase whose
-// answer had an order id alone it finds the instance in the same way.
+// One candidate is looked at twice before it is the answer, unless the context ends in between: another buyer's may show
+// up beside it. Reconcile every purchase of unknown outcome, and through the Client that bought: as long as one is
+// not, its order can still turn up, and a later one of the same is answered with FoundSeveral. The same goes for a
+// purchase whose answer had an order id alone: Reconcile finds its instance in the same way.
 //
-// Once a listing was had, the error is nil whatever was found, and a context that ends then is none. Else it is that of
-// [Client.DescribeComputeUnits] or the context's, and nothing was found out.
+// A context that ends after the first listing is no error: what was seen last is the answer. Where a listing fails in a
+// way that looking again cannot mend, or none succeeded before the context ended, nothing was found out: the error is
+// that of [Client.DescribeComputeUnits], the context's, or both.
 func (c *Client) Reconcile(ctx context.Context, before *DescribeComputeUnitsResponse, request PurchaseComputeUnitRequest) (Reconciliation, error) {
 	found := Reconciliation{Finding: FoundNone}
 	if err := checkReconcile(ctx, before, request); err != nil {
 		return found, fmt.Errorf("computeunit: reconcile: %w", err)
 	}
-	listed, seenAlone := false, false
+	listed, alone := false, ""
 	err := c.watch(ctx, request.ServiceID, func(now []Instance) (done bool) {
 		found, listed = c.compare(before, now, request), true
-		done = found.Finding == FoundSeveral || found.Finding == FoundOne && seenAlone
-		seenAlone = found.Finding == FoundOne
+		switch found.Finding {
+		case FoundOne:
+			done = found.Candidates[0].InstanceID == alone
+			alone = found.Candidates[0].InstanceID
+		case FoundSeveral:
+			done = true
+		default:
+			alone = ""
+		}
 		return done
 	})
 	if err != nil && !(listed && ctx.Err() != nil) {
@@ -89,6 +98,7 @@ func (c *Client) compare(before *DescribeComputeUnitsResponse, now []Instance, r
 		matches := i.PaymentTiming == request.Billing.PaymentTiming && i.ReplicasCount == request.ReplicasCount
 		if matches && !known[i.InstanceID] && !c.buyers.namedBefore(request, before.taken, i.InstanceID) {
 			candidates = append(candidates, i)
+			known[i.InstanceID] = true // listed twice it is still one
 		}
 	}
 	switch {

@@ -12,7 +12,8 @@ import (
 var ErrInstanceGone = errors.New("the instance is gone")
 
 // WaitUntilRunning polls an instance of a service, with growing pauses, until it is [InstanceRunning], and
-// returns it. progress, if not nil, is called after every look with the status and the time since the call.
+// returns it. progress, if not nil, is called after every look that shows it, with the status and the time since
+// the call.
 //
 // It ends with [ErrInstanceGone] at once where the instance is [InstanceDeleted] or not in the listing, with the
 // context's error when that ends (give it a deadline), or with an error of [Client.DescribeComputeUnits] that
