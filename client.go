@@ -121,9 +121,9 @@ func WithEndpoint(endpoint string) Option {
 //
 // Where its Transport is not an [*http.Transport] (a mock, a tracer, a retrier), or has a protocol of your own in
 // TLSNextProto, this package cannot see what was sent: every error of it is then [ErrOutcomeUnknown], a failed
-// connection too. One that sends again by itself is
-// stopped before it orders twice if there is an *http.Transport beneath it: the connection is closed, which over
-// HTTP/2 makes other requests on it fail too. Where something else is beneath it, it can order twice.
+// connection too. One that sends again by itself is stopped before it orders twice if there is an *http.Transport
+// beneath it: the connection is closed, which over HTTP/2 makes other requests on it fail too. Where something else
+// is beneath it, it can order twice.
 func WithHTTPClient(client *http.Client) Option {
 	return func(s *settings) error {
 		if client == nil {
