@@ -11,12 +11,20 @@ func Redact(text string) string {
 	if !found {
 		return text
 	}
-	// A backslash or a percent sign is part of it: the header can stand in a URL, or in JSON.
-	end := strings.IndexFunc(rest, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`"'<>,)`, r) })
-	if end < 0 {
-		end = len(rest)
+	var clean strings.Builder
+	for ; found; before, rest, found = strings.Cut(rest[signatureLength(rest):], scheme) {
+		clean.WriteString(before + "(signature)")
 	}
-	return before + "(signature)" + Redact(rest[end:])
+	return clean.String() + before
+}
+
+// signatureLength counts a backslash and a percent sign in: the header can stand in JSON, or in a URL.
+func signatureLength(text string) int {
+	end := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`"'<>,)`, r) })
+	if end < 0 {
+		return len(text)
+	}
+	return end
 }
 
 // RedactError returns err with its text redacted. What it wraps stays within reach.

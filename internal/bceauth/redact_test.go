@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -24,6 +25,14 @@ func TestRedactTakesEverySignatureOut(t *testing.T) {
 	} {
 		assert.Equal(t, want, Redact(text))
 	}
+}
+
+// An answer of 1 MiB must not keep a caller busy.
+func TestRedactTakesALongTextInOneGo(t *testing.T) {
+	long := strings.Repeat("bce-auth-v1/ak ", 1<<16)
+	allocations := testing.AllocsPerRun(1, func() { Redact(long) })
+	assert.Less(t, allocations, float64(2<<16+100))
+	assert.Equal(t, strings.Repeat("(signature) ", 1<<16), Redact(long))
 }
 
 func TestRedactErrorKeepsWhatItWraps(t *testing.T) {
