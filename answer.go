@@ -53,15 +53,15 @@ func (e *envelope) read(a *transport.Attempt, answer any) {
 	}
 }
 
-// lacksResult tells that all that is wrong is a result that is text or an empty list: there are no ids in it, and
-// an error code beside it is as clear as without it.
+// lacksResult tells that all that is wrong is a result that is an empty text, an empty list or the like: there are
+// no ids in it, and an error code beside it is as clear as without it.
 func lacksResult(err error, body []byte) bool {
 	var mistyped *json.UnmarshalTypeError
 	if !errors.As(err, &mistyped) || mistyped.Field != "result" {
 		return false
 	}
 	var answer struct {
-		Result filledList `json:"result"`
+		Result filled `json:"result"`
 	}
 	return json.Unmarshal(body, &answer) == nil && !bool(answer.Result)
 }

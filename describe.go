@@ -153,7 +153,7 @@ func judgeRead(a *transport.Attempt, answer *envelope, lack error) verdict {
 		return v
 	}
 	cutOff := a.Reached == transport.Answered && a.Err != nil && isSuccess(a.Status) && !errors.Is(a.Err, transport.ErrTooLarge)
-	if a.Reached == transport.Sent || cutOff || isServerError(a.Status) || leavesOpen(answer.Code.text) {
+	if a.Reached == transport.Sent || cutOff || isServerError(a.Status) || leavesOpen(answer.code) {
 		v.again = transport.AfterBackoff
 	}
 	return v

@@ -49,7 +49,7 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 	}
 	v := verdict{outcome: ErrOutcomeUnknown} // what a panic on the way leaves
 	begun := c.buyers.begin(request)
-	defer func() { c.buyers.end(begun, answer.Result.InstanceID.text, v.outcome) }()
+	defer func() { c.buyers.end(begun, firstNonBlank(answer.Result.InstanceID.text), v.outcome) }()
 	v = c.send(ctx, purchase, request.wire())
 	if v.outcome != nil {
 		return nil, c.failure(ctx, purchase, v)
@@ -151,7 +151,7 @@ func judge(a *transport.Attempt, answer *envelope, lack error) verdict {
 		notPurchased(transport.WithClockCorrected)
 	case isRefusal(status): // 4xx but 408 and 409, whatever the body
 		notPurchased(transport.Never)
-	case isSuccess(status) && answer.isError() && lack != nil && !leavesOpen(answer.Code.text):
+	case isSuccess(status) && answer.isError() && lack != nil && !leavesOpen(answer.code):
 		notPurchased(transport.Never)
 	case isRedirect(status): // nothing goes to another address
 		notPurchased(transport.Never)

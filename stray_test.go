@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
 // serveRaw lets serve answer each connection by hand, and returns the address as an endpoint.
@@ -150,20 +151,36 @@ func (s sendsAndFails) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func TestErrorOfAProtocolInTLSNextProtoIsUnknown(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.TLS = &tls.Config{NextProtos: []string{"own"}}
-	server.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
-		"own": func(_ *http.Server, conn *tls.Conn, _ http.Handler) { io.Copy(io.Discard, conn) },
+	for _, name := range []string{"own", "h2"} {
+		server := httptest.NewUnstartedServer(http.NotFoundHandler())
+		server.TLS = &tls.Config{NextProtos: []string{name}}
+		server.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
+			name: func(_ *http.Server, conn *tls.Conn, _ http.Handler) { io.Copy(io.Discard, conn) },
+		}
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		transport := server.Client().Transport.(*http.Transport).Clone()
+		transport.TLSClientConfig.NextProtos = []string{name}
+		transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{
+			name: func(_ string, conn *tls.Conn) http.RoundTripper { return sendsAndFails{conn} },
+		}
+		client := newClientTo(t, server.URL, withTransport(transport))
+		_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+		assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+		assert.Equal(t, 1, attemptsOf(t, err), name)
 	}
+}
+
+// net/http's own HTTP/2 adds itself to TLSNextProto, and fires the hooks.
+func TestServerThatWentAwayFromHTTP2IsNotPurchased(t *testing.T) {
+	server := httptest.NewUnstartedServer(simulator.New(simulator.Config{}))
+	server.EnableHTTP2 = true
 	server.StartTLS()
-	t.Cleanup(server.Close)
-	transport := server.Client().Transport.(*http.Transport).Clone()
-	transport.TLSClientConfig.NextProtos = []string{"own"}
-	transport.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{
-		"own": func(_ string, conn *tls.Conn) http.RoundTripper { return sendsAndFails{conn} },
-	}
-	client := newClientTo(t, server.URL, withTransport(transport))
+	client := newClientTo(t, server.URL, withTransport(server.Client().Transport), computeunit.WithMaxAttempts(1))
 	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-	assert.Equal(t, 1, attemptsOf(t, err))
+	require.NoError(t, err)
+	server.Close()
+	server.Client().CloseIdleConnections()
+	_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+	assertOutcome(t, computeunit.ErrNotPurchased, err)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -37,8 +38,10 @@ func (w *word) take(text string) {
 	w.odd = w.odd || w.text != text
 }
 
-// isBroken tells of an id that nobody could look up: it is odd, or decoding had to mend it.
-func (w *word) isBroken() bool { return w.odd || strings.ContainsRune(w.text, utf8.RuneError) }
+// isBroken tells of an id that nobody could look up: it is odd, decoding had to mend it, or it has in it what no eye sees.
+func (w *word) isBroken() bool {
+	return w.odd || strings.ContainsFunc(w.text, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) })
+}
 
 // number is the word that an integer is. Zero is none.
 type number struct{ word }
@@ -55,11 +58,14 @@ func (n *number) UnmarshalJSON(value []byte) error {
 	return nil
 }
 
-// filledList tells that a value was, once at least, a list with something in it.
-type filledList bool
+// filled tells that a value, which should be an object, was something else, once at least: not null, not empty.
+type filled bool
 
-func (l *filledList) UnmarshalJSON(value []byte) error {
-	isList := value[0] == '['
-	*l = *l || filledList(isList && len(bytes.TrimSpace(value[1:len(value)-1])) > 0)
+func (f *filled) UnmarshalJSON(value []byte) error {
+	switch content := strings.Trim(string(value), "[]\" \t\r\n"); {
+	case value[0] == '{', content == "", content == "null", content == "false", content == "0":
+	default:
+		*f = true
+	}
 	return nil
 }

@@ -7,20 +7,32 @@ const scheme = "bce-auth-v1"
 // Redact takes signatures out of a text that may repeat a request: an Authorization header is good for some minutes,
 // with any body, and must not end up in a log.
 func Redact(text string) string {
-	before, rest, found := strings.Cut(text, scheme)
-	if !found {
+	start := indexScheme(text)
+	if start < 0 {
 		return text
 	}
 	var clean strings.Builder
-	for ; found; before, rest, found = strings.Cut(rest[signatureLength(rest):], scheme) {
-		clean.WriteString(before + "(signature)")
+	for ; start >= 0; start = indexScheme(text) {
+		clean.WriteString(text[:start] + "(signature)")
+		text = text[start+headerLength(text[start:]):]
 	}
-	return clean.String() + before
+	return clean.String() + text
 }
 
-// signatureLength counts a backslash and a percent sign in: the header can stand in JSON, or in a URL.
-func signatureLength(text string) int {
-	end := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`"'<>,)`, r) })
+// indexScheme looks for the scheme in any case.
+func indexScheme(text string) int {
+	for i := range len(text) - len(scheme) + 1 {
+		if text[i]|0x20 == scheme[0] && strings.EqualFold(text[i:i+len(scheme)], scheme) {
+			return i
+		}
+	}
+	return -1
+}
+
+// headerLength ends the header at a blank, a quote or a tag only: it can stand in JSON or in a URL, with escapes, and
+// a key may have a comma in it.
+func headerLength(text string) int {
+	end := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '<' })
 	if end < 0 {
 		return len(text)
 	}
@@ -29,7 +41,7 @@ func signatureLength(text string) int {
 
 // RedactError returns err with its text redacted. What it wraps stays within reach.
 func RedactError(err error) error {
-	if err == nil || !strings.Contains(err.Error(), scheme) {
+	if err == nil || indexScheme(err.Error()) < 0 {
 		return err
 	}
 	return redacted{err}

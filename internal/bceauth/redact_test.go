@@ -13,13 +13,15 @@ import (
 func TestRedactTakesEverySignatureOut(t *testing.T) {
 	const header = "bce-auth-v1/ak/2026-11-22T08:00:00Z/300/host;x-bce-date/0123abcd"
 	for text, want := range map[string]string{
-		"":                          "",
-		"no signature":              "no signature",
-		header:                      "(signature)",
-		"a " + header + " b":        "a (signature) b",
-		`{"a":"` + header + `"}`:    `{"a":"(signature)"}`,
-		header + ", " + header:      "(signature), (signature)",
-		"<pre>" + header + "</pre>": "<pre>(signature)</pre>",
+		"":                             "",
+		"no signature":                 "no signature",
+		header:                         "(signature)",
+		"a " + header + " b":           "a (signature) b",
+		`{"a":"` + header + `"}`:       `{"a":"(signature)"}`,
+		"Bce-Auth-V1/a,k/300/a,b/0123": "(signature)",
+		"b bce bce-auth-v bce-auth-v1": "b bce bce-auth-v (signature)",
+		header + " , " + header:        "(signature) , (signature)",
+		"<pre>" + header + "</pre>":    "<pre>(signature)</pre>",
 		`"bce-auth-v1\/ak\/2026\/300\/host\/0123abcd"`:     `"(signature)"`,
 		"/login?from=bce-auth-v1%2Fak%2F300%2Fhost%2F0123": "/login?from=(signature)",
 	} {

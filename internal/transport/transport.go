@@ -7,6 +7,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"reflect"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/qianfan-go/computeunit/internal/bceauth"
@@ -82,12 +85,19 @@ func (t *Transport) speaksOtherProtocol() bool {
 	if !ok || theirs == t.own {
 		return false
 	}
-	for name := range theirs.TLSNextProto {
-		if name != "h2" && name != "unencrypted_http2" {
+	for _, protocol := range theirs.TLSNextProto {
+		if !firesHooks(runtime.FuncForPC(reflect.ValueOf(protocol).Pointer()).Name()) {
 			return true
 		}
 	}
 	return false
+}
+
+// firesHooks tells by a function's name that it is of the HTTP/2 of net/http or of golang.org/x/net, which fire the
+// hooks as HTTP/1.1 does. Whose it is cannot be told otherwise; under another name it is not trusted.
+func firesHooks(function string) bool {
+	return strings.HasPrefix(function, "net/http.") || strings.HasPrefix(function, "net/http/internal/") ||
+		strings.HasPrefix(function, "golang.org/x/net/http2.") || strings.Contains(function, "/golang.org/x/net/http2.")
 }
 
 // Call is one request, and what its caller makes of each attempt to send it.
