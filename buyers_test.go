@@ -345,12 +345,75 @@ func TestReconcileDoesNotForgetTheOldestOfManyOpenPurchases(t *testing.T) {
 	})
 }
 
+// buyForOthers buys for so many other services that nothing is known any more of what came before and is not open.
+func buyForOthers(t *testing.T, service *scripted, client *computeunit.Client) {
+	kept := service.buy
+	service.buy, service.bought = []roundTripFunc{answerWith(200, `{"result":{"instanceId":"another"}}`)}, 0
+	for n := range 3100 {
+		request := fivePrepaid()
+		request.ServiceID = fmt.Sprint("svco-", n)
+		buyOther(t, client, request)
+	}
+	service.buy, service.bought = kept, 0
+}
+
+func TestReconcileDoesNotTakeAForgottenPurchaseForNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &scripted{buy: []roundTripFunc{answerWith(200, `{"result":{"instanceId":"the first's"}}`)}}
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		before := list(t, client)
+		require.NoError(t, buy(t, client))
+		buyForOthers(t, service, client)
+		service.buy = []roundTripFunc{failWith(errLost)}
+		require.Error(t, buy(t, client))
+		service.lists("the first's")
+		assert.Empty(t, findOne(t, client, before))
+	})
+}
+
+func TestReconcileFindsOneAfterPurchasesForManyServices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		buyForOthers(t, service, client)
+		before := list(t, client)
+		require.Error(t, buy(t, client))
+		service.lists("its own")
+		assert.Equal(t, "its own", findOne(t, client, before))
+	})
+}
+
+func TestReconcileDoesNotForgetAnOpenPurchaseForManyServices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		require.Error(t, buy(t, client))
+		buyForOthers(t, service, client)
+		before := list(t, client)
+		require.Error(t, buy(t, client))
+		service.lists("the first's")
+		assert.Empty(t, findOne(t, client, before))
+	})
+}
+
+// The listing of a purchase that another Client made: nothing is known of it here, and something was forgotten.
+func TestReconcileDoesNotVouchForWhatItMayHaveForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
+		client := newClientTo(t, "https://localhost", withTransport(service))
+		before := list(t, newClientTo(t, "https://localhost", withTransport(service)))
+		buyForOthers(t, service, client)
+		service.lists("whose")
+		assert.Empty(t, findOne(t, client, before))
+	})
+}
+
 // The listing lags behind: it has none of the many instances that were named.
 func TestReconcileRemembersManyNamedInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var named []string
 		service := &scripted{}
-		for n := range 200 {
+		for n := range 1500 {
 			named = append(named, fmt.Sprint("i-", n))
 			service.buy = append(service.buy, answerWith(200, fmt.Sprintf(`{"result":{"instanceId":%q}}`, named[n])))
 		}
@@ -361,9 +424,12 @@ func TestReconcileRemembersManyNamedInstances(t *testing.T) {
 		}
 		before := list(t, client)
 		require.Error(t, buy(t, client))
-		service.lists(named[0])
-		assert.Empty(t, findOne(t, client, before))
-		service.lists(named[0], "its own")
+		lately := named[500:]
+		service.lists(lately...)
+		found, err := client.Reconcile(soon(t), before, fivePrepaid())
+		require.NoError(t, err)
+		assert.Equal(t, computeunit.FoundNone, found.Finding)
+		service.lists(append(lately, "its own")...)
 		assert.Equal(t, "its own", findOne(t, client, before))
 	})
 }

@@ -26,9 +26,9 @@ const (
 )
 
 // Client calls the compute unit API of Baidu Qianfan. It is safe for concurrent use; make one and share it: it
-// keeps connections for a few seconds, and for [Client.Reconcile] some memory for each combination of service, payment
-// timing and number of replicas that it bought: 300 bytes at first, 25 KiB or so after hundreds of purchases, and no
-// more after that. Nothing needs closing. The zero value is not usable: see [NewClient].
+// keeps connections for a few seconds, and for [Client.Reconcile] what it bought lately: half a MiB at most, and half a
+// KiB or so for each service with a purchase of unknown outcome that was not reconciled. Nothing needs closing. The
+// zero value is not usable: see [NewClient].
 type Client struct {
 	transport   *transport.Transport
 	endpoint    *url.URL

@@ -96,7 +96,7 @@ func (c *Client) compare(before *DescribeComputeUnitsResponse, now []Instance, r
 	var candidates []Instance
 	for _, i := range now {
 		matches := i.PaymentTiming == request.Billing.PaymentTiming && i.ReplicasCount == request.ReplicasCount
-		if matches && !known[i.InstanceID] && !c.buyers.namedBefore(request, before.taken, i.InstanceID) {
+		if matches && !known[i.InstanceID] && !c.buyers.namedBefore(before.taken, i.InstanceID) {
 			candidates = append(candidates, i)
 			known[i.InstanceID] = true // listed twice it is still one
 		}

@@ -52,10 +52,11 @@ type Attempt struct {
 
 func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attempt {
 	started := time.Now()
-	a := &Attempt{Number: number}
 	attemptCtx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	t.perform(&underway{Context: attemptCtx}, call, a)
+	u := &underway{Context: attemptCtx, attempt: Attempt{Number: number}}
+	a := &u.attempt
+	t.perform(u, call, a)
 	if a.Err != nil {
 		a.Err = bceauth.RedactError(t.explain(ctx, attemptCtx, a.Err))
 	}

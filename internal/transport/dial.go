@@ -45,10 +45,12 @@ func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn
 	return secure, nil
 }
 
-// underway is the context of an attempt. A dial finds it in its own, which net/http has cut off from it.
+// underway is the context of an attempt, beside what that comes to. A dial finds it in its own, which net/http has
+// cut off from it.
 type underway struct {
 	context.Context
-	served atomic.Bool // an answer came, over whichever connection
+	attempt Attempt
+	served  atomic.Bool // an answer came, over whichever connection
 }
 
 type underwayKey struct{}
