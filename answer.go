@@ -23,9 +23,9 @@ type envelope struct {
 	Code      word   `json:"code"`
 	ErrorCode number `json:"error_code"`
 	// What is for people decides nothing: a value that is no text counts as none.
-	RequestID any `json:"requestId"`
-	Message   any `json:"message"`
-	ErrorMsg  any `json:"error_msg"`
+	RequestID word `json:"requestId"`
+	Message   word `json:"message"`
+	ErrorMsg  word `json:"error_msg"`
 
 	code       string // the one of the two that is there
 	unreadable error  // why the body is not the whole documented JSON
@@ -93,16 +93,11 @@ func leavesOpen(code string) bool {
 
 // requestID is the one that support can find.
 func (e *envelope) requestID(a *transport.Attempt) string {
-	return bceauth.Redact(firstNonBlank(text(e.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID))
+	return bceauth.Redact(firstNonBlank(e.RequestID.text, a.Header.Get("X-Bce-Request-Id"), a.RequestID))
 }
 
 func (e *envelope) message(a *transport.Attempt) string {
-	return firstNonBlank(text(e.Message), text(e.ErrorMsg), a.Header.Get("X-Bce-Error-Message"))
-}
-
-func text(value any) string {
-	text, _ := value.(string)
-	return text
+	return firstNonBlank(e.Message.text, e.ErrorMsg.text, a.Header.Get("X-Bce-Error-Message"))
 }
 
 func firstNonBlank(texts ...string) string {

@@ -70,6 +70,7 @@ func TestDescribeTellsAnEmptyListFromNone(t *testing.T) {
 		`{"result":{"instances":{}}}`:   false,
 		`{"result":[]}`:                 false,
 		`{"code":"AccessDenied","result":{"instances":[]}}`: false,
+		`{"code":"AccessDenied","result":{"instances":{}}}`: false,
 	} {
 		t.Run(body, func(t *testing.T) {
 			client, transport := mockedListing(t, httpmock.NewStringResponder(200, body))

@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// word is a text that decides the outcome: an error code, an id. JSON lets a name stand twice, and the last would win.
-// A word that is there with two values, or is no text, is odd, and proves nothing.
+// word is a text of an answer. Some decide the outcome: an error code, an id. JSON lets a name stand twice, and the last
+// would win: a word that is there with two values, or is no text, is odd, and proves nothing.
 type word struct {
 	text string
 	odd  bool
