@@ -15,7 +15,7 @@ type buyers struct {
 	clock     int64 // counts beginnings and ends
 	wants     map[want]*tally
 	older     map[want]*tally // the generation before; what is asked for again goes back to wants
-	young     int             // how many tallies were made in this generation
+	young     int             // how many tallies came into this generation, new or from the one before
 	forgotten int64           // when the last purchase ended of which nothing is known any more
 	named     []named         // the last, in a ring
 	next      int             // where the ring goes on
@@ -59,7 +59,8 @@ func (b *buyers) begin(request PurchaseComputeUnitRequest) *tally {
 	defer b.mu.Unlock()
 	t := b.find(wantOf(request))
 	if t == nil {
-		t = b.add(wantOf(request))
+		t = &tally{made: b.clock}
+		b.keep(wantOf(request), t)
 	}
 	t.running++
 	b.clock++
@@ -74,19 +75,17 @@ func (b *buyers) find(w want) *tally {
 	t := b.older[w]
 	if t != nil {
 		delete(b.older, w)
-		b.wants[w] = t
+		b.keep(w, t)
 	}
 	return t
 }
 
-func (b *buyers) add(w want) *tally {
+func (b *buyers) keep(w want, t *tally) {
 	if b.wants == nil || b.young == maxYoung {
 		b.age()
 	}
 	b.young++
-	t := &tally{made: b.clock}
 	b.wants[w] = t
-	return t
 }
 
 // age begins a new generation. Of the one before the last it keeps what is running or open.

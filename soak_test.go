@@ -50,6 +50,25 @@ func TestSoak(t *testing.T) {
 	runtime.KeepAlive(client)
 }
 
+// However often the services come back: each generation's new ones are bought for, and then all again.
+func TestWhatAClientRemembersIsBounded(t *testing.T) {
+	var b buyers
+	for service := range 20 * maxYoung {
+		buyForIt := func(service int) {
+			request := PurchaseComputeUnitRequest{ServiceID: fmt.Sprint("svco-", service), Billing: Postpaid(), ReplicasCount: 1}
+			b.end(b.begin(request), fmt.Sprint("i-", service), nil)
+		}
+		buyForIt(service)
+		if service%maxYoung == maxYoung-1 {
+			for again := range service {
+				buyForIt(again)
+			}
+		}
+		require.LessOrEqual(t, len(b.wants)+len(b.older), 2*maxYoung)
+		require.LessOrEqual(t, len(b.named), maxNamed)
+	}
+}
+
 // held is what the process holds on to while nothing is bought.
 type held struct {
 	heap        uint64 // bytes, after garbage collection
