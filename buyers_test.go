@@ -292,8 +292,7 @@ func TestReconcileOfAnEarlierLifeNeverTakesAPurchaseOfThisClientForIt(t *testing
 // An instance whose id was never told can be listed late, and a later purchase of the same can have made nothing.
 func TestReconcileNeverTakesAnInstanceWhoseIDWasNotToldForItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := &scripted{buy: []roundTripFunc{answerWith(200, `{"result":{"orderId":"o-1"}}`), failWith(errLost)}}
-		client := newClientTo(t, "https://localhost", withTransport(service))
+		service, client := scriptedStore(t, answerWith(200, `{"result":{"orderId":"o-1"}}`), failWith(errLost))
 		require.NoError(t, buy(t, client))
 		before := list(t, client)
 		require.Error(t, buy(t, client))
@@ -306,8 +305,7 @@ func TestReconcileNeverTakesAnInstanceWhoseIDWasNotToldForItsOwn(t *testing.T) {
 func TestReconcileDoesNotForgetAnOpenPurchaseForLaterOnes(t *testing.T) {
 	for _, others := range []int{8, 100} {
 		synctest.Test(t, func(t *testing.T) {
-			service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
-			client := newClientTo(t, "https://localhost", withTransport(service))
+			service, client := scriptedStore(t, failWith(errLost))
 			require.Error(t, buy(t, client))
 			var listed []string
 			for n := range others {
@@ -328,8 +326,7 @@ func TestReconcileDoesNotForgetAnOpenPurchaseForLaterOnes(t *testing.T) {
 // More are open than can be kept: what had to go is not taken for closed.
 func TestReconcileDoesNotForgetTheOldestOfManyOpenPurchases(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
-		client := newClientTo(t, "https://localhost", withTransport(service))
+		service, client := scriptedStore(t, failWith(errLost))
 		first := list(t, client)
 		for range 70 {
 			require.Error(t, buy(t, client))
@@ -359,8 +356,7 @@ func buyForOthers(t *testing.T, service *scripted, client *computeunit.Client) {
 
 func TestReconcileDoesNotTakeAForgottenPurchaseForNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := &scripted{buy: []roundTripFunc{answerWith(200, `{"result":{"instanceId":"the first's"}}`)}}
-		client := newClientTo(t, "https://localhost", withTransport(service))
+		service, client := scriptedStore(t, answerWith(200, `{"result":{"instanceId":"the first's"}}`))
 		before := list(t, client)
 		require.NoError(t, buy(t, client))
 		buyForOthers(t, service, client)
@@ -373,8 +369,7 @@ func TestReconcileDoesNotTakeAForgottenPurchaseForNone(t *testing.T) {
 
 func TestReconcileFindsOneAfterPurchasesForManyServices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
-		client := newClientTo(t, "https://localhost", withTransport(service))
+		service, client := scriptedStore(t, failWith(errLost))
 		buyForOthers(t, service, client)
 		before := list(t, client)
 		require.Error(t, buy(t, client))
@@ -385,8 +380,7 @@ func TestReconcileFindsOneAfterPurchasesForManyServices(t *testing.T) {
 
 func TestReconcileDoesNotForgetAnOpenPurchaseForManyServices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
-		client := newClientTo(t, "https://localhost", withTransport(service))
+		service, client := scriptedStore(t, failWith(errLost))
 		require.Error(t, buy(t, client))
 		buyForOthers(t, service, client)
 		before := list(t, client)
@@ -399,8 +393,7 @@ func TestReconcileDoesNotForgetAnOpenPurchaseForManyServices(t *testing.T) {
 // The listing of a purchase that another Client made: nothing is known of it here, and something was forgotten.
 func TestReconcileDoesNotVouchForWhatItMayHaveForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
-		client := newClientTo(t, "https://localhost", withTransport(service))
+		service, client := scriptedStore(t, failWith(errLost))
 		before := list(t, newClientTo(t, "https://localhost", withTransport(service)))
 		buyForOthers(t, service, client)
 		service.lists("whose")
@@ -437,8 +430,8 @@ func TestReconcileRemembersManyNamedInstances(t *testing.T) {
 // Two looks at one candidate are two looks at the same.
 func TestReconcileLooksTwiceAtTheSameOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := &scripted{buy: []roundTripFunc{failWith(errLost)}, reads: [][]string{{}, {"a"}, {"b"}, {"b"}}}
-		client := newClientTo(t, "https://localhost", withTransport(service))
+		service, client := scriptedStore(t, failWith(errLost))
+		service.reads = [][]string{{}, {"a"}, {"b"}, {"b"}}
 		before := list(t, client)
 		require.Error(t, buy(t, client))
 		assert.Equal(t, "b", findOne(t, client, before))
@@ -448,8 +441,7 @@ func TestReconcileLooksTwiceAtTheSameOne(t *testing.T) {
 
 func TestReconcileCountsAnInstanceThatIsListedTwiceOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := &scripted{buy: []roundTripFunc{failWith(errLost)}}
-		client := newClientTo(t, "https://localhost", withTransport(service))
+		service, client := scriptedStore(t, failWith(errLost))
 		before := list(t, client)
 		require.Error(t, buy(t, client))
 		service.lists("a", "a")
@@ -462,6 +454,12 @@ type scripted struct {
 	buy          []roundTripFunc
 	reads        [][]string // instance ids, all of what was bought; empty: none
 	bought, read int
+}
+
+func scriptedStore(t *testing.T, buy ...roundTripFunc) (*scripted, *computeunit.Client) {
+	t.Helper()
+	service := &scripted{buy: buy}
+	return service, newClientTo(t, "https://localhost", withTransport(service))
 }
 
 func (s *scripted) lists(ids ...string) { s.reads, s.read = [][]string{ids}, 0 }

@@ -31,6 +31,7 @@ func (w *word) UnmarshalJSON(value []byte) error {
 	return nil
 }
 
+// take lets an empty text in front count as none: it hides nothing of what follows.
 func (w *word) take(text string) {
 	if w.text == "" {
 		w.text = text

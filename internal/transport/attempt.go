@@ -55,8 +55,8 @@ func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attemp
 	attemptCtx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
 	u := &underway{Context: attemptCtx, attempt: Attempt{Number: number}}
+	t.perform(u, call)
 	a := &u.attempt
-	t.perform(u, call, a)
 	if a.Err != nil {
 		a.Err = bceauth.RedactError(t.explain(ctx, attemptCtx, a.Err))
 	}
@@ -65,7 +65,8 @@ func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attemp
 }
 
 // perform signs last thing before sending, so that the signature is as fresh as it can be.
-func (t *Transport) perform(ctx *underway, call *Call, a *Attempt) {
+func (t *Transport) perform(ctx *underway, call *Call) {
+	a := &ctx.attempt
 	if a.Err = ctx.Err(); a.Err != nil {
 		return
 	}
