@@ -69,12 +69,14 @@ func WithClock(now func() time.Time) Option {
 
 // WithAddr is the address to listen on: a loopback IP address and a port. The default is 127.0.0.1:0, any free port.
 func WithAddr(addr string) Option {
-	host, _, err := net.SplitHostPort(addr)
-	ip := net.ParseIP(host) // no names: they mean what the machine's hosts file says
-	if err != nil || ip == nil || !ip.IsLoopback() {
-		panic(fmt.Sprintf("computeunittest: %q is not a loopback IP address with a port", addr))
+	return func(s *settings) {
+		host, _, err := net.SplitHostPort(addr)
+		ip := net.ParseIP(host) // no names: they mean what the machine's hosts file says
+		if err != nil || ip == nil || !ip.IsLoopback() {
+			panic(fmt.Sprintf("computeunittest: %q is not a loopback IP address with a port", addr))
+		}
+		s.addr = addr
 	}
-	return func(s *settings) { s.addr = addr }
 }
 
 // Purchase is what WithPurchaseFaults is asked about.
