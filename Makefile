@@ -7,7 +7,7 @@ FUZZ        := -run '^$$' -fuzzminimizetime 20x -fuzztime $(FUZZTIME)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run examples test race lint cover bench weight soak campaign campaign-peers sequence fuzz api check
+.PHONY: help run examples test race lint cover bench weight soak campaign campaign-peers fuzz api check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -35,22 +35,19 @@ cover: ## statement coverage of the root package and internal/, at least 90 % ea
 		awk '/coverage:/ { n++; sub(/.*coverage: /, ""); if ($$1 + 0 < 90) low = 1 } END { exit n == 0 || low }'
 
 bench: ## a purchase beside hand-written net/http and bce-sdk-go, as ratios
-	$(GO) test -run 'TestBenchTable$$' -count=1 -v . -bench-table
+	$(GO) test -run 'TestBench$$' -count=1 -v ./internal/proof -bench-rounds=72
 
 weight: ## what importing the package costs a program
-	$(GO) test -run 'TestWeight$$' -count=1 -v . -weight
+	$(GO) test -run 'TestWeight$$' -count=1 -v ./internal/proof -weight
 
 soak: ## 200,000 purchases: flat memory, goroutines and file descriptors
-	$(GO) test -run 'TestSoak$$' -count=1 -v -timeout 20m . -soak=200000
+	$(GO) test -run 'TestSoak$$' -count=1 -v -timeout 20m ./internal/proof -soak=200000
 
 campaign: ## 100,000 purchases through every fault, held against the ledger
-	$(GO) test -race -run 'TestCampaign$$' -count=1 -v -timeout 30m . -campaign=100000
+	$(GO) test -race -run 'TestCampaign$$' -count=1 -v -timeout 30m ./internal/proof -campaign=100000
 
 campaign-peers: ## the same faults against bce-sdk-go's client
-	$(GO) test -run 'TestCampaignPeers$$' -count=1 -v . -peers
-
-sequence: ## 10,000 times list, buy, reconcile, wait, with every fault
-	$(GO) test -run 'TestSequence' -count=1 -v -timeout 30m . -sequence=10000
+	$(GO) test -run 'TestCampaignPeers$$' -count=1 -v ./internal/proof -peers=3
 
 fuzz: ## each fuzz test for FUZZTIME (1m)
 	for test in FuzzDecodeAnswer FuzzValidate FuzzParseReleaseTime; do \

@@ -1,4 +1,4 @@
-package computeunit_test
+package proof
 
 import (
 	"errors"
@@ -11,90 +11,93 @@ import (
 	"github.com/baidubce/bce-sdk-go/auth"
 	"github.com/baidubce/bce-sdk-go/bce"
 	bcehttp "github.com/baidubce/bce-sdk-go/http"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-var peers = flag.Bool("peers", false, "run TestCampaignPeers: the same faults against bce-sdk-go's BceClient")
+// The retries of a client can be random: so once shows little.
+var peersEach = flag.Int("peers", 1, "how often each client of TestCampaignPeers meets each fault")
 
-// peersEach is how often every fault is met: the retries of a client can be random.
-const peersEach = 3
-
-// buyer is a client under test. It says what its caller would believe.
-type buyer func(serviceID string) belief
-
+// belief is what a client's answer makes its caller believe.
 type belief string
 
 const (
 	believesBought  belief = "bought"
 	believesNothing belief = "not purchased"
-	believesFailure belief = "failed" // an error, and nothing in it to tell the two apart by
+	believesFailure belief = "failed" // an error, and nothing in it that says which of the two it was
 	believesUnknown belief = "unknown"
 )
 
 // TestCampaignPeers prints, for the same faults, what each client led its caller to believe and what the ledger says.
 func TestCampaignPeers(t *testing.T) {
-	if !*peers {
-		t.Skip("only with -peers: it compares, it checks nothing of ours")
-	}
-	t.Logf("\n| client | purchases | ordered twice | bought, but no order | refused, but an order exists | failed, but an order exists | requests at another address |\n"+
-		"|---|---|---|---|---|---|---|\n%s\n%s", meet(t, "computeunit", ourBuyer), meet(t, "bce-sdk-go BceClient", bceBuyer))
+	ours, theirs := meetEveryFault(t, ourBuyer), meetEveryFault(t, bceBuyer)
+	t.Logf("\n| client | purchases | ordered twice | bought, but no order | not purchased, but an order exists | failed, but an order exists | requests at another address |\n"+
+		"|---|---|---|---|---|---|---|\n| this client %s\n| bce-sdk-go's BceClient %s", ours, theirs)
+	assert.Equal(t, harm{purchases: ours.purchases}, ours)
+	assert.NotZero(t, theirs.twice, "the faults are none, or nobody counts")
 }
 
-// meet buys through every fault of a fresh simulator.
-func meet(t *testing.T, name string, newBuyer func(*testing.T, string) buyer) string {
-	th := newTheater(t, 2*campaignPatience)
-	buy := newBuyer(t, th.url)
+// harm is what a client's answers did to its callers.
+type harm struct {
+	purchases, twice, claimed, hidden, vague int
+	redirects                                int64
+}
+
+func (h harm) String() string {
+	return fmt.Sprintf("| %d | %d | %d | %d | %d | %d |", h.purchases, h.twice, h.claimed, h.hidden, h.vague, h.redirects)
+}
+
+// meetEveryFault buys from a fresh simulator.
+func meetEveryFault(t *testing.T, newBuyer func(*testing.T, string) func(string) belief) harm {
+	service := startFaultyService(t, 2*campaignPatience)
+	buy := newBuyer(t, service.url)
 	told := map[string]belief{}
 	var mu sync.Mutex
 	var callers sync.WaitGroup
-	gate := make(chan struct{}, campaignCallers)
-	for fault := range th.faults {
-		for n := range peersEach {
-			gate <- struct{}{}
+	free := make(chan struct{}, campaignCallers)
+	for fault := range service.faults {
+		for n := range *peersEach {
+			free <- struct{}{}
 			callers.Go(func() {
 				id := fmt.Sprintf("svco-%d-%d", n, fault)
 				believed := buy(id)
 				mu.Lock()
 				told[id] = believed
 				mu.Unlock()
-				<-gate
+				<-free
 			})
 		}
 	}
 	callers.Wait()
-	return row(name, told, th)
+	service.awaitQuiet(t)
+	return countHarm(told, service)
 }
 
-func row(name string, told map[string]belief, th *theater) string {
-	orders := map[string]int{}
-	for _, order := range th.simulator.Orders() {
-		orders[order.ServiceID]++
-	}
-	var twice, claimed, hidden, vague int
+func countHarm(told map[string]belief, service *faultyService) harm {
+	orders := service.orders()
+	h := harm{purchases: len(told), redirects: service.redirects.Load()}
 	for id, believed := range told {
-		switch {
-		case orders[id] > 1:
-			twice++
-		case orders[id] == 0 && believed == believesBought:
-			claimed++
-		case orders[id] == 1 && believed == believesNothing:
-			hidden++
-		case orders[id] == 1 && believed == believesFailure:
-			vague++
+		switch n := len(orders[id]); {
+		case n > 1:
+			h.twice++
+		case n == 0 && believed == believesBought:
+			h.claimed++
+		case n == 1 && believed == believesNothing:
+			h.hidden++
+		case n == 1 && believed == believesFailure:
+			h.vague++
 		}
 	}
-	return fmt.Sprintf("| %s | %d | %d | %d | %d | %d | %d |", name, len(told), twice, claimed, hidden, vague, th.strayed.Load())
+	return h
 }
 
-func ourBuyer(t *testing.T, url string) buyer {
-	client := newClientTo(t, url, computeunit.WithTimeout(campaignPatience))
+func ourBuyer(t *testing.T, url string) func(string) belief {
+	client := newClient(t, url, computeunit.WithTimeout(campaignPatience))
 	return func(serviceID string) belief {
-		_, err := client.PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{
-			ServiceID: serviceID, Billing: computeunit.Prepaid(1), ReplicasCount: 1,
-		})
+		_, err := client.PurchaseComputeUnit(t.Context(), prepaidFor(serviceID))
 		switch {
 		case err == nil:
 			return believesBought
@@ -107,7 +110,7 @@ func ourBuyer(t *testing.T, url string) buyer {
 }
 
 // bceBuyer uses BceClient with its own defaults, but for a time-out that lets the test end.
-func bceBuyer(t *testing.T, url string) buyer {
+func bceBuyer(t *testing.T, url string) func(string) belief {
 	patience := campaignPatience
 	client, err := bce.NewBceClientWithExclusiveHTTPClient(&bce.BceClientConfiguration{
 		Endpoint:                  url,
@@ -135,10 +138,7 @@ func buyWithBce(client *bce.BceClient, serviceID string) belief {
 	request.SetHeader(bcehttp.CONTENT_TYPE, bce.DEFAULT_CONTENT_TYPE)
 	request.SetBody(body)
 	response := &bce.BceResponse{}
-	if err := client.SendRequest(request, response); err != nil {
-		return believesFailure
-	}
-	if response.IsFail() {
+	if err := client.SendRequest(request, response); err != nil || response.IsFail() {
 		return believesFailure
 	}
 	var bought computeunit.PurchaseComputeUnitResponse
