@@ -84,7 +84,7 @@ func goTool(t *testing.T, folder string, arguments ...string) string {
 	t.Helper()
 	command := exec.Command("go", arguments...)
 	command.Dir = folder
-	command.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-buildvcs=false")
+	command.Env = append(slices.Clip(environment), "GOWORK=off", "GOFLAGS=-buildvcs=false")
 	var problems bytes.Buffer
 	command.Stderr = &problems
 	output, err := command.Output()

@@ -62,7 +62,7 @@ func meetEveryFault(t *testing.T, newBuyer func(*testing.T, string) func(string)
 		for n := range *peersEach {
 			free <- struct{}{}
 			callers.Go(func() {
-				id := fmt.Sprintf("svco-%d-%d", n, fault)
+				id := plan{number: n, fault: fault}.serviceID()
 				believed := buy(id)
 				mu.Lock()
 				told[id] = believed

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 	case serveSimulator:
 		serve(simulator.New(simulator.Config{}))
 	default:
-		os.Exit(m.Run())
+		os.Exit(runTests(m))
 	}
 }
 
@@ -79,7 +80,7 @@ func startServer(tb testing.TB, kind string) *serverProcess {
 	path, err := os.Executable()
 	require.NoError(tb, err)
 	command := exec.Command(path)
-	command.Env = append(os.Environ(), serverVariable+"="+kind)
+	command.Env = append(slices.Clip(environment), serverVariable+"="+kind)
 	command.Stderr = os.Stderr
 	input, err := command.StdinPipe()
 	require.NoError(tb, err)

@@ -1,11 +1,10 @@
 package proof
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -20,6 +19,7 @@ import (
 type faultyService struct {
 	simulator *simulator.Simulator
 	url       string
+	tlsURL    string                     // the same over TLS, HTTP/2 too
 	faults    []simulator.CatalogueEntry // the last is none
 	reached   sync.Map                   // the service ids of the purchases that came here
 	redirects atomic.Int64               // requests at the other address
@@ -35,25 +35,39 @@ func startFaultyService(tb testing.TB, delay time.Duration) *faultyService {
 		simulator.CatalogueEntry{Fault: simulator.Fault{Name: "none"}, Truth: simulator.MustBuy})
 	s.simulator = simulator.New(simulator.Config{Fault: func(p simulator.Purchase) simulator.Fault {
 		s.reached.Store(p.ServiceID, true)
-		return s.faults[numberOf(p.ServiceID)].Fault
+		return s.faults[planOf(p.ServiceID).fault].Fault
 	}})
-	server := httptest.NewUnstartedServer(s.simulator)
-	server.Config.ErrorLog = quiet()
-	server.Config.ConnState = s.watch
-	server.Start()
-	s.url = server.URL
-	s.stop = sync.OnceFunc(func() { server.CloseClientConnections(); server.Close(); elsewhere.Close() })
+	plain, secure := httptest.NewUnstartedServer(s.simulator), httptest.NewUnstartedServer(s.simulator)
+	for _, server := range []*httptest.Server{plain, secure} {
+		server.Config.ErrorLog = quiet()
+		server.Config.ConnState = s.watch
+	}
+	plain.Start()
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	s.url, s.tlsURL = plain.URL, secure.URL
+	s.stop = sync.OnceFunc(func() {
+		for _, server := range []*httptest.Server{plain, secure, elsewhere} {
+			server.CloseClientConnections()
+			server.Close()
+		}
+	})
 	tb.Cleanup(s.stop)
 	return s
 }
 
-// numberOf reads the number at the end of a service id: no table to keep, and a failure names its fault.
-func numberOf(serviceID string) int {
-	number, err := strconv.Atoi(serviceID[strings.LastIndexByte(serviceID, '-')+1:])
-	if err != nil {
+// plan is what a service id says of its purchase: no table to keep, and a failure names its fault.
+type plan struct{ number, disturbance, fault int }
+
+func (p plan) serviceID() string {
+	return fmt.Sprintf("svco-%d-%d-%d", p.number, p.disturbance, p.fault)
+}
+
+func planOf(serviceID string) (p plan) {
+	if _, err := fmt.Sscanf(serviceID, "svco-%d-%d-%d", &p.number, &p.disturbance, &p.fault); err != nil {
 		panic(err)
 	}
-	return number
+	return p
 }
 
 func (s *faultyService) watch(c net.Conn, state http.ConnState) {

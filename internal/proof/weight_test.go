@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"cmp"
 	"flag"
-	"os"
 	"os/exec"
 	"slices"
 	"strconv"
@@ -42,7 +41,6 @@ const bareProgram = `package main
 import (
 	"io"
 	"net/http"
-	"os"
 	"strings"
 )
 
@@ -115,7 +113,7 @@ func initTime(t *testing.T, binary string, modules ...string) spent {
 	var runs []spent
 	for range 41 {
 		command := exec.Command(binary)
-		command.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+		command.Env = append(slices.Clip(environment), "GODEBUG=inittrace=1")
 		var trace bytes.Buffer
 		command.Stderr = &trace
 		assert.NoError(t, command.Run())
