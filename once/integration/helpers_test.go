@@ -67,3 +67,9 @@ func execute(t *testing.T, db *sql.DB, statements ...string) {
 		require.NoError(t, err, statement)
 	}
 }
+
+// statements are those of a schema, as a tool would read them.
+func statements(schema string) []string {
+	parts := strings.SplitAfter(schema, ";\n")
+	return slices.DeleteFunc(parts, func(s string) bool { return strings.TrimSpace(s) == "" })
+}

@@ -21,12 +21,14 @@ var sqlite = dialect{
 SELECT 'column ' || name || ' ' || upper(type) || CASE "notnull" WHEN 1 THEN ' not null' ELSE '' END AS line
 FROM pragma_table_info('` + table + `')
 UNION ALL
-SELECT 'unique ' || (SELECT group_concat(name || ' ' || coll) FROM pragma_index_xinfo(l.name) WHERE "key" = 1)
+SELECT 'unique ' || (SELECT group_concat(name || ' ' || coll) FROM pragma_index_xinfo(l.name) WHERE "key" = 1) || CASE l.partial
+	WHEN 1 THEN (SELECT lower(substr(sql, instr(upper(sql), ' WHERE '))) FROM sqlite_master WHERE name = l.name) ELSE '' END
 FROM pragma_index_list('` + table + `') AS l WHERE l."unique" = 1`,
 	shape: []string{
 		"column changed_at TEXT not null", "column data TEXT not null", "column instance_id TEXT", "column open_service TEXT",
 		"column purchase_key TEXT not null", "column state TEXT not null", "column version TEXT not null",
-		"unique instance_id BINARY", "unique open_service BINARY", "unique purchase_key BINARY",
+		"unique instance_id BINARY where instance_id is not null", "unique open_service BINARY where open_service is not null",
+		"unique purchase_key BINARY",
 	},
 	durable: []setting{
 		{`(SELECT synchronous FROM pragma_synchronous) >= 2`,
