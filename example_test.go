@@ -117,7 +117,7 @@ func ExampleClient_PurchaseComputeUnit_outcomeUnknown() {
 	defer stop()
 
 	_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
-	var failed *computeunit.PurchaseError
+	var failed *computeunit.OutcomeError
 	if errors.As(err, &failed) {
 		fmt.Println("outcome:", failed.Outcome)
 		fmt.Println("service:", failed.ServiceID)
@@ -151,40 +151,6 @@ func ExampleClient_DescribeComputeUnits() {
 	// Output: Prepaid 5 Running
 }
 
-// List before the purchase. Where its outcome is unknown, find what it left behind.
-func ExampleClient_Reconcile() {
-	client, stop := exampleService(lostAnswer)
-	defer stop()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-
-	before, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: fiveMonths.ServiceID})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	_, err = client.PurchaseComputeUnit(ctx, fiveMonths)
-	if !errors.Is(err, computeunit.ErrOutcomeUnknown) {
-		fmt.Println(err)
-		return
-	}
-	looking, stopLooking := context.WithTimeout(context.Background(), time.Minute) // ctx may be what ended the purchase
-	defer stopLooking()
-	found, err := client.Reconcile(looking, before, fiveMonths)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	switch found.Finding {
-	case computeunit.FoundOne:
-		fmt.Println("bought:", found.Candidates[0].ReplicasCount, "replicas")
-	case computeunit.FoundSeveral:
-		fmt.Println("another buyer is at work: ask which is whose")
-	case computeunit.FoundNone:
-		fmt.Println("still unknown")
-	}
-	// Output: bought: 5 replicas
-}
 
 func ExampleClient_WaitUntilRunning() {
 	client, stop := exampleService()
@@ -411,7 +377,7 @@ func ExampleDescribeComputeUnitsRequest_Validate() {
 }
 
 // The cause of a purchase that was refused before it was sent.
-func ExamplePurchaseError() {
+func ExampleOutcomeError() {
 	client, stop := exampleService()
 	defer stop()
 
@@ -485,13 +451,13 @@ func TestScalerWithAStubThatBuys(t *testing.T) {
 }
 
 func TestScalerWithAStubThatRefuses(t *testing.T) {
-	scaler := Scaler{Buyer: stub{&computeunit.PurchaseError{Outcome: computeunit.ErrNotPurchased}}, ServiceID: "svco-1"}
+	scaler := Scaler{Buyer: stub{&computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased}}, ServiceID: "svco-1"}
 	assert.Equal(t, "not grown", scaler.Grow(t.Context()))
 	assert.False(t, scaler.Halted)
 }
 
 func TestScalerWithAStubThatDoesNotKnow(t *testing.T) {
-	scaler := Scaler{Buyer: stub{&computeunit.PurchaseError{Outcome: computeunit.ErrOutcomeUnknown}}, ServiceID: "svco-1"}
+	scaler := Scaler{Buyer: stub{&computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown}}, ServiceID: "svco-1"}
 	assert.Equal(t, "halted", scaler.Grow(t.Context()))
 	assert.True(t, scaler.Halted)
 }

@@ -46,11 +46,16 @@ type Attempt struct {
 	Header    http.Header
 	Body      []byte
 	Err       error // why there is no answer, or not a whole one
-	Hopeless  bool  // Unconnected, and another attempt would end the same
+	Permanent bool  // Unconnected, and another attempt would end the same
 	Duration  time.Duration
+
+	SignatureExpires time.Time
+	ReceivedAt       time.Time
 }
 
-func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attempt {
+func (a *Attempt) Redact(text string) string { return bceauth.Redact(text) }
+
+func (t *Transport) attempt(ctx context.Context, call *Request, number int) *Attempt {
 	started := time.Now()
 	attemptCtx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
@@ -65,7 +70,7 @@ func (t *Transport) attempt(ctx context.Context, call *Call, number int) *Attemp
 }
 
 // perform signs last thing before sending, so that the signature is as fresh as it can be.
-func (t *Transport) perform(ctx *underway, call *Call) {
+func (t *Transport) perform(ctx *underway, call *Request) {
 	a := &ctx.attempt
 	if a.Err = ctx.Err(); a.Err != nil {
 		return
@@ -80,7 +85,17 @@ func (t *Transport) perform(ctx *underway, call *Call) {
 	}
 	a.RequestID = newRequestID()
 	req := t.newRequest(call, a.RequestID)
-	bceauth.Sign(req, credentials, t.clock.now())
+	now := t.clock.now()
+	bceauth.Sign(req, credentials, now)
+	a.SignatureExpires = now.Truncate(time.Second).Add(bceauth.Expiry)
+	if call.Before != nil {
+		if a.Err = call.Before(ctx, a); a.Err == nil {
+			a.Err = ctx.Err()
+		}
+		if a.Err != nil {
+			return
+		}
+	}
 	t.dialer.demand.begin()
 	defer t.dialer.demand.end()
 	response, err := t.send(ctx, req, call.Body, a)
@@ -91,10 +106,11 @@ func (t *Transport) perform(ctx *underway, call *Call) {
 	defer response.Body.Close()
 	ctx.served.Store(true)
 	a.Reached, a.Status, a.Header = Answered, response.StatusCode, response.Header
+	a.ReceivedAt = time.Now()
 	a.Body, a.Err = readAnswer(response)
 }
 
-func (t *Transport) newRequest(call *Call, requestID string) *http.Request {
+func (t *Transport) newRequest(call *Request, requestID string) *http.Request {
 	target := call.URL
 	if t.own == nil { // a caller's transport may write to it
 		copied := *call.URL
@@ -128,7 +144,7 @@ func (t *Transport) send(ctx context.Context, req *http.Request, content []byte,
 			return nil, err
 		}
 		if !g.reused || ctx.Err() != nil {
-			a.Reached, a.Hopeless = Unconnected, hopeless(err)
+			a.Reached, a.Permanent = Unconnected, hopeless(err)
 			return nil, err
 		}
 	}

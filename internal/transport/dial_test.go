@@ -129,7 +129,7 @@ func TestRequestLeavesInOneWrite(t *testing.T) {
 		}
 		return made, err
 	}
-	_, _ = transport.Do(t.Context(), &Call{URL: u, Body: []byte(`{"a":1}`), Judge: func(a *Attempt) Again {
+	_, _ = transport.Do(t.Context(), &Request{URL: u, Body: []byte(`{"a":1}`), After: func(a *Attempt) Again {
 		assert.Equal(t, Answered, a.Reached)
 		return Never
 	}})

@@ -34,6 +34,18 @@ type Config struct {
 	MaxAttempts int
 	UserAgent   string
 	Credentials func(context.Context) (bceauth.Credentials, error)
+
+	Testing         bool
+	DefaultEndpoint bool
+	Replaced        func(context.Context, http.RoundTripper)
+}
+
+func (t *Transport) Timeout() time.Duration { return t.timeout }
+
+func (t *Transport) CloseIdleConnections() {
+	if t.own != nil {
+		t.own.CloseIdleConnections()
+	}
 }
 
 // New copies the caller's client, so that no later change to it has an effect.
@@ -100,14 +112,16 @@ func firesHooks(function string) bool {
 		strings.HasPrefix(function, "golang.org/x/net/http2.") || strings.Contains(function, "/golang.org/x/net/http2.")
 }
 
-// Call is one request, and what its caller makes of each attempt to send it.
-type Call struct {
+// Request is one request, and what its caller makes of each attempt to send it.
+type Request struct {
 	URL  *url.URL
 	Body []byte
-	// Judge is asked after every attempt whether to make another.
-	Judge func(*Attempt) Again
-	// Retrying, if not nil, is told before the wait for another attempt.
-	Retrying func(*Attempt, time.Duration)
+	// Before, if not nil, is called when an attempt is signed and about to be sent.
+	Before func(context.Context, *Attempt) error
+	// After judges every attempt.
+	After func(*Attempt) Again
+	// Waiting, if not nil, is called before the wait for another attempt.
+	Waiting func(*Attempt, time.Duration)
 }
 
 // Again is whether and when to send a request once more.
@@ -118,21 +132,26 @@ const (
 	Never Again = iota
 	// AfterBackoff waits for Retry-After where the answer has one, else for a random, growing time.
 	AfterBackoff
+	// AfterRetryAfter sends again only if the answer has a Retry-After.
+	AfterRetryAfter
 	// WithClockCorrected sends once more at once, signed with the time of the answer's Date header.
 	WithClockCorrected
 )
 
 // Do makes attempts until Judge or the limit ends them, and returns their number.
 // The error tells why an attempt that Judge wanted was not made although the limit allowed it.
-func (t *Transport) Do(ctx context.Context, call *Call) (attempts int, gaveUp error) {
+func (t *Transport) Do(ctx context.Context, call *Request) (attempts int, gaveUp error) {
 	corrected := false
 	for n := 1; ; n++ {
 		a := t.attempt(ctx, call, n)
-		again := call.Judge(a)
+		again := call.After(a)
 		if again == WithClockCorrected && (!t.clock.correct(a.Header) || corrected) {
 			return n, nil
 		}
 		if again == Never || n >= t.maxAttempts {
+			return n, nil
+		}
+		if _, ok := retryAfter(a.Header, t.clock.now()); again == AfterRetryAfter && !ok {
 			return n, nil
 		}
 		corrected = corrected || again == WithClockCorrected
@@ -140,8 +159,8 @@ func (t *Transport) Do(ctx context.Context, call *Call) (attempts int, gaveUp er
 		if err := worthWaiting(ctx, wait); err != nil {
 			return n, err
 		}
-		if call.Retrying != nil {
-			call.Retrying(a, wait)
+		if call.Waiting != nil {
+			call.Waiting(a, wait)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return n, err

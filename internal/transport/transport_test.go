@@ -46,10 +46,10 @@ func doWith(ctx context.Context, config Config, target string, judge func(*Attem
 	if err != nil {
 		panic(err)
 	}
-	n, gaveUp := New(config).Do(ctx, &Call{
+	n, gaveUp := New(config).Do(ctx, &Request{
 		URL:      u,
 		Body:     []byte(`{}`),
-		Judge:    func(a *Attempt) Again { attempts = append(attempts, a); return judge(a) },
+		After:    func(a *Attempt) Again { attempts = append(attempts, a); return judge(a) },
 		Retrying: func(_ *Attempt, wait time.Duration) { waits = append(waits, wait) },
 	})
 	if n != len(attempts) {

@@ -122,24 +122,6 @@ func TestDescribeRefusesInstancesWithoutAnID(t *testing.T) {
 	}
 }
 
-func TestReconcileNeverTakesAnOldInstanceForANewOneAfterAListingWithoutIDs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, client := store(t, simulator.Config{})
-		buyOther(t, client, fivePrepaid())
-		m.sim.InjectRead(simulator.Fault{Kind: simulator.EmptyIDs})
-		before, err := client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48esssdpa594"})
-		if err != nil {
-			return // so it is refused
-		}
-		m.lost = losing(requestLost)
-		_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-		assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-		found, err := client.Reconcile(soon(t), before, fivePrepaid())
-		require.NoError(t, err)
-		assert.NotEqual(t, computeunit.FoundOne, found.Finding, "the old instance")
-	})
-}
-
 func TestDescribeIsSignedAgainByTheServicesClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, client := store(t, simulator.Config{Now: func() time.Time { return time.Now().Add(-time.Hour) }})
@@ -165,7 +147,7 @@ func TestDescribeAlwaysHasARequestID(t *testing.T) {
 
 func TestDescribeDropsTheVerdictOfSomeOtherPurchase(t *testing.T) {
 	for _, foreign := range []error{
-		&computeunit.PurchaseError{Outcome: computeunit.ErrNotPurchased, Err: errors.New("other")},
+		&computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: errors.New("other")},
 		computeunit.ErrOutcomeUnknown,
 	} {
 		_, err := describeOne(t, newClient(t, failWith(foreign), computeunit.WithMaxAttempts(1)))

@@ -1,16 +1,21 @@
 package computeunit_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
 // The keys that tests sign with. None of the three may ever stand in a print, an error or a log.
@@ -145,4 +150,98 @@ func signedHeaders(t *testing.T, req sentRequest) []string {
 	parts := strings.Split(req.Header.Get("Authorization"), "/")
 	require.Len(t, parts, 6, "Authorization is bce-auth-v1/ak/date/seconds/headers/signature")
 	return strings.Split(parts[4], ";")
+}
+
+// inMemory is a transport that hands requests to a simulator without a network, so that a test's fake clock moves
+// both. lose, if set, is asked whether the answer of the n-th purchase is lost, or the request before it.
+type inMemory struct {
+	sim     *simulator.Simulator
+	onCall  func(action string) // before the simulator gets the request
+	lost    func(action string) loss
+	mu      sync.Mutex
+	actions []string
+}
+
+type loss int
+
+const (
+	nothingLost loss = iota
+	requestLost      // nothing is bought
+	answerLost       // something is
+)
+
+var errLost = errors.New("connection reset by peer")
+
+func (m *inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
+	action := req.URL.Query().Get("Action")
+	m.mu.Lock()
+	m.actions = append(m.actions, action)
+	m.mu.Unlock()
+	if m.onCall != nil {
+		m.onCall(action)
+	}
+	lost := nothingLost
+	if m.lost != nil {
+		lost = m.lost(action)
+	}
+	if lost == requestLost {
+		return nil, errLost
+	}
+	recorder := httptest.NewRecorder()
+	m.sim.ServeHTTP(recorder, req)
+	if lost == answerLost {
+		return nil, errLost
+	}
+	return recorder.Result(), nil
+}
+
+func (m *inMemory) count(action string) (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range m.actions {
+		if a == action {
+			n++
+		}
+	}
+	return n
+}
+
+const (
+	purchaseAction = "PurchaseComputeUnit"
+	describeAction = "DescribeComputeUnits"
+)
+
+func losing(what loss) func(string) loss {
+	return func(action string) loss {
+		if action == purchaseAction {
+			return what
+		}
+		return nothingLost
+	}
+}
+
+// store is a simulator whose clock follows the test's, and a client of it.
+func store(t *testing.T, config simulator.Config) (*inMemory, *computeunit.Client) {
+	t.Helper()
+	m := &inMemory{sim: simulator.New(config)}
+	return m, newClientTo(t, "https://localhost", withTransport(m))
+}
+
+func list(t *testing.T, client *computeunit.Client) *computeunit.DescribeComputeUnitsResponse {
+	t.Helper()
+	listing, err := client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48esssdpa594"})
+	require.NoError(t, err)
+	return listing
+}
+
+func buyOther(t *testing.T, client *computeunit.Client, request computeunit.PurchaseComputeUnitRequest) {
+	t.Helper()
+	_, err := client.PurchaseComputeUnit(t.Context(), request)
+	require.NoError(t, err)
+}
+
+func soon(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	return ctx
 }
