@@ -1,6 +1,8 @@
 package examples_test
 
 import (
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -24,9 +26,11 @@ func TestEveryExampleCompilesInAnotherModule(t *testing.T) {
 		}
 		examples++
 		t.Run(entry.Name(), func(t *testing.T) {
+			assertNothingInternal(t, entry.Name())
 			requirements := ".."
 			if _, err := os.Stat(filepath.Join(entry.Name(), "go.mod")); err == nil {
 				requirements = entry.Name() // a module of its own, for what only it needs
+				download(t, requirements)
 			}
 			module := otherModule(t, requirements)
 			copyFolder(t, entry.Name(), filepath.Join(module, entry.Name()))
@@ -53,6 +57,33 @@ func TestPrepaidAndPostpaidAskInTheSameWay(t *testing.T) {
 	postpaid, err := os.ReadFile("postpaid/live.go")
 	require.NoError(t, err)
 	assert.Equal(t, string(prepaid), string(postpaid))
+}
+
+// assertNothingInternal wants imports that every module may have.
+func assertNothingInternal(t *testing.T, folder string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, imported := range file.Imports {
+			assert.NotContains(t, imported.Path.Value, "/internal/", path)
+			assert.NotContains(t, imported.Path.Value, "/computeunit/examples/", path)
+		}
+	}
+}
+
+// download brings the requirements of a nested module into the module cache, which has those of the root only. Without
+// them there, and without a network, nothing can compile the copy.
+func download(t *testing.T, folder string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "mod", "download")
+	command.Dir = folder
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Skipf("the requirements of %s are not to be had: %s", folder, output)
+	}
 }
 
 // otherModule is an empty module with the requirements of the one in the folder, and this repository for the library.
