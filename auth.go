@@ -53,10 +53,43 @@ func (f credentialsFunc) Credentials(ctx context.Context) (Credentials, error) {
 
 func readEnv(context.Context) (Credentials, error) {
 	credentials := Credentials{AccessKeyID: os.Getenv(envAccessKey), SecretAccessKey: os.Getenv(envSecretKey)}
-	if credentials.AccessKeyID == "" || credentials.SecretAccessKey == "" {
-		return Credentials{}, fmt.Errorf("set the environment variables %s and %s", envAccessKey, envSecretKey)
+	for _, err := range []error{checkEnv(envAccessKey, credentials.AccessKeyID), checkEnv(envSecretKey, credentials.SecretAccessKey)} {
+		if err != nil {
+			return Credentials{}, err
+		}
 	}
 	return credentials, nil
+}
+
+// checkEnv finds what copying a value into an environment does to it. Its error never has the value in it.
+func checkEnv(name, value string) error {
+	problem := ""
+	switch first, last := firstAndLast(value); {
+	case value == "":
+		return fmt.Errorf("set the environment variables %s and %s: %s is not set, or empty", envAccessKey, envSecretKey, name)
+	case strings.HasPrefix(value, "\ufeff"):
+		problem = "begins with a byte order mark"
+	case last == '\n' || last == '\r':
+		problem = "ends with a newline"
+	case first <= ' ':
+		problem = "begins with a blank or a control character"
+	case last <= ' ':
+		problem = "ends with a blank or a control character"
+	case len(value) > 1 && first == last && strings.ContainsRune("\"'`", rune(first)):
+		problem = "is quoted"
+	case !printable(value):
+		problem = "has a blank, a control character or a character outside ASCII in it"
+	default:
+		return nil
+	}
+	return fmt.Errorf("the environment variable %s %s", name, problem)
+}
+
+func firstAndLast(value string) (first, last byte) {
+	if value == "" {
+		return 0, 0
+	}
+	return value[0], value[len(value)-1]
 }
 
 // check names the field that is wrong and never its value. A slash would break the Authorization header apart.

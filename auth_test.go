@@ -135,7 +135,7 @@ func TestAnErrorOfTheProviderEndsThePurchaseUnsent(t *testing.T) {
 func TestAProvidersErrorThatClaimsAnOutcomeDoesNotChangeThisOne(t *testing.T) {
 	for name, claim := range map[string]error{
 		"the sentinel":     computeunit.ErrOutcomeUnknown,
-		"another purchase": &computeunit.PurchaseError{Outcome: computeunit.ErrOutcomeUnknown, ServiceID: "other", Err: errors.New("reset")},
+		"another purchase": &computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown, ServiceID: "other", Err: errors.New("reset")},
 		"wrapped":          fmt.Errorf("vault: %w", errors.Join(errors.New("x"), computeunit.ErrOutcomeUnknown)),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -85,7 +85,7 @@ func TestCallMakesOneAttemptAndTellsTheOutcome(t *testing.T) {
 				return
 			}
 			assert.ErrorIs(t, err, row.want)
-			var failed *computeunit.PurchaseError
+			var failed *computeunit.OutcomeError
 			require.ErrorAs(t, err, &failed)
 			assert.Equal(t, "ModifyService", failed.Action)
 			assert.Equal(t, row.want == not, strings.Contains(err.Error(), "ModifyService: not done"), err)

@@ -9,56 +9,91 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/qianfan-go/computeunit/internal/bceauth"
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
+// Version is this module's, as in CHANGELOG.md and in the User-Agent header.
+const Version = "0.1.0"
+
 // Defaults that the options change.
 const (
 	defaultEndpoint    = "https://qianfan.baidubce.com"
 	defaultTimeout     = 30 * time.Second
 	defaultMaxAttempts = 3
-	defaultUserAgent   = "qianfan-go-computeunit"
+	defaultUserAgent   = "qianfan-go-computeunit/" + Version
 )
 
-// Client calls the compute unit API of Baidu Qianfan. It is safe for concurrent use; make one and share it: it
-// keeps connections for a few seconds, and for [Client.Reconcile] what it bought lately: half a MiB at most, and half a
-// KiB or so for each service with a purchase of unknown outcome that was not reconciled. Nothing needs closing. The
-// zero value is not usable: see [NewClient].
+// Client calls the compute unit API of Baidu Qianfan. It is immutable and safe for concurrent use; make one and share it: it
+// keeps connections for a few seconds, and how far the service's clock is away. Nothing needs closing; see
+// [Client.CloseIdleConnections]. The zero value is not usable: see [NewClient].
 type Client struct {
-	transport   *transport.Transport
-	endpoint    *url.URL
-	purchaseURL *url.URL
-	describeURL *url.URL
-	logger      *slog.Logger
-	buyers      buyers
+	transport    *transport.Transport
+	endpoint     *url.URL
+	purchaseURL  *url.URL
+	describeURL  *url.URL
+	logger       *slog.Logger
+	refusalCodes []string
 }
+
+// Endpoint returns the address that requests go to, without a slash at its end.
+func (c *Client) Endpoint() string { return c.endpoint.String() }
+
+// Timeout returns the limit of one attempt: see [WithTimeout].
+func (c *Client) Timeout() time.Duration { return c.transport.Timeout() }
+
+// CloseIdleConnections closes the connections that the client keeps for the next request. It may still be used. If
+// [WithHTTPClient] gave it a transport, that one's connections stay as they are: they are their owner's.
+func (c *Client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
+
+// String returns a short text with the endpoint.
+func (c *Client) String() string {
+	if c == nil || c.endpoint == nil {
+		return "computeunit.Client()"
+	}
+	return "computeunit.Client(" + c.endpoint.String() + ")"
+}
+
+// Format prints the same for every verb: without it %+v would go through fields that are in use.
+func (c *Client) Format(state fmt.State, _ rune) { fmt.Fprint(state, c.String()) }
+
+// LogValue is what slog logs: the same as [Client.String].
+func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // settings are what options change before a Client exists.
 type settings struct {
-	endpoint    *url.URL
-	httpClient  *http.Client
-	timeout     time.Duration
-	maxAttempts int
-	logger      *slog.Logger
-	userAgent   string
+	endpoint      *url.URL
+	endpointNamed bool // by the caller, and not only by an environment that repeats the default
+	httpClient    *http.Client
+	timeout       time.Duration
+	maxAttempts   int
+	logger        *slog.Logger
+	userAgent     string
+	refusalCodes  []string
 }
 
 // Option changes a default of [NewClient]. One that gets a nil or senseless value makes NewClient fail.
 type Option func(*settings) error
 
-// NewClient makes a Client that signs with the credentials it is given. It sends nothing. The error says which
-// argument is wrong, and repeats no part of it that could be a secret.
+// NewClient makes a Client that signs with the credentials it is given. It sends nothing. The error says which argument is
+// wrong, and repeats no part of it that could be a secret.
+//
+// A test must not spend money. In a test binary ([testing.Testing]) a Client without [WithHTTPClient] sends through
+// [http.DefaultTransport] if that was replaced, as httpmock.Activate does; if it was not, a purchase at the default endpoint
+// is refused. A test of the real service says so with [WithEndpoint].
 func NewClient(credentials CredentialsProvider, options ...Option) (*Client, error) {
 	if credentials == nil {
 		return nil, errors.New("computeunit: the credentials provider is nil: use StaticCredentials or EnvCredentials")
 	}
 	s := settings{timeout: defaultTimeout, maxAttempts: defaultMaxAttempts, logger: slog.New(slog.DiscardHandler), userAgent: defaultUserAgent}
-	for _, option := range append([]Option{WithEndpoint(defaultEndpoint)}, options...) {
+	s.endpoint, _ = parseEndpoint(defaultEndpoint)
+	for _, option := range options {
 		if option == nil {
 			return nil, errors.New("computeunit: an option is nil")
 		}
@@ -67,32 +102,52 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		}
 	}
 	return &Client{
-		endpoint:    s.endpoint,
-		purchaseURL: actionURL(s.endpoint, servicePath, purchaseAction),
-		describeURL: actionURL(s.endpoint, servicePath, describeAction),
-		logger:      s.logger,
+		endpoint:     s.endpoint,
+		purchaseURL:  actionURL(s.endpoint, servicePath, purchaseAction),
+		describeURL:  actionURL(s.endpoint, servicePath, describeAction),
+		logger:       s.logger,
+		refusalCodes: append(slices.Clip(documentedRefusals), s.refusalCodes...),
 		transport: transport.New(transport.Config{
-			Client:      s.httpClient,
-			Timeout:     s.timeout,
-			MaxAttempts: s.maxAttempts,
-			UserAgent:   s.userAgent,
-			Credentials: checked(credentials),
+			Client:          s.httpClient,
+			Timeout:         s.timeout,
+			MaxAttempts:     s.maxAttempts,
+			UserAgent:       s.userAgent,
+			Credentials:     checked(credentials),
+			Testing:         testing.Testing(),
+			DefaultEndpoint: !s.endpointNamed,
+			Replaced:        logReplaced(s.logger),
 		}),
 	}, nil
 }
 
-// NewClientFromEnv makes a Client from the environment variables QIANFAN_ACCESS_KEY, QIANFAN_SECRET_KEY and, if
-// set, QIANFAN_CONSOLE_BASE_URL (the endpoint). It fails while one of the keys is not set. Options go before the
-// environment. The keys are read again at every attempt: see [EnvCredentials].
+// NewClientFromEnv makes a Client from the environment variables QIANFAN_ACCESS_KEY, QIANFAN_SECRET_KEY and, if set,
+// QIANFAN_CONSOLE_BASE_URL (the endpoint). It fails if a key is not set, or looks as if it was copied wrong (a newline at its
+// end, quotes around it); the error names the variable and never the value. Options go before the environment. The keys are
+// read again at every attempt: see [EnvCredentials].
 func NewClientFromEnv(options ...Option) (*Client, error) {
 	credentials := EnvCredentials()
 	if _, err := credentials.Credentials(context.Background()); err != nil {
 		return nil, fmt.Errorf("computeunit: %w", err)
 	}
-	if endpoint := os.Getenv(envEndpoint); endpoint != "" {
-		options = append([]Option{WithEndpoint(endpoint)}, options...)
+	return NewClient(credentials, append([]Option{envEndpointOption}, options...)...)
+}
+
+// envEndpointOption does not count as naming the default endpoint: a test must not spend money because its environment
+// repeats what is the default anyway.
+func envEndpointOption(s *settings) error {
+	value := os.Getenv(envEndpoint)
+	if value == "" {
+		return nil
 	}
-	return NewClient(credentials, options...)
+	if err := checkEnv(envEndpoint, value); err != nil {
+		return err
+	}
+	endpoint, err := parseEndpoint(value)
+	if err != nil {
+		return fmt.Errorf("%s: %w", envEndpoint, err)
+	}
+	s.endpoint, s.endpointNamed = endpoint, endpoint.String() != defaultEndpoint
+	return nil
 }
 
 // checked keeps the provider in a closure, so that printing a Client cannot show what it holds.
@@ -112,6 +167,7 @@ func checked(provider CredentialsProvider) func(context.Context) (bceauth.Creden
 func WithEndpoint(endpoint string) Option {
 	return func(s *settings) (err error) {
 		s.endpoint, err = parseEndpoint(endpoint)
+		s.endpointNamed = true
 		return err
 	}
 }
@@ -159,7 +215,7 @@ func WithMaxAttempts(attempts int) Option {
 	}
 }
 
-// WithLogger writes records about attempts, retries and unknown outcomes: see [LogKeyServiceID] for their
+// WithLogger writes records about attempts, purchases, retries and unknown outcomes: see [LogKeyServiceID] for their
 // attributes. The default is to write none.
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) error {
@@ -170,6 +226,39 @@ func WithLogger(logger *slog.Logger) Option {
 		return nil
 	}
 }
+
+// WithRefusalCodes adds to the documented error codes that refuse a purchase in a response with a 2xx status. The codes for a
+// shortage of stock or balance are not documented: a purchase that ends in one is [ErrOutcomeUnknown] until somebody who has
+// seen the code, and knows that nothing is bought with it, adds it here. It is compared byte for byte; an integer code by its
+// digits. Codes that mean success or a failure inside the service are refused. The error of a purchase says if this option
+// decided it.
+func WithRefusalCodes(codes ...string) Option {
+	return func(s *settings) error {
+		for _, code := range codes {
+			if err := checkRefusalCode(code); err != nil {
+				return fmt.Errorf("WithRefusalCodes: %w", err)
+			}
+		}
+		s.refusalCodes = append(s.refusalCodes, codes...)
+		return nil
+	}
+}
+
+func checkRefusalCode(code string) error {
+	number, err := strconv.Atoi(strings.TrimSpace(code))
+	switch {
+	case strings.TrimSpace(code) == "" || code != strings.TrimSpace(code):
+		return fmt.Errorf("the code %q is blank or has blanks around it", code)
+	case isInternalFailure(code):
+		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
+	case err == nil && (number == 0 || isSuccess(number)) ||
+		slices.ContainsFunc(successWords, func(word string) bool { return strings.EqualFold(word, code) }):
+		return fmt.Errorf("the code %q means success", code)
+	}
+	return nil
+}
+
+var successWords = []string{"success", "succeed", "succeeded", "successful", "ok", "okay", "true", "done", "accepted", "created"}
 
 // WithUserAgent replaces the User-Agent header, in printable ASCII.
 func WithUserAgent(userAgent string) Option {
@@ -195,16 +284,25 @@ func parseEndpoint(text string) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
 		return nil, errors.New("the endpoint must not have a query or a fragment")
 	case u.RawPath != "":
-		return nil, errors.New("the endpoint's path must not have escapes in it")
+		return nil, errors.New("the endpoint's path must be plain: no escapes, and no character that needs one, such as * or brackets")
 	case !validHost(u):
 		return nil, errors.New("the endpoint has no valid host: it looks like https://host or https://host:port")
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
 		return nil, errors.New("the endpoint's scheme must be https; http is for loopback addresses only, as the body is not signed")
 	}
-	return &url.URL{Scheme: u.Scheme, Host: strings.TrimSuffix(u.Host, ":"), Path: strings.TrimRight(u.Path, "/")}, nil
+	return &url.URL{Scheme: u.Scheme, Host: plainHost(u), Path: strings.TrimRight(u.Path, "/")}, nil
 }
 
-// validHost refuses what net/http would send otherwise than it stands here: the host is part of the signature.
+// plainHost leaves out a port that is the scheme's default: the host is signed as it is sent, and some gateways leave it out.
+func plainHost(u *url.URL) string {
+	host := strings.TrimSuffix(u.Host, ":")
+	if u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
+		host = strings.TrimSuffix(host, ":"+u.Port())
+	}
+	return host
+}
+
+// validHost refuses what net/http would send in another way: the host is part of the signature.
 func validHost(u *url.URL) bool {
 	name := u.Hostname()
 	if name == "" || strings.Contains(name, "%") || !printable(name) {

@@ -390,7 +390,7 @@ func TestMaxAttemptsLimitsHowOftenIsTried(t *testing.T) {
 				err := buy(t, newClient(t, transport, test.options...))
 				assertNotPurchased(t, err)
 				assert.Len(t, transport.requests(), test.want)
-				var failed *computeunit.PurchaseError
+				var failed *computeunit.OutcomeError
 				require.ErrorAs(t, err, &failed)
 				assert.Equal(t, test.want, failed.Attempts)
 			})
@@ -505,7 +505,7 @@ func TestAClientIsSafeForConcurrentUse(t *testing.T) {
 					assert.NotEmpty(t, answer.Result.OrderID)
 					continue
 				}
-				var failed *computeunit.PurchaseError
+				var failed *computeunit.OutcomeError
 				if assert.ErrorAs(t, err, &failed) {
 					assert.Equal(t, request.ServiceID, failed.ServiceID)
 				}

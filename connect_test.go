@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +35,7 @@ func newClientTo(t *testing.T, endpoint string, options ...computeunit.Option) *
 // buyOnce buys and returns how many attempts the error speaks of.
 func attemptsOf(t *testing.T, err error) int {
 	t.Helper()
-	var failed *computeunit.PurchaseError
+	var failed *computeunit.OutcomeError
 	require.ErrorAs(t, err, &failed)
 	return failed.Attempts
 }
@@ -296,3 +297,5 @@ func TestATransportThatRewritesTheURLDoesNotChangeTheNextPurchase(t *testing.T) 
 	}
 	assert.Equal(t, []string{"localhost", "localhost"}, hosts)
 }
+
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

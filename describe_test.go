@@ -90,7 +90,7 @@ func TestDescribeTellsAnEmptyListFromNone(t *testing.T) {
 // assertNoVerdict holds that an error of a listing says nothing about a purchase.
 func assertNoVerdict(t *testing.T, err error) {
 	t.Helper()
-	var purchase *computeunit.PurchaseError
+	var purchase *computeunit.OutcomeError
 	assert.Error(t, err)
 	assert.False(t, errors.As(err, &purchase))
 	assert.NotErrorIs(t, err, computeunit.ErrNotPurchased)

@@ -2,6 +2,7 @@ package computeunit
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,7 @@ var (
 	// ErrNotPurchased means that it is certain: nothing was bought. Correct what the error names, and buy again.
 	ErrNotPurchased = errors.New("not purchased")
 	// ErrOutcomeUnknown means that an order may exist. No idempotency token is documented for the call, so buying
-	// again may buy twice: list the service's instances before that, or let [Client.Reconcile] do it.
+	// again may buy twice. Package once keeps a purchase from being sent again, and finds out what became of it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
 
@@ -37,8 +38,11 @@ var (
 	ErrThrottled = errors.New("throttled")
 )
 
-// codeFamilies are the documented codes that have a family. Source: Baidu's pages on error codes, and for
-// SignatureDoesNotMatch and IamSignatureInvalid what the services were seen to answer.
+// ErrInstanceGone is what [Client.WaitUntilRunning] ends with if the instance is Deleted, or was listed and is no longer.
+var ErrInstanceGone = errors.New("the instance is gone")
+
+// codeFamilies are the documented codes that have a family; IamSignatureInvalid is what the gateway was seen to answer.
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8
 var codeFamilies = map[string]error{
 	"AccessDenied":          ErrAccessDenied,
 	"InvalidAccessKeyId":    ErrInvalidCredentials,
@@ -48,27 +52,27 @@ var codeFamilies = map[string]error{
 	"RequestExpired":        ErrRequestExpired,
 }
 
-// PurchaseError is every error that [Client.PurchaseComputeUnit] and [Client.Call] return. [errors.Is] with
-// [ErrNotPurchased] or [ErrOutcomeUnknown] tells what it means for the money; [errors.As] finds the cause:
-// [*ValidationError], [*APIError] or the transport's.
-type PurchaseError struct {
+// OutcomeError is every error that [Client.PurchaseComputeUnit] and [Client.Call] return. [errors.Is] with [ErrNotPurchased]
+// or [ErrOutcomeUnknown] says what it means for the money; [errors.As] finds the cause: [*ValidationError], [*APIError] or the
+// transport's.
+type OutcomeError struct {
 	// Action is the API's: PurchaseComputeUnit, or the one given to [Client.Call].
 	Action string
 	// Outcome is ErrNotPurchased or ErrOutcomeUnknown. Anything else, nil too, counts as ErrOutcomeUnknown.
 	Outcome error
 	// ServiceID is the request's; empty after [Client.Call].
 	ServiceID string
-	// RequestID is what Baidu's support asks for: the service's, or where no answer came the x-bce-request-id
-	// that was sent, or was about to be. Empty where it did not come to that.
+	// RequestID is what Baidu's support asks for: the service's, or if no response came the x-bce-request-id that was sent,
+	// or was about to be. Empty if it did not come to that.
 	RequestID string
-	// Attempts is how many attempts were begun: 0 where the request was not valid.
+	// Attempts is how many attempts were begun: 0 if the request was not valid.
 	Attempts int
 	// Err is the cause, never nil in an error that this package returns. One made for a test may leave it out.
 	Err error
 }
 
 // Error names the service, the outcome, the cause, the request id, and what to do now.
-func (e *PurchaseError) Error() string {
+func (e *OutcomeError) Error() string {
 	var b strings.Builder
 	b.WriteString("computeunit: " + plain(cmp.Or(e.Action, purchaseAction)))
 	if e.ServiceID != "" {
@@ -85,21 +89,33 @@ func (e *PurchaseError) Error() string {
 }
 
 // Is makes the outcome match, and no other: see [errors.Is].
-func (e *PurchaseError) Is(target error) bool { return target == e.outcome() }
+func (e *OutcomeError) Is(target error) bool { return target == e.outcome() }
 
 // Unwrap returns the cause.
-func (e *PurchaseError) Unwrap() error { return e.Err }
+func (e *OutcomeError) Unwrap() error { return e.Err }
 
 // LogValue gives slog the fields one by one, under the same names as the client's own records.
-func (e *PurchaseError) LogValue() slog.Value {
+func (e *OutcomeError) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String(LogKeyAction, e.Action),
-		slog.String(LogKeyOutcome, e.outcome().Error()),
+		slog.String(LogKeyOutcome, e.outcomeText()),
 		slog.String(LogKeyServiceID, e.ServiceID),
 		slog.String(LogKeyRequestID, e.RequestID),
 		slog.Int(LogKeyAttempt, e.Attempts),
 		slog.String(LogKeyError, fmt.Sprint(e.Err)),
 	)
+}
+
+// MarshalJSON writes the fields as texts and numbers: outcome, action, serviceId, requestId, attempts, error.
+func (e *OutcomeError) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Outcome   string `json:"outcome"`
+		Action    string `json:"action"`
+		ServiceID string `json:"serviceId"`
+		RequestID string `json:"requestId"`
+		Attempts  int    `json:"attempts"`
+		Error     string `json:"error"`
+	}{e.outcomeText(), e.Action, e.ServiceID, e.RequestID, e.Attempts, fmt.Sprint(e.Err)})
 }
 
 // plain quotes a name that would break a line of a log.
@@ -110,28 +126,31 @@ func plain(name string) string {
 	return strconv.Quote(name)
 }
 
-func (e *PurchaseError) isPurchase() bool { return e.Action == "" || e.Action == purchaseAction }
+func (e *OutcomeError) isPurchase() bool { return e.Action == "" || e.Action == purchaseAction }
 
-func (e *PurchaseError) outcomeText() string {
-	if e.outcome() == ErrNotPurchased && !e.isPurchase() {
+// outcomeText speaks of purchases only if it was one.
+func (e *OutcomeError) outcomeText() string {
+	switch {
+	case e.isPurchase():
+		return e.outcome().Error()
+	case e.outcome() == ErrNotPurchased:
 		return "not done"
 	}
-	return e.outcome().Error()
+	return "unknown"
 }
 
-func (e *PurchaseError) advice() string {
+func (e *OutcomeError) advice() string {
 	switch {
 	case e.outcome() == ErrNotPurchased:
 		return "it is safe to correct this and try again"
 	case e.isPurchase():
 		return "an order may exist: list the service's instances before buying again"
-	default:
-		return "it may have been done: look before trying again"
 	}
+	return "it may have been done: look before trying again"
 }
 
-// outcome reads a half-made PurchaseError as the one that is safe to act on.
-func (e *PurchaseError) outcome() error {
+// outcome reads an OutcomeError without one as the outcome that is safe to act on.
+func (e *OutcomeError) outcome() error {
 	if e.Outcome == ErrNotPurchased {
 		return ErrNotPurchased
 	}
@@ -166,25 +185,30 @@ func (e *ValidationError) Error() string {
 // String is one line: path, rule, value.
 func (v Violation) String() string { return fmt.Sprintf("%s %s (found %s)", v.Path, v.Rule, v.Value) }
 
-// APIError is an answer of the service, or of a gateway before it, that is not a success.
+// APIError is a response of the service, or of something on the way to it, that is not a success.
 type APIError struct {
-	// StatusCode is the HTTP status. It can be 200: some answers hide an error code in a success.
+	// StatusCode is the HTTP status. It can be 200: some responses hide an error code in a success.
 	StatusCode int
-	// Code is the raw error code, such as "AccessDenied", or the digits of an integer error_code.
-	// Empty where the answer had none. Codes are an open set; those for lack of stock (库存不足) and of balance
-	// (余额不足) are not documented.
+	// Code is the raw error code, such as "AccessDenied", or the digits of an integer one. Empty if the response had none.
+	// Codes are an open set; those for a shortage of stock (库存不足) or of balance (余额不足) are not documented.
 	Code string
 	// Message is the raw message for people, in whatever language the service chose.
 	Message string
-	// RequestID is the service's, or the one sent where the answer named none.
+	// RequestID is the service's, or the one that was sent if the response named none.
 	RequestID string
+	// Evidence describes a response that was not understood: its content type and encoding, its length, and the beginning
+	// of its body without signatures. Empty if the other fields say all.
+	Evidence string
 
-	body string // what kind of body it was, where that was not the documented JSON
+	sender string // who seems to have answered, with a comma if more follows
 }
 
-// Error names the status, code and message. Long texts are cut; the fields have them whole.
+// Error names the sender, status, code and message. Long texts are cut; the fields have them whole.
 func (e *APIError) Error() string {
 	var b strings.Builder
+	if e.sender != "" {
+		b.WriteString(e.sender + " answered ")
+	}
 	fmt.Fprintf(&b, "HTTP %d", e.StatusCode)
 	if text := http.StatusText(e.StatusCode); text != "" {
 		b.WriteString(" " + text)
@@ -195,8 +219,8 @@ func (e *APIError) Error() string {
 	if e.Message != "" {
 		fmt.Fprintf(&b, ", message %.400q", bceauth.Redact(e.Message))
 	}
-	if e.body != "" {
-		b.WriteString(", " + e.body)
+	if e.Evidence != "" {
+		b.WriteString(", " + e.Evidence)
 	}
 	return b.String()
 }
@@ -218,7 +242,7 @@ func (f foreign) Error() string { return f.text }
 
 // withoutVerdict keeps the text of a foreign verdict and drops its chain; other causes stay as they are.
 func withoutVerdict(err error) error {
-	var other *PurchaseError
+	var other *OutcomeError
 	if errors.As(err, &other) || errors.Is(err, ErrNotPurchased) || errors.Is(err, ErrOutcomeUnknown) {
 		return foreign{err.Error()}
 	}

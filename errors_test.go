@@ -43,19 +43,19 @@ func buyAnswered(t *testing.T, status int, body string, headers ...string) error
 	return err
 }
 
-func TestAPurchaseErrorMatchesExactlyOneOutcome(t *testing.T) {
+func TestAOutcomeErrorMatchesExactlyOneOutcome(t *testing.T) {
 	cause := errors.New("cause")
 	for _, test := range []struct {
 		name string
-		err  *computeunit.PurchaseError
+		err  *computeunit.OutcomeError
 		is   error
 	}{
-		{"not purchased", &computeunit.PurchaseError{Outcome: computeunit.ErrNotPurchased, Err: cause}, computeunit.ErrNotPurchased},
-		{"unknown", &computeunit.PurchaseError{Outcome: computeunit.ErrOutcomeUnknown, Err: cause}, computeunit.ErrOutcomeUnknown},
-		{"zero", &computeunit.PurchaseError{}, computeunit.ErrOutcomeUnknown},
-		{"no outcome", &computeunit.PurchaseError{Err: cause}, computeunit.ErrOutcomeUnknown},
-		{"another outcome", &computeunit.PurchaseError{Outcome: errors.New("bought"), Err: cause}, computeunit.ErrOutcomeUnknown},
-		{"a wrapped outcome", &computeunit.PurchaseError{Outcome: fmt.Errorf("%w", computeunit.ErrNotPurchased), Err: cause}, computeunit.ErrOutcomeUnknown},
+		{"not purchased", &computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: cause}, computeunit.ErrNotPurchased},
+		{"unknown", &computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown, Err: cause}, computeunit.ErrOutcomeUnknown},
+		{"zero", &computeunit.OutcomeError{}, computeunit.ErrOutcomeUnknown},
+		{"no outcome", &computeunit.OutcomeError{Err: cause}, computeunit.ErrOutcomeUnknown},
+		{"another outcome", &computeunit.OutcomeError{Outcome: errors.New("bought"), Err: cause}, computeunit.ErrOutcomeUnknown},
+		{"a wrapped outcome", &computeunit.OutcomeError{Outcome: fmt.Errorf("%w", computeunit.ErrNotPurchased), Err: cause}, computeunit.ErrOutcomeUnknown},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for _, outcome := range []error{computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown} {
@@ -66,15 +66,15 @@ func TestAPurchaseErrorMatchesExactlyOneOutcome(t *testing.T) {
 	}
 }
 
-func TestAPurchaseErrorUnwrapsToItsCause(t *testing.T) {
-	err := &computeunit.PurchaseError{Outcome: computeunit.ErrNotPurchased, Err: io.ErrUnexpectedEOF}
+func TestAOutcomeErrorUnwrapsToItsCause(t *testing.T) {
+	err := &computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: io.ErrUnexpectedEOF}
 	assert.Equal(t, io.ErrUnexpectedEOF, errors.Unwrap(err))
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	assert.NotErrorIs(t, err, io.EOF)
-	assert.NoError(t, errors.Unwrap(&computeunit.PurchaseError{}))
+	assert.NoError(t, errors.Unwrap(&computeunit.OutcomeError{}))
 }
 
-func TestErrorsAsFindsEveryCauseInAPurchaseError(t *testing.T) {
+func TestErrorsAsFindsEveryCauseInAOutcomeError(t *testing.T) {
 	t.Run("ValidationError", func(t *testing.T) {
 		_, err := newClient(t, answerBought()).PurchaseComputeUnit(t.Context(), withReplicas(0))
 		var invalid *computeunit.ValidationError
@@ -103,10 +103,10 @@ type lostError struct{ text string }
 
 func (e *lostError) Error() string { return e.text }
 
-func TestAPurchaseErrorCarriesWhatSupportNeeds(t *testing.T) {
+func TestAOutcomeErrorCarriesWhatSupportNeeds(t *testing.T) {
 	transport := record(answerWith(502, "<html>"))
 	err := buy(t, newClient(t, transport))
-	var failed *computeunit.PurchaseError
+	var failed *computeunit.OutcomeError
 	require.ErrorAs(t, err, &failed)
 	assert.Equal(t, "svco-48esssdpa594", failed.ServiceID)
 	assert.Equal(t, 1, failed.Attempts)
@@ -127,7 +127,7 @@ func TestTheRequestIDIsTheServicesWhereItGaveOne(t *testing.T) {
 		{"no text in the body", `{"requestId":7,"code":"x"}`, []string{"X-Bce-Request-Id", "header"}, "header"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var failed *computeunit.PurchaseError
+			var failed *computeunit.OutcomeError
 			require.ErrorAs(t, buyAnswered(t, 400, test.body, test.headers...), &failed)
 			assert.Equal(t, test.want, failed.RequestID)
 			var refusal *computeunit.APIError
@@ -138,7 +138,7 @@ func TestTheRequestIDIsTheServicesWhereItGaveOne(t *testing.T) {
 }
 
 func TestAnInvalidRequestHasNoRequestIDAndNoAttempt(t *testing.T) {
-	var failed *computeunit.PurchaseError
+	var failed *computeunit.OutcomeError
 	_, err := newClient(t, answerBought()).PurchaseComputeUnit(t.Context(), withReplicas(0))
 	require.ErrorAs(t, err, &failed)
 	assert.Empty(t, failed.RequestID)
@@ -146,7 +146,7 @@ func TestAnInvalidRequestHasNoRequestIDAndNoAttempt(t *testing.T) {
 	assert.Equal(t, "svco-48esssdpa594", failed.ServiceID)
 }
 
-func TestTheMessageOfAPurchaseErrorSaysWhatHappenedToWhatAndWhatToDo(t *testing.T) {
+func TestTheMessageOfAOutcomeErrorSaysWhatHappenedToWhatAndWhatToDo(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		err   error
@@ -184,7 +184,7 @@ func TestTheMessageOfAPurchaseErrorSaysWhatHappenedToWhatAndWhatToDo(t *testing.
 		},
 		{
 			"invalid request",
-			&computeunit.PurchaseError{Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", Err: withReplicas(0).Validate()},
+			&computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", Err: withReplicas(0).Validate()},
 			[]string{"svco-1", "not purchased", "replicasCount must be at least 1 (found 0)"},
 		},
 	} {
@@ -205,15 +205,15 @@ func TestAnOrderMayExistIsNotSaidWhereItIsCertainThatNoneDoes(t *testing.T) {
 }
 
 func TestHalfMadeErrorsPrintWithoutPanic(t *testing.T) {
-	for _, err := range []error{&computeunit.PurchaseError{}, &computeunit.APIError{}, &computeunit.ValidationError{}, &computeunit.APIError{StatusCode: 799}} {
+	for _, err := range []error{&computeunit.OutcomeError{}, &computeunit.APIError{}, &computeunit.ValidationError{}, &computeunit.APIError{StatusCode: 799}} {
 		assert.NotPanics(t, func() { assert.NotEmpty(t, err.Error()) })
 		assert.NotContains(t, err.Error(), "%!")
 		assert.NotContains(t, err.Error(), "nil")
 	}
 }
 
-func TestAZeroPurchaseErrorIsReadAsUnknownEverywhere(t *testing.T) {
-	var zero computeunit.PurchaseError
+func TestAZeroOutcomeErrorIsReadAsUnknownEverywhere(t *testing.T) {
+	var zero computeunit.OutcomeError
 	assert.Contains(t, zero.Error(), "outcome unknown")
 	assert.Contains(t, zero.Error(), "an order may exist")
 	assert.Equal(t, "outcome unknown", attributes(zero.LogValue())[computeunit.LogKeyOutcome])
@@ -265,7 +265,7 @@ func TestAnAPIErrorMatchesTheFamilyOfItsCode(t *testing.T) {
 		{200, "17", nil},
 	} {
 		t.Run(fmt.Sprint(test.status, test.code), func(t *testing.T) {
-			err := &computeunit.PurchaseError{Outcome: computeunit.ErrNotPurchased, Err: &computeunit.APIError{StatusCode: test.status, Code: test.code}}
+			err := &computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: &computeunit.APIError{StatusCode: test.status, Code: test.code}}
 			for _, family := range families {
 				assert.Equal(t, family == test.family, errors.Is(err, family), "%v", family)
 			}
@@ -387,8 +387,8 @@ func attributes(group slog.Value) map[string]any {
 	return found
 }
 
-func TestAPurchaseErrorLogsItsFieldsOneByOne(t *testing.T) {
-	err := &computeunit.PurchaseError{
+func TestAOutcomeErrorLogsItsFieldsOneByOne(t *testing.T) {
+	err := &computeunit.OutcomeError{
 		Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", RequestID: "r-1", Attempts: 2,
 		Err: &computeunit.APIError{StatusCode: 403, Code: "AccessDenied"},
 	}
@@ -400,7 +400,7 @@ func TestAPurchaseErrorLogsItsFieldsOneByOne(t *testing.T) {
 	assert.Equal(t, `HTTP 403 Forbidden, code "AccessDenied"`, logged[computeunit.LogKeyError])
 }
 
-func TestAPurchaseErrorInALogRecordIsAGroup(t *testing.T) {
+func TestAOutcomeErrorInALogRecordIsAGroup(t *testing.T) {
 	var b bytes.Buffer
 	slog.New(slog.NewJSONHandler(&b, nil)).Error("buying failed", "err", buyAnswered(t, 500, ""))
 	var line struct {
@@ -417,14 +417,14 @@ func TestAPurchaseErrorInALogRecordIsAGroup(t *testing.T) {
 // error. The verdict on the first purchase is not one on the second.
 func TestAContextWhoseCauseIsAnotherPurchasesErrorKeepsTheOutcomesApart(t *testing.T) {
 	for _, other := range []error{computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown} {
-		cause := &computeunit.PurchaseError{Outcome: other, ServiceID: "svco-other", RequestID: "r-other", Err: errors.New("no stock")}
+		cause := &computeunit.OutcomeError{Outcome: other, ServiceID: "svco-other", RequestID: "r-other", Err: errors.New("no stock")}
 		assertOwn := func(t *testing.T, err error) {
 			t.Helper()
-			var failed *computeunit.PurchaseError
+			var failed *computeunit.OutcomeError
 			require.ErrorAs(t, err, &failed)
 			assert.Equal(t, "svco-48esssdpa594", failed.ServiceID)
 			assert.NotErrorIs(t, failed.Err, error(cause))
-			var another *computeunit.PurchaseError
+			var another *computeunit.OutcomeError
 			assert.False(t, errors.As(failed.Err, &another), "the cause must hold no other purchase's error")
 		}
 		t.Run(other.Error()+", cancelled while sending", func(t *testing.T) {

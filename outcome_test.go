@@ -49,7 +49,7 @@ func assertOutcome(t *testing.T, want, err error) {
 	}
 	assert.Equal(t, want == computeunit.ErrNotPurchased, errors.Is(err, computeunit.ErrNotPurchased), "not purchased: %v", err)
 	assert.Equal(t, want == computeunit.ErrOutcomeUnknown, errors.Is(err, computeunit.ErrOutcomeUnknown), "unknown: %v", err)
-	var failed *computeunit.PurchaseError
+	var failed *computeunit.OutcomeError
 	if assert.ErrorAs(t, err, &failed) {
 		assert.Equal(t, "svco-48esssdpa594", failed.ServiceID)
 		assert.NotNil(t, failed.Err)
@@ -289,7 +289,7 @@ func TestDocumentedCodesMatchTheirFamilies(t *testing.T) {
 			var api *computeunit.APIError
 			require.ErrorAs(t, err, &api)
 			assert.Equal(t, computeunit.APIError{StatusCode: row.status, Code: row.code, Message: "why", RequestID: "r-9"}, *api)
-			var failed *computeunit.PurchaseError
+			var failed *computeunit.OutcomeError
 			require.ErrorAs(t, err, &failed)
 			assert.Equal(t, "r-9", failed.RequestID)
 			assert.Equal(t, 1, failed.Attempts)

@@ -1,6 +1,7 @@
 package computeunit
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -8,7 +9,7 @@ import (
 
 // PaymentTiming says when compute units are paid for. The zero value is not valid.
 //
-// Source: Baidu's page "购买算力单元实例", body field billing.paymentTiming.
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (body field billing.paymentTiming)
 type PaymentTiming string
 
 // The documented payment timings.
@@ -21,7 +22,7 @@ const (
 
 // TimeUnit is the unit that a [Reservation] counts in. The zero value means: not given.
 //
-// Source: "购买算力单元实例", fields reservationTimeUnit and autoRenewTimeUnit.
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (fields reservationTimeUnit and autoRenewTimeUnit)
 type TimeUnit string
 
 // TimeUnitMonth is the only documented unit.
@@ -30,7 +31,7 @@ const TimeUnitMonth TimeUnit = "Month"
 // PurchaseComputeUnitRequest is what to buy, for which service, and how to pay. The zero value is not valid:
 // [PurchaseComputeUnitRequest.Validate] says what is missing. It marshals to exactly the documented JSON body.
 //
-// Source: "购买算力单元实例", request body.
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (request body)
 type PurchaseComputeUnitRequest struct {
 	// ServiceID is the deployed model service that the units are for, such as "svco-48esssdpa594".
 	// Required. No format is documented, so none is checked beyond its being there.
@@ -41,23 +42,25 @@ type PurchaseComputeUnitRequest struct {
 	ReplicasCount int `json:"replicasCount"`
 }
 
-// Billing is how a purchase is paid. Make one with [Prepaid], [Postpaid] or [PostpaidUntil].
+// Billing is how a purchase is paid. Make one with [Prepaid], [Postpaid] or [PostpaidUntil]. It is a plain value: a copy
+// shares nothing with it.
 //
-// Source: "购买算力单元实例", object Billing.
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (object Billing)
 type Billing struct {
 	// PaymentTiming is required.
 	PaymentTiming PaymentTiming
-	// Reservation is required when prepaid, and must be nil when postpaid.
-	Reservation *Reservation
-	// ReleaseTime is when postpaid units are released. The zero time means: not given. It must be in the
-	// future, and must not be given when prepaid. It is sent as RFC 3339 with its offset; a fraction of a
-	// second is dropped. No earliest or latest release time is documented.
+	// Reservation is required when prepaid, and must not be given when postpaid. The zero Reservation means: not given.
+	Reservation Reservation
+	// ReleaseTime is when postpaid units are released. The zero time means: not given, and the units run, and cost, until
+	// they are released by hand; so ask for a time that may be zero by mistake with [PostpaidUntil], which refuses it. It must
+	// be in the future, and must not be given when prepaid. It is sent as RFC 3339 with its offset; a fraction of a second is
+	// dropped. No earliest or latest release time is documented.
 	ReleaseTime time.Time
 }
 
 // Reservation is the time that a prepaid purchase pays for, and what happens when it ends.
 //
-// Source: "购买算力单元实例", object Reservation.
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (object Reservation)
 type Reservation struct {
 	// ReservationTimeUnit is required: [TimeUnitMonth].
 	ReservationTimeUnit TimeUnit `json:"reservationTimeUnit"`
@@ -75,7 +78,7 @@ type Reservation struct {
 
 // PurchaseComputeUnitResponse is the answer to a purchase that the service says it made.
 //
-// Source: "购买算力单元实例", response body.
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (response body)
 type PurchaseComputeUnitResponse struct {
 	// RequestID is what Baidu's support asks for: the service's, or the one sent where the answer named none.
 	RequestID string `json:"requestId"`
@@ -89,40 +92,41 @@ type PurchaseResult struct {
 	OrderID    string `json:"orderId"`
 }
 
-// Prepaid pays for a number of months in advance: 1 to 12. Other numbers fail in
-// [PurchaseComputeUnitRequest.Validate]. It does not renew by itself: see [Billing.WithAutoRenew].
+// Prepaid pays for a number of months in advance: 1 to 12. Other numbers fail in [PurchaseComputeUnitRequest.Validate]. It
+// does not renew by itself: see [Billing.WithAutoRenew].
 func Prepaid(months int) Billing {
 	return Billing{
 		PaymentTiming: PaymentTimingPrepaid,
-		Reservation:   &Reservation{ReservationTimeUnit: TimeUnitMonth, ReservationLength: months},
+		Reservation:   Reservation{ReservationTimeUnit: TimeUnitMonth, ReservationLength: months},
 	}
 }
 
-// WithAutoRenew returns a copy that renews itself, for a number of months each time: 1 to 6, or 0 for the
-// service's default, which is 1. The receiver and its Reservation stay as they are. Only a prepaid Billing can
-// renew: on any other the result fails in [PurchaseComputeUnitRequest.Validate].
+// WithAutoRenew returns a copy that renews itself, for a number of months each time: 1 to 6, or 0 for the service's default,
+// which is 1. Only a prepaid Billing can renew: any other then fails in [PurchaseComputeUnitRequest.Validate].
 func (b Billing) WithAutoRenew(months int) Billing {
-	var reservation Reservation
-	if b.Reservation != nil {
-		reservation = *b.Reservation
-	}
-	reservation.AutoRenew = true
-	reservation.AutoRenewTimeUnit = TimeUnitMonth
-	reservation.AutoRenewTime = months
-	b.Reservation = &reservation
+	b.Reservation.AutoRenew = true
+	b.Reservation.AutoRenewTimeUnit = TimeUnitMonth
+	b.Reservation.AutoRenewTime = months
 	return b
 }
 
-// Postpaid pays for what was used, and names no time to release the units at: see [PostpaidUntil].
+// Postpaid pays for what was used, and names no time to release the units at: they run, and cost, until they are released by
+// hand. See [PostpaidUntil].
 func Postpaid() Billing {
 	return Billing{PaymentTiming: PaymentTimingPostpaid}
 }
 
-// PostpaidUntil pays for what was used, and has the service release the units at a time in the future.
-// A zero time is the same as [Postpaid].
+// PostpaidUntil pays for what was used, and has the service release the units at a time in the future. Other times fail in
+// [PurchaseComputeUnitRequest.Validate], the zero time too: without a release time the units would run without end.
 func PostpaidUntil(release time.Time) Billing {
+	if release.IsZero() {
+		release = longAgo
+	}
 	return Billing{PaymentTiming: PaymentTimingPostpaid, ReleaseTime: release}
 }
+
+// longAgo stands for a release time that was asked for and is zero, so that it is refused and not taken for none.
+var longAgo = time.Time{}.Add(time.Nanosecond)
 
 // chinaStandardTime is our reading of a release time that names no zone.
 var chinaStandardTime = time.FixedZone("UTC+8", 8*60*60)
@@ -153,15 +157,15 @@ func formatReleaseTime(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
-// billingJSON is Billing as documented, where a release time is text.
+// billingJSON is Billing as documented, with a release time as text.
 type billingJSON struct {
 	PaymentTiming PaymentTiming `json:"paymentTiming"`
-	Reservation   *Reservation  `json:"reservation,omitempty"`
-	ReleaseTime   string        `json:"releaseTime,omitempty"`
+	Reservation   Reservation   `json:"reservation,omitzero"`
+	ReleaseTime   *string       `json:"releaseTime,omitempty"`
 }
 
-// requestJSON is PurchaseComputeUnitRequest for encoding/json to write in one go: it encodes what a MarshalJSON
-// returns a second time.
+// requestJSON is PurchaseComputeUnitRequest for encoding/json to write in one go: it encodes what a MarshalJSON returns a
+// second time.
 type requestJSON struct {
 	ServiceID     string      `json:"serviceId"`
 	Billing       billingJSON `json:"billing"`
@@ -175,7 +179,8 @@ func (r PurchaseComputeUnitRequest) wire() requestJSON {
 func (b Billing) wire() billingJSON {
 	wire := billingJSON{PaymentTiming: b.PaymentTiming, Reservation: b.Reservation}
 	if !b.ReleaseTime.IsZero() {
-		wire.ReleaseTime = formatReleaseTime(b.ReleaseTime)
+		release := formatReleaseTime(b.ReleaseTime)
+		wire.ReleaseTime = &release
 	}
 	return wire
 }
@@ -183,19 +188,87 @@ func (b Billing) wire() billingJSON {
 // MarshalJSON writes exactly the documented JSON, the release time as RFC 3339 with whole seconds and an offset.
 func (b Billing) MarshalJSON() ([]byte, error) { return json.Marshal(b.wire()) }
 
-// UnmarshalJSON reads the documented JSON, the release time in either form: see [ParseReleaseTime].
+// UnmarshalJSON reads the documented JSON, the release time in either form: see [ParseReleaseTime]. A field that is not
+// documented is an error, whatever the caller's decoder allows: a misspelt one would buy something else. So is a release time
+// that is given and zero or empty. Null changes nothing.
 func (b *Billing) UnmarshalJSON(data []byte) error {
-	var wire billingJSON
-	if err := json.Unmarshal(data, &wire); err != nil {
-		return err
+	if string(data) == "null" {
+		return nil
 	}
-	var release time.Time
-	if wire.ReleaseTime != "" {
-		var err error
-		if release, err = ParseReleaseTime(wire.ReleaseTime); err != nil {
+	var wire billingJSON
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&wire); err != nil {
+		return fmt.Errorf("computeunit: billing: %w", err)
+	}
+	read := Billing{PaymentTiming: wire.PaymentTiming, Reservation: wire.Reservation}
+	if wire.ReleaseTime != nil {
+		release, err := ParseReleaseTime(*wire.ReleaseTime)
+		if err == nil && release.IsZero() {
+			err = fmt.Errorf("computeunit: release time %q is the zero time: leave it out if the units are to run without end", *wire.ReleaseTime)
+		}
+		if err != nil {
 			return err
 		}
+		read.ReleaseTime = release
 	}
-	*b = Billing{PaymentTiming: wire.PaymentTiming, Reservation: wire.Reservation, ReleaseTime: release}
+	*b = read
 	return nil
 }
+
+// DescribeComputeUnitsRequest asks what a service has.
+//
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/9mwbl2jxf (request body)
+type DescribeComputeUnitsRequest struct {
+	// ServiceID is the service to list. Required.
+	ServiceID string `json:"serviceId"`
+	// PaymentTiming lists only instances that are paid this way. The zero value lists all that are in use.
+	PaymentTiming PaymentTiming `json:"paymentTiming,omitempty"`
+}
+
+// DescribeComputeUnitsResponse lists what a service had at one moment. It is plain JSON, and keeps there what was asked and
+// when. Fields that Baidu adds are ignored.
+//
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/9mwbl2jxf (response body)
+type DescribeComputeUnitsResponse struct {
+	// RequestID is what Baidu's support asks for.
+	RequestID string `json:"requestId"`
+	// ServiceID and PaymentTiming are what was asked for; an empty PaymentTiming lists all.
+	ServiceID     string        `json:"serviceId"`
+	PaymentTiming PaymentTiming `json:"paymentTiming,omitempty"`
+	// Date is the response's Date header, in whole seconds: the service's clock. The zero time if there was none.
+	Date time.Time `json:"date,omitzero"`
+	// Result has the instances.
+	Result DescribeResult `json:"result"`
+}
+
+// DescribeResult is the list itself. No paging is documented.
+type DescribeResult struct {
+	// Instances is empty, and not nil, if the service has none.
+	Instances []Instance `json:"instances"`
+}
+
+// Instance is one compute unit instance.
+//
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/9mwbl2jxf (result.instances)
+type Instance struct {
+	// InstanceID is never empty.
+	InstanceID string `json:"instanceId"`
+	// PaymentTiming and ReplicasCount are zero if the service gave none that could be read.
+	PaymentTiming PaymentTiming `json:"paymentTiming"`
+	ReplicasCount int           `json:"replicasCount"`
+	// Status is an open set. The numbers of an older page are read as their names.
+	Status InstanceStatus `json:"status"`
+	// StartTime is as the service wrote it: its format is not documented. Empty while Creating.
+	StartTime string `json:"startTime"`
+}
+
+// InstanceStatus is an open set: a value that is none of the constants is one that Baidu has not documented here.
+type InstanceStatus string
+
+// The documented statuses.
+const (
+	InstanceCreating InstanceStatus = "Creating"
+	InstanceRunning  InstanceStatus = "Running"
+	InstanceDeleted  InstanceStatus = "Deleted" // expired
+)

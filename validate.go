@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// The documented ranges ("购买算力单元实例", object Reservation).
+// The documented ranges. Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (object Reservation)
 const (
 	maxReservationMonths = 12
 	maxAutoRenewMonths   = 6
@@ -24,7 +24,19 @@ func (r PurchaseComputeUnitRequest) Validate() error {
 	return v.err()
 }
 
-// violations collects every broken rule, so that a caller mends them all at once.
+// Validate checks the documented rules, without sending anything. It returns nil or a [*ValidationError].
+func (r DescribeComputeUnitsRequest) Validate() error {
+	var v violations
+	v.checkServiceID(r.ServiceID)
+	switch r.PaymentTiming {
+	case "", PaymentTimingPrepaid, PaymentTimingPostpaid:
+	default:
+		v.checkText(false, "paymentTiming", "must be Prepaid, Postpaid, or not given", string(r.PaymentTiming))
+	}
+	return v.err()
+}
+
+// violations collects every broken rule, so that a caller can fix them all at once.
 type violations []Violation
 
 func (v *violations) check(holds bool, path, rule, value string) {
@@ -66,7 +78,7 @@ func (v *violations) checkServiceID(id string) {
 func (v *violations) checkBilling(b Billing) {
 	switch b.PaymentTiming {
 	case PaymentTimingPrepaid:
-		v.check(b.Reservation != nil, "billing.reservation", "is required when paymentTiming is Prepaid", "none")
+		v.check(b.Reservation != (Reservation{}), "billing.reservation", "is required when paymentTiming is Prepaid", "none")
 		v.checkReservation(b.Reservation)
 		if !b.ReleaseTime.IsZero() {
 			v.check(false, "billing.releaseTime", "must not be given when paymentTiming is Prepaid", formatReleaseTime(b.ReleaseTime))
@@ -81,8 +93,8 @@ func (v *violations) checkBilling(b Billing) {
 	}
 }
 
-func (v *violations) checkNoReservation(r *Reservation) {
-	if r != nil {
+func (v *violations) checkNoReservation(r Reservation) {
+	if r != (Reservation{}) {
 		text, _ := json.Marshal(r) // texts and numbers: it cannot fail
 		v.check(false, "billing.reservation", "must not be given when paymentTiming is Postpaid", string(text))
 	}
@@ -99,8 +111,8 @@ func (v *violations) checkReleaseTime(t time.Time) {
 	v.check(err != nil || sent.After(time.Now()), "billing.releaseTime", "must be in the future", text)
 }
 
-func (v *violations) checkReservation(r *Reservation) {
-	if r == nil {
+func (v *violations) checkReservation(r Reservation) {
+	if r == (Reservation{}) {
 		return
 	}
 	v.checkText(r.ReservationTimeUnit == TimeUnitMonth, "billing.reservation.reservationTimeUnit",
@@ -111,7 +123,7 @@ func (v *violations) checkReservation(r *Reservation) {
 }
 
 // checkAutoRenew refuses a renewal time without autoRenew: that caller believes it renews, and it would not.
-func (v *violations) checkAutoRenew(r *Reservation) {
+func (v *violations) checkAutoRenew(r Reservation) {
 	unit, length := string(r.AutoRenewTimeUnit), r.AutoRenewTime
 	const (
 		unitPath   = "billing.reservation.autoRenewTimeUnit"

@@ -46,7 +46,7 @@ func with(change func(*computeunit.PurchaseComputeUnitRequest)) computeunit.Purc
 }
 
 func withReservation(change func(*computeunit.Reservation)) computeunit.PurchaseComputeUnitRequest {
-	return with(func(r *computeunit.PurchaseComputeUnitRequest) { change(r.Billing.Reservation) })
+	return with(func(r *computeunit.PurchaseComputeUnitRequest) { change(&r.Billing.Reservation) })
 }
 
 func withBilling(billing computeunit.Billing) computeunit.PurchaseComputeUnitRequest {
@@ -148,7 +148,7 @@ func TestValidateRefusesPostpaidWithAReservation(t *testing.T) {
 func TestValidateQuotesTheTextsOfAReservationThatPostpaidMustNotHave(t *testing.T) {
 	err := withBilling(computeunit.Billing{
 		PaymentTiming: computeunit.PaymentTimingPostpaid,
-		Reservation:   &computeunit.Reservation{ReservationTimeUnit: "Month\nlevel=INFO", AutoRenewTimeUnit: "\x1b[31m"},
+		Reservation:   computeunit.Reservation{ReservationTimeUnit: "Month\nlevel=INFO", AutoRenewTimeUnit: "\x1b[31m"},
 	}).Validate()
 	require.Error(t, err)
 	assert.NotContains(t, err.Error(), "\n")
@@ -189,7 +189,7 @@ func TestValidateListsAllViolationsAtOnce(t *testing.T) {
 		Billing: computeunit.Billing{
 			PaymentTiming: computeunit.PaymentTimingPrepaid,
 			ReleaseTime:   time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC),
-			Reservation:   &computeunit.Reservation{ReservationTimeUnit: "Day", ReservationLength: 13, AutoRenew: true, AutoRenewTimeUnit: "Day", AutoRenewTime: 7},
+			Reservation:   computeunit.Reservation{ReservationTimeUnit: "Day", ReservationLength: 13, AutoRenew: true, AutoRenewTimeUnit: "Day", AutoRenewTime: 7},
 		},
 	}
 	assert.ElementsMatch(t, []string{
@@ -292,7 +292,7 @@ func FuzzValidate(f *testing.F) {
 			Billing: computeunit.Billing{PaymentTiming: computeunit.PaymentTiming(timing)},
 		}
 		if reserved {
-			request.Billing.Reservation = &computeunit.Reservation{
+			request.Billing.Reservation = computeunit.Reservation{
 				ReservationTimeUnit: computeunit.TimeUnit(unit), ReservationLength: length,
 				AutoRenew: autoRenew, AutoRenewTimeUnit: computeunit.TimeUnit(autoUnit), AutoRenewTime: autoTime,
 			}
@@ -341,13 +341,13 @@ func brokenRule(request computeunit.PurchaseComputeUnitRequest, now time.Time) s
 	if b.PaymentTiming != "Prepaid" && b.PaymentTiming != "Postpaid" {
 		return "paymentTiming is neither"
 	}
-	if (b.PaymentTiming == "Prepaid") != (b.Reservation != nil) {
+	if (b.PaymentTiming == "Prepaid") != (b.Reservation != (computeunit.Reservation{})) {
 		return "a reservation goes with Prepaid, and only with it"
 	}
 	if !b.ReleaseTime.IsZero() && (b.PaymentTiming != "Postpaid" || b.ReleaseTime.Unix() <= now.Unix()) {
 		return "releaseTime is for Postpaid, and in the future"
 	}
-	if r := b.Reservation; r != nil {
+	if r := b.Reservation; r != (computeunit.Reservation{}) {
 		switch {
 		case r.ReservationTimeUnit != "Month":
 			return "reservationTimeUnit is not Month"

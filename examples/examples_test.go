@@ -10,13 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
 )
 
 var binaries string
@@ -61,7 +62,7 @@ func TestExamplesBuyFromASimulatorWithoutKeysOrNetwork(t *testing.T) {
 	for name, want := range map[string]string{
 		"prepaid":  `(?s)"reservationLength": 1\n.*bought: instance \S+, order \S+`,
 		"postpaid": `(?s)"releaseTime": "20.*bought: instance \S+, order \S+`,
-		"errors":   `(?s)bought.*must be 1 to 12.*403 AccessDenied.*unknown.*unknown.*has 2 orders`,
+		"errors":   `(?s)bought.*must be 1 to 12.*403 AccessDenied.*unknown.*unknown.*not reached.*has 2 orders`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			output, code := run(t, nil, "", name)
@@ -71,18 +72,9 @@ func TestExamplesBuyFromASimulatorWithoutKeysOrNetwork(t *testing.T) {
 	}
 }
 
-func TestBuyonceOrdersOnceAndFindsThatInstance(t *testing.T) {
-	output, code := run(t, nil, "", "buyonce")
-	assert.Zero(t, code)
-	assert.Regexp(t, `(?s)outcome unknown.*found one.*Creating.*is running\nthe ledger`, output)
-	ledger := regexp.MustCompile(`of instance (\S+)`).FindAllStringSubmatch(output, -1)
-	require.Len(t, ledger, 1)
-	assert.Contains(t, output, ledger[0][1]+" is running")
-}
-
 func TestAWrongFlagGetsTheUsageAndExitCode2(t *testing.T) {
 	for _, args := range [][]string{{"-wrong"}, {"stray"}} {
-		for _, name := range []string{"prepaid", "postpaid", "errors", "simulator", "buyonce"} {
+		for _, name := range []string{"prepaid", "postpaid", "errors", "simulator"} {
 			t.Run(name+strings.Join(args, ""), func(t *testing.T) {
 				output, code := run(t, nil, "", name, args...)
 				assert.Equal(t, 2, code)
@@ -90,8 +82,11 @@ func TestAWrongFlagGetsTheUsageAndExitCode2(t *testing.T) {
 			})
 		}
 	}
-	_, code := run(t, nil, "", "simulator", "-lose", "keys")
-	assert.Equal(t, 2, code)
+	for _, faults := range []string{"lose-keys", "503+soon", "503+-2s", "denied+order", "199", "600", "none,other"} {
+		output, code := run(t, nil, "", "simulator", "-fault", faults)
+		assert.Equal(t, 2, code, faults)
+		assert.Contains(t, output, "FAULTS is a list")
+	}
 	for name, args := range map[string][]string{
 		"live without a service": {"-live"}, "yes without live": {"-yes"},
 	} {
@@ -166,23 +161,73 @@ func TestLiveAsksBeforeItBuys(t *testing.T) {
 	assert.Contains(t, stop(), "# 4 orders in 4 requests")
 }
 
-func TestTheSimulatorCanRefuseAndLoseAnswers(t *testing.T) {
+// Each row buys twice for a service.
+func TestTheSimulatorMisbehavesByFlagsAndByServiceID(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no interrupt signal to send there")
 	}
-	for flag, want := range map[string][2]string{
-		"-stock=0":       {"nothing was bought", "# 0 orders in 1 requests"},
-		"-lose=answers":  {"an order may exist", "1 x Prepaid for svco-live, 1 months"},
-		"-lose=requests": {"an order may exist", "# 0 orders in 1 requests"},
+	const bought, refused, unknown = "bought: instance", "nothing was bought", "an order may exist"
+	for _, row := range []struct {
+		args    []string
+		service string
+		want    [2]string // of the first purchase and of the second
+		ledger  string
+	}{
+		{nil, "svco-1", [2]string{bought, bought}, "# 2 orders in 2 requests"},
+		{[]string{"-stock=0"}, "svco-1", [2]string{refused, refused}, "# 0 orders in 2 requests"},
+		{[]string{"-stock=1"}, "svco-1", [2]string{bought, refused}, "# 1 order in 2 requests"},
+		{[]string{"-fault=lose-answer"}, "svco-1", [2]string{unknown, unknown}, "1 x Prepaid for svco-1, 1 month,"},
+		{[]string{"-fault=lose-request"}, "svco-1", [2]string{unknown, unknown}, "# 0 orders in 2 requests"},
+		{[]string{"-fault=lose-answer,none"}, "svco-1", [2]string{unknown, bought}, "# 2 orders in 2 requests"},
+		{[]string{"-fault=503+order,denied"}, "svco-1", [2]string{unknown, refused}, "# 1 order in 2 requests"},
+		{[]string{"-fault=out-of-stock,out-of-balance"}, "svco-1", [2]string{refused, refused}, "# 0 orders in 2 requests"},
+		{[]string{"-fault=expired,none"}, "svco-1", [2]string{bought, bought}, "# 2 orders in 3 requests"},
+		{[]string{"-fault=none+1ms,404+1ms"}, "svco-1", [2]string{bought, refused}, "# 1 order in 2 requests"},
+		{[]string{"-delay=1ms"}, "svco-1", [2]string{bought, bought}, "# 2 orders in 2 requests"},
+		{nil, "svco-1~lose-answer,none", [2]string{unknown, bought}, "# 2 orders in 2 requests"},
+		{[]string{"-fault=denied"}, "svco-1~none", [2]string{bought, bought}, "# 2 orders in 2 requests"},
+		{nil, "svco-1~nonsense", [2]string{refused, refused}, "# 0 orders in 2 requests"},
 	} {
-		t.Run(flag, func(t *testing.T) {
-			env, stop := standIn(t, flag)
-			output, code := run(t, env, "", "prepaid", "-live", "-yes", "-service", "svco-live")
-			assert.Equal(t, 1, code)
-			assert.Contains(t, output, want[0])
-			assert.Contains(t, output, "about to buy from http://127.0.0.1:")
-			assert.Contains(t, stop(), want[1])
+		t.Run(strings.Join(row.args, " ")+" "+row.service, func(t *testing.T) {
+			env, stop := standIn(t, row.args...)
+			for _, want := range row.want {
+				output, code := run(t, env, "", "prepaid", "-live", "-yes", "-service", row.service)
+				assert.Equal(t, want == bought, code == 0)
+				assert.Contains(t, output, want)
+				assert.Contains(t, output, "about to buy from http://127.0.0.1:")
+			}
+			assert.Contains(t, stop(), row.ledger)
 		})
+	}
+}
+
+func TestTheSimulatorsListingsMisbehaveToo(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no interrupt signal to send there")
+	}
+	for _, row := range []struct {
+		args    []string
+		service string
+		want    error
+	}{
+		{nil, "svco-1", nil},
+		{[]string{"-list-fault=denied"}, "svco-1", computeunit.ErrAccessDenied},
+		{nil, "svco-1~none~denied", computeunit.ErrAccessDenied},
+		{[]string{"-list-fault=denied"}, "svco-1~~none", nil},
+	} {
+		env, stop := standIn(t, row.args...)
+		environment := map[string]string{}
+		for _, variable := range env {
+			name, value, _ := strings.Cut(variable, "=")
+			environment[name] = value
+		}
+		client, err := computeunit.NewClient(
+			computeunit.StaticCredentials(environment["QIANFAN_ACCESS_KEY"], environment["QIANFAN_SECRET_KEY"]),
+			computeunit.WithEndpoint(environment["QIANFAN_CONSOLE_BASE_URL"]))
+		require.NoError(t, err)
+		_, err = client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: row.service})
+		assert.ErrorIs(t, err, row.want)
+		assert.Contains(t, stop(), "# 0 orders in 1 request\n")
 	}
 }
 

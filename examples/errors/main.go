@@ -6,24 +6,27 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"log"
+	"os"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/examples/internal/stage"
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
 func main() {
 	log.SetFlags(0)
-	stage.Parse()
-	sim := simulator.New(simulator.Config{})
-	client, stop, err := stage.Simulate(sim)
-	if err != nil {
-		log.Fatal(err)
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "no arguments are taken, but there is %q\n", flag.Arg(0))
+		flag.Usage()
+		os.Exit(2)
 	}
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
 
 	good := computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-48esssdpa594", Billing: computeunit.Prepaid(5), ReplicasCount: 5}
 	bad := good
@@ -32,19 +35,22 @@ func main() {
 	show(client, "all goes well", good)
 	show(client, "the request breaks two rules", bad)
 
-	sim.Inject(simulator.Fault{Kind: simulator.ErrorAnswer, Status: 403, Code: "AccessDenied", Message: "Access denied."})
+	server.NextPurchases(computeunittest.Denied())
 	show(client, "the key may not buy", good)
 
-	sim.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder})
+	server.NextPurchases(computeunittest.LoseAnswer())
 	show(client, "the connection breaks after the order was made", good)
 
-	sim.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.BeforeOrder})
+	server.NextPurchases(computeunittest.LoseRequest())
 	show(client, "the connection breaks before an order is made: from here it looks the same", good)
 
-	fmt.Printf("\nthe simulator's ledger has %d orders\n", len(sim.Orders()))
+	server.Close()
+	show(client, "nobody listens at the address", good)
+
+	fmt.Printf("\nthe simulator's ledger has %d orders\n", len(server.Orders()))
 }
 
-// show buys once and says what each end means for the caller.
+// show buys once and prints what its end means for the caller.
 func show(client *computeunit.Client, what string, request computeunit.PurchaseComputeUnitRequest) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -56,15 +62,15 @@ func show(client *computeunit.Client, what string, request computeunit.PurchaseC
 	case err == nil:
 		fmt.Println("bought:", bought.Result.InstanceID)
 	case errors.As(err, &invalid):
-		fmt.Println("not purchased, nothing was sent. Mend the request:")
+		fmt.Println("not purchased, nothing was sent. Fix the request:")
 		for _, violation := range invalid.Violations {
 			fmt.Println("  ", violation)
 		}
 	case errors.Is(err, computeunit.ErrNotPurchased) && errors.As(err, &refusal):
-		fmt.Printf("not purchased, the service refused (%d %s). Mend the cause, and buy again.\n", refusal.StatusCode, refusal.Code)
+		fmt.Printf("not purchased, the service refused (%d %s). Fix the cause, and buy again.\n", refusal.StatusCode, refusal.Code)
 	case errors.Is(err, computeunit.ErrNotPurchased):
-		fmt.Println("not purchased, the service was not reached. Buy again:", err)
+		fmt.Println("not purchased, the service was not reached. Buy again later:", err)
 	default: // computeunit.ErrOutcomeUnknown
-		fmt.Println("unknown, an order may exist. Look before buying again (examples/buyonce does):", err)
+		fmt.Println("unknown, an order may exist. List the instances before buying again (package once does it for you):", err)
 	}
 }

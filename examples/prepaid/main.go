@@ -14,24 +14,23 @@ import (
 	"time"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/examples/internal/stage"
 )
 
 func main() {
 	log.SetFlags(0)
-	flags := stage.ParseFlags()
-	client, stop, err := flags.Client()
+	o := parseFlags()
+	client, stop, err := o.client()
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer stop()
 
 	request := computeunit.PurchaseComputeUnitRequest{
-		ServiceID:     flags.Service,
+		ServiceID:     o.service,
 		Billing:       computeunit.Prepaid(1), // one month; WithAutoRenew(1) would buy another each month
 		ReplicasCount: 1,
 	}
-	if err := flags.Confirm(request); err != nil {
+	if err := o.confirm(request); err != nil {
 		log.Fatal(err)
 	}
 
@@ -46,6 +45,6 @@ func main() {
 	case errors.Is(err, computeunit.ErrNotPurchased):
 		log.Fatalf("nothing was bought: %v", err)
 	default: // computeunit.ErrOutcomeUnknown
-		log.Fatalf("an order may exist, look before buying again: %v", err)
+		log.Fatalf("an order may exist: list the instances before buying again: %v", err)
 	}
 }

@@ -1,101 +1,121 @@
 // Simulator serves a stand-in for the service on loopback, for clients in any language.
 //
-//	go run ./examples/simulator                         on a free port
-//	go run ./examples/simulator -addr 127.0.0.1:8080    on a port of your choice
-//	go run ./examples/simulator -lose answers           makes every order and loses the answer: unknown, then found
-//	go run ./examples/simulator -lose requests          loses every purchase: unknown, and nothing to be found
-//	go run ./examples/simulator -stock 0                refuses every purchase
+//	go run ./examples/simulator                            on a free port
+//	go run ./examples/simulator -addr 127.0.0.1:8080       on a port of your choice
+//	go run ./examples/simulator -fault lose-answer         makes every order and loses the answer: unknown, then found
+//	go run ./examples/simulator -fault throttled,none      throttles the first purchase for each service id
+//	go run ./examples/simulator -delay 2s                  makes every answer late
+//	go run ./examples/simulator -stock 0                   refuses every purchase
+//	go run ./examples/simulator -help                      all of it
 //
-// It knows any service id. It prints the environment variables that point a client at it, and its ledger when it is interrupted.
+// It knows any service id; svco-1~lose-answer brings its fault along. It prints the environment variables that point a
+// client at it, and its ledger when it is interrupted.
 package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"log"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
 
-	"github.com/qianfan-go/computeunit/examples/internal/stage"
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
 func main() {
-	log.SetFlags(0)
-	addr := flag.String("addr", "127.0.0.1:0", "the loopback address to listen on; port 0 takes a free one")
-	lose := flag.String("lose", "", "lose the \"answers\" to purchases, after the order is made, or the \"requests\", before it is")
-	stock := flag.Int("stock", simulator.DefaultStock, "how many replicas there are to buy")
-	stage.Parse()
-	if !loopback(*addr) {
-		stage.Usage(fmt.Sprintf("-addr %q is not a loopback address with a port", *addr))
-	}
-	fault, known := faults[*lose]
-	if !known {
-		stage.Usage(fmt.Sprintf("-lose %q is neither answers nor requests", *lose))
-	}
-	listener, err := net.Listen("tcp", *addr)
-	if err != nil {
-		log.Fatal(err)
-	}
+	server, err := start(parseFlags())
+	usage(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if *stock <= 0 {
-		*stock = -1 // 0 would be the simulator's default
-	}
-	sim := simulator.New(simulator.Config{Stock: *stock, Fault: func(simulator.Purchase) simulator.Fault { return fault }})
-	printEnvironment("http://" + listener.Addr().String())
-	if err := serve(ctx, listener, sim); err != nil {
-		log.Fatal(err)
-	}
-	for _, order := range sim.Orders() {
+	printEnvironment(server)
+	<-ctx.Done()
+	server.Close()
+	for _, order := range server.Orders() {
 		fmt.Printf("# order %s: %s, instance %s\n", order.OrderID, wanted(order), order.InstanceID)
 	}
-	fmt.Printf("# %d orders in %d requests\n", len(sim.Orders()), sim.Requests())
+	fmt.Printf("# %s in %s\n", count(len(server.Orders()), "order"), count(server.Requests(), "request"))
 }
 
-// faults are what -lose can be.
-var faults = map[string]simulator.Fault{
-	"":         {},
-	"answers":  {Kind: simulator.Reset, When: simulator.AfterOrder},
-	"requests": {Kind: simulator.Reset, When: simulator.BeforeOrder},
+// parseFlags ends the program with the usage and exit code 2 if a flag is wrong.
+func parseFlags() []computeunittest.Option {
+	addr := flag.String("addr", "127.0.0.1:0", "the loopback `address` to listen on; port 0 takes a free one")
+	stock := flag.Int("stock", 1_000_000_000, "how many `replicas` there are to buy")
+	fault := flag.String("fault", "none", "what purchases meet: `FAULTS`")
+	listFault := flag.String("list-fault", "none", "what listings meet: `FAULTS`")
+	delay := flag.Duration("delay", 0, "how late every answer is, where FAULTS do not say")
+	lag := flag.Duration("listed-after", 0, "how long after its order an instance is listed")
+	starts := flag.Duration("runs-after", 0, "how long an instance is Creating before it is Running")
+	flag.Usage = func() {
+		fmt.Fprintln(os.Stderr, "Usage of simulator:")
+		flag.PrintDefaults()
+		fmt.Fprint(os.Stderr, faultsHelp)
+	}
+	flag.Parse()
+	if flag.NArg() > 0 {
+		usage(fmt.Errorf("no arguments are taken, but there is %q", flag.Arg(0)))
+	}
+	purchases, err := parseFaults(*fault, *delay)
+	usage(err)
+	listings, err := parseFaults(*listFault, *delay)
+	usage(err)
+	return []computeunittest.Option{
+		computeunittest.WithAddr(*addr),
+		computeunittest.WithStock(*stock),
+		computeunittest.WithListingLag(*lag),
+		computeunittest.WithStartDelay(*starts),
+		computeunittest.WithPurchaseFaults(func(p computeunittest.Purchase) computeunittest.Fault {
+			own, _, err := faultsOf(p.ServiceID, *delay)
+			return meet(own, purchases, err, p.Attempt)
+		}),
+		computeunittest.WithListingFaults(func(l computeunittest.Listing) computeunittest.Fault {
+			_, own, err := faultsOf(l.ServiceID, *delay)
+			return meet(own, listings, err, l.Attempt)
+		}),
+	}
 }
 
-func wanted(order simulator.Order) string {
+// start makes an error of NewServer's panic, which is for tests.
+func start(options []computeunittest.Option) (server *computeunittest.Server, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("%v", problem)
+		}
+	}()
+	return computeunittest.NewServer(options...), nil
+}
+
+// usage ends the program if there is an error.
+func usage(err error) {
+	if err == nil {
+		return
+	}
+	fmt.Fprintln(os.Stderr, err)
+	flag.Usage()
+	os.Exit(2)
+}
+
+// printEnvironment names the endpoint as Baidu's SDKs do: one way for Go, another for Python, Java and Node.js.
+func printEnvironment(server *computeunittest.Server) {
+	fmt.Printf("export QIANFAN_ACCESS_KEY=%s\n", server.Credentials.AccessKeyID)
+	fmt.Printf("export QIANFAN_SECRET_KEY=%s\n", server.Credentials.SecretAccessKey)
+	fmt.Printf("export QIANFAN_CONSOLE_BASE_URL=%s\n", server.URL)
+	fmt.Printf("export QIANFAN_CONSOLE_API_BASE_URL=%s\n", server.URL)
+	fmt.Println("# a simulator: nothing is bought. Ctrl-C ends it and prints its ledger.")
+}
+
+func wanted(order computeunittest.Order) string {
 	text := fmt.Sprintf("%d x %s for %s", order.ReplicasCount, order.PaymentTiming, order.ServiceID)
 	if order.Months > 0 {
-		text += fmt.Sprintf(", %d months", order.Months)
+		text += ", " + count(order.Months, "month")
 	}
 	return text
 }
 
-// printEnvironment names the endpoint as Baidu's SDKs do: one way for Go, another for Python, Java and Node.js.
-func printEnvironment(url string) {
-	fmt.Printf("export QIANFAN_ACCESS_KEY=%s\n", simulator.DefaultAccessKeyID)
-	fmt.Printf("export QIANFAN_SECRET_KEY=%s\n", simulator.DefaultSecretAccessKey)
-	fmt.Printf("export QIANFAN_CONSOLE_BASE_URL=%s\n", url)
-	fmt.Printf("export QIANFAN_CONSOLE_API_BASE_URL=%s\n", url)
-	fmt.Println("# a simulator: nothing is bought. Ctrl-C ends it and prints its ledger.")
-}
-
-func serve(ctx context.Context, listener net.Listener, sim *simulator.Simulator) error {
-	server := &http.Server{Handler: sim}
-	context.AfterFunc(ctx, func() { server.Close() })
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+// count is "1 order", "2 orders".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return nil
-}
-
-func loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host) // no names: they mean what the machine's hosts file says
-	return ip != nil && ip.IsLoopback()
+	return fmt.Sprintf("%d %ss", n, what)
 }

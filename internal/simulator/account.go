@@ -17,7 +17,7 @@ const (
 type Key struct {
 	AccessKeyID     string
 	SecretAccessKey string
-	SessionToken    string     // where set, every request must carry and sign it
+	SessionToken    string     // if set, every request must carry and sign it
 	Permission      Permission // empty means FullControl; an unknown one permits nothing
 }
 
@@ -42,13 +42,12 @@ func (s *Simulator) authenticate(x *exchange) *Refusal {
 	if !known {
 		return refuse(codeInvalidAccessKeyID, "the access key is unknown")
 	}
-	if refusal := auth.verify(x.r, key.SecretAccessKey, x.now); refusal != nil {
+	if refusal := auth.verify(x.r, key.SecretAccessKey, x.now, s.config.ExpiryLeeway); refusal != nil {
 		return refusal
 	}
-	// How the service names a wrong session token is not documented: this code is invented.
 	token := x.r.Header.Get(headerToken)
 	if subtle.ConstantTimeCompare([]byte(token), []byte(key.SessionToken)) != 1 {
-		return refuse(codeInvalidAccessKeyID, "%s is not the one of this access key", headerToken)
+		return invented(codeInvalidAccessKeyID, "%s is not the one of this access key", headerToken)
 	}
 	x.key = key
 	return nil

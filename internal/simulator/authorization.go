@@ -31,6 +31,9 @@ type authorization struct {
 // readAuthorization takes the header apart and refuses whatever is not exactly the documented form.
 func readAuthorization(header http.Header) (authorization, *Refusal) {
 	values := header.Values("Authorization")
+	if len(values) == 0 || len(values) == 1 && values[0] == "" {
+		return authorization{}, refuse(codeSignatureEmpty, "there is no Authorization")
+	}
 	if len(values) != 1 {
 		return authorization{}, malformed("want one Authorization header, got %d", len(values))
 	}
@@ -56,22 +59,23 @@ func (a *authorization) readTimes() *Refusal {
 		return malformed("the timestamp is not of the form %s", timestampLayout)
 	}
 	seconds, err := strconv.ParseUint(a.expireSeconds, 10, 31)
-	if err != nil {
-		return malformed("the expiration is not a number of seconds")
+	if err != nil || seconds == 0 {
+		return malformed("the expiration is not a number of seconds from 1")
 	}
 	a.signedAt, a.lifetime = signedAt, time.Duration(seconds)*time.Second
 	return nil
 }
 
-// checkSignedHeaders wants a sorted lower-case list without repetition, with
-// the host in it, and with the session token where there is one.
+// checkSignedHeaders wants a lower-case list without repetition, with the host
+// in it, and with the session token if there is one. The list may be in any
+// order: Baidu's Python SDK joins it from a set.
 func (a *authorization) checkSignedHeaders(header http.Header) *Refusal {
 	for i, name := range a.signedHeaders {
 		if name == "" || name != strings.ToLower(name) {
 			return malformed("a signed header is not in lower case: %q", name)
 		}
-		if i > 0 && a.signedHeaders[i-1] >= name {
-			return malformed("the signed headers are not sorted")
+		if slices.Contains(a.signedHeaders[:i], name) {
+			return malformed("a header is signed twice: %s", name)
 		}
 	}
 	if !a.signs("host") {

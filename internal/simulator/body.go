@@ -39,8 +39,12 @@ func (b *bodyReader) object(path string, raw json.RawMessage) object {
 }
 
 func (b *bodyReader) wrong(path, rule string) {
+	b.refuse(refuse(codeInappropriateJSON, "%s %s", path, rule))
+}
+
+func (b *bodyReader) refuse(refusal *Refusal) {
 	if b.refusal == nil {
-		b.refusal = refuse(codeInappropriateJSON, "%s %s", path, rule)
+		b.refusal = refusal
 	}
 }
 
@@ -68,7 +72,7 @@ func (o object) text(name string) string { return read[string](o, name) }
 func (o object) number(name string) int  { return read[int](o, name) }
 func (o object) truth(name string) bool  { return read[bool](o, name) }
 
-// read is the value of a field, or the zero value where it is not given.
+// read is the value of a field, or the zero value if it is not given.
 func read[T any](o object, name string) (value T) {
 	if !o.has(name) {
 		return value

@@ -30,6 +30,13 @@ type Config struct {
 	// StartsAfter is the time an instance is Creating before it is Running.
 	// 0 means that it is Running at once.
 	StartsAfter time.Duration
+	// ListedAfter is the time by Now between an order and the first listing that
+	// shows its instance. 0 means that the next listing does. The service's own
+	// is not documented.
+	ListedAfter time.Duration
+	// ExpiryLeeway is how long by Now a signature is accepted after it expired. The
+	// service's own is not documented.
+	ExpiryLeeway time.Duration
 	// Fault is asked at every purchase that is well signed, permitted and valid,
 	// unless an injected fault waits. Nil means no faults. It must be safe for
 	// concurrent use. A fault that is not Valid is answered with a 500.

@@ -9,7 +9,11 @@ func (s *Simulator) describe(x *exchange) {
 	}
 	fault := s.readFault(read)
 	if err := fault.validKind(); err != nil {
-		x.refuse(refuse(CodeInvalidFault, "%v", err))
+		x.refuse(invented(CodeInvalidFault, "%v", err))
+		return
+	}
+	if refusal := s.hold(x, fault); refusal != nil {
+		x.refuse(refusal)
 		return
 	}
 	instances := s.ledger.instances(read.ServiceID, read.PaymentTiming, x.now)

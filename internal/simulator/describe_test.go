@@ -92,3 +92,55 @@ func TestDelete(t *testing.T) {
 	assert.Len(t, s.Orders(), 1)
 	assert.False(t, s.Delete("other"))
 }
+
+func TestAnOrderIsListedAfterItsTime(t *testing.T) {
+	c := newClock()
+	s := New(Config{Now: c.Now, ListedAfter: time.Minute})
+	s.Inject(Fault{}, Fault{ListedAfter: 2 * time.Minute}, Fault{ListedAfter: -1})
+	var ids []string
+	for range 3 {
+		ids = append(ids, buy(s, postpaidBody).Result.InstanceID)
+	}
+	assert.Equal(t, ids[2:], listedIDs(s))
+	c.move(time.Minute - 1)
+	assert.Equal(t, ids[2:], listedIDs(s))
+	c.move(1)
+	assert.Equal(t, []string{ids[0], ids[2]}, listedIDs(s))
+	c.move(time.Minute)
+	assert.Equal(t, ids, listedIDs(s))
+	assert.Len(t, s.Orders(), 3)
+}
+
+func TestSetListedAt(t *testing.T) {
+	c := newClock()
+	s := New(Config{Now: c.Now})
+	id := buy(s, postpaidBody).Result.InstanceID
+	require.True(t, s.SetListedAt(id, testTime.Add(time.Minute)))
+	assert.Empty(t, listedIDs(s))
+	c.move(time.Minute)
+	assert.Equal(t, []string{id}, listedIDs(s))
+	assert.False(t, s.SetListedAt("other", testTime))
+}
+
+func listedIDs(s *Simulator) []string {
+	ids := []string{}
+	for _, listed := range list(s, service1).Result.Instances {
+		ids = append(ids, listed.InstanceID)
+	}
+	return ids
+}
+
+func TestNumbersForTextInAListing(t *testing.T) {
+	s := New(withClock(Config{}))
+	id := buy(s, postpaidBody).Result.InstanceID
+	s.InjectRead(Fault{Kind: Numbers})
+	assert.JSONEq(t, `{"requestId":7,"result":{"instances":[{"instanceId":"`+id+
+		`","paymentTiming":"Postpaid","replicasCount":2,"status":2,"startTime":1795334400}]}}`, list(s, service1).Body)
+
+	s.SetStatus(id, "Frozen")
+	s.InjectRead(Fault{Kind: Numbers})
+	assert.Contains(t, list(s, service1).Body, `"status":"Frozen"`)
+	s.SetStatus(id, StatusCreating)
+	s.InjectRead(Fault{Kind: Numbers})
+	assert.Contains(t, list(s, service1).Body, `"startTime":"","status":1`)
+}

@@ -13,40 +13,56 @@ type Fault struct {
 	Name       string        // for test names and tables; see Catalogue
 	Kind       Kind          // what goes wrong
 	When       When          // whether an order is in the ledger by then
-	Status     int           // for ErrorAnswer, EmptyAnswer, HTMLAnswer: 200 to 599; for Redirect: 301, 302, 303, 307, 308
+	Status     int           // see Kind; 0 means 200 where it may be left out
 	Code       string        // for ErrorAnswer (empty: one that fits the status); for EmptyAnswer: the gateway's header
 	Message    string        // beside Code
+	Body       string        // for RawAnswer; {requestId}, {instanceId} and {orderId} stand for those of the request
 	Location   string        // for Redirect
-	RetryAfter string        // sent as the Retry-After header, where set
-	Delay      time.Duration // for SlowHeaders, SlowBody; 0: until the client goes away
-	Attempts   int           // from Config: met by the first so many requests for a service id only; 0: by all
+	RetryAfter string        // sent as the Retry-After header, if set
+	DateOff    time.Duration // how far the Date header is off
+	Delay      time.Duration // how late the answer comes; for SlowHeaders, SlowBody 0 means until the client goes away
+
+	// Hold keeps the request back before it is judged: then, by the clock of that
+	// moment, its signature may have expired. A client that Reset or Close leaves
+	// without an answer sees that at once, and the request arrives after it.
+	Hold time.Duration
+	// ListedAfter is Config.ListedAfter for the order of this purchase. 0 leaves it
+	// at that; less than 0 lists the order at once.
+	ListedAfter time.Duration
+	// Attempts, from Config, is how many requests for a service id meet the fault:
+	// the first so many. 0 means all.
+	Attempts int
 }
 
 // Kind is what goes wrong.
 type Kind string
 
-// The kinds of fault. Resets, closes and cuts need a connection to break: they
-// work over HTTP/1.1 and are answered with a 500 where it cannot be taken over.
+// The kinds of fault. Resets, closes, cuts and second answers need a connection
+// to break: they work over HTTP/1.1 and InMemory, and are answered with a 500 if
+// it cannot be taken over.
 const (
 	None         Kind = ""
 	Reset        Kind = "reset"         // the connection is reset (RST) without an answer
 	Close        Kind = "close"         // the connection is closed (FIN) without an answer
-	CutLength    Kind = "cut-length"    // half of the body, fewer bytes than Content-Length says
-	CutChunked   Kind = "cut-chunked"   // half of the body, without the last chunk
+	CutLength    Kind = "cut-length"    // half of the body, fewer bytes than Content-Length says; with a Status, of an error body
+	CutChunked   Kind = "cut-chunked"   // the same without the last chunk
 	ErrorAnswer  Kind = "error"         // Status with the documented error body; 200 too
-	OlderError   Kind = "older-error"   // a 200 with error_code and error_msg, as older endpoints answer
+	RawAnswer    Kind = "raw"           // Status with Body; Valid does not ask what it says
 	EmptyAnswer  Kind = "empty"         // Status with an empty body; with Code: the gateway's X-Bce-Error headers
 	HTMLAnswer   Kind = "html"          // Status with an HTML page
 	WrongTypes   Kind = "wrong-types"   // a 200 whose ids, or instances, are not of the documented types
 	NoResult     Kind = "no-result"     // a 200 with a request id only
 	EmptyIDs     Kind = "empty-ids"     // a 200 whose ids are empty
-	HugeBody     Kind = "huge-body"     // a 200 of more than 1 MiB
+	HugeBody     Kind = "huge-body"     // a body of more than 1 MiB; with a Status, an error body
 	EndlessBody  Kind = "endless-body"  // a 200 that goes on until the client leaves, or for 8 MiB
 	SlowHeaders  Kind = "slow-headers"  // no answer for Delay
 	SlowBody     Kind = "slow-body"     // half of the body, then nothing for Delay
 	Redirect     Kind = "redirect"      // Status with Location
 	EarlyHints   Kind = "early-hints"   // a 103 and then the right answer
 	EndlessHints Kind = "endless-hints" // 103s until the client leaves, or 16 MiB of them and then a 500
+	Gzip         Kind = "gzip"          // the right answer in gzip that nobody asked for; with a Status, an error body
+	Numbers      Kind = "numbers"       // the right answer with numbers for the text that decides nothing: request id, status, start time
+	Twice        Kind = "twice"         // the right answer, sent two times
 )
 
 // When says whether the order is written before the fault. With AfterOrder it
@@ -68,7 +84,7 @@ func (w When) String() string {
 	return "before"
 }
 
-// Valid says what is wrong with a purchase's fault, if anything. A fault that
+// Valid reports what is wrong with a purchase's fault, if anything. A fault that
 // says "nothing was bought" after the order contradicts the outcome contract, and
 // so does one that says "bought" before it.
 func (f Fault) Valid() error {
@@ -79,7 +95,7 @@ func (f Fault) Valid() error {
 		return fmt.Errorf("fault %q (%s %d %s): it says that nothing was bought, so it cannot come after the order",
 			f.Name, f.Kind, f.Status, f.Code)
 	}
-	if f.When == BeforeOrder && f.Kind == EarlyHints {
+	if f.When == BeforeOrder && f.confirms() {
 		return fmt.Errorf("fault %q (%s): it says that it was bought, so it cannot come before the order", f.Name, f.Kind)
 	}
 	return nil
@@ -90,11 +106,11 @@ func (f Fault) validKind() error {
 	if _, known := performances[f.Kind]; !known {
 		return fmt.Errorf("fault %q: no such kind: %q", f.Name, f.Kind)
 	}
-	if f.Attempts < 0 || f.Delay < 0 || f.When != BeforeOrder && f.When != AfterOrder {
-		return fmt.Errorf("fault %q (%s): Attempts, Delay or When is out of range", f.Name, f.Kind)
+	if f.Attempts < 0 || f.Delay < 0 || f.Hold < 0 || f.When != BeforeOrder && f.When != AfterOrder {
+		return fmt.Errorf("fault %q (%s): Attempts, Delay, Hold or When is out of range", f.Name, f.Kind)
 	}
-	if f.hasStatus() && (f.Status < 200 || f.Status > 599) {
-		return fmt.Errorf("fault %q (%s): the status must be 200 to 599, not %d", f.Name, f.Kind, f.Status)
+	if !f.statusFits() {
+		return fmt.Errorf("fault %q (%s): the status cannot be %d", f.Name, f.Kind, f.Status)
 	}
 	if f.Kind == Redirect && (!isRedirect(f.Status) || f.Location == "") {
 		return fmt.Errorf("fault %q (%s): it needs a status that is followed, not %d, and a location", f.Name, f.Kind, f.Status)
@@ -102,8 +118,17 @@ func (f Fault) validKind() error {
 	return nil
 }
 
-func (f Fault) hasStatus() bool {
-	return f.Kind == ErrorAnswer || f.Kind == EmptyAnswer || f.Kind == HTMLAnswer
+// statusFits wants 101 or 200 to 599 from what sends a status of its own, and
+// nothing or an error of what can also send the right answer.
+func (f Fault) statusFits() bool {
+	switch f.Kind {
+	case ErrorAnswer, EmptyAnswer, HTMLAnswer, RawAnswer:
+		return f.Status >= 200 && f.Status <= 599 || f.Status == http.StatusSwitchingProtocols
+	case CutLength, CutChunked, HugeBody, Gzip:
+		return f.Status == 0 || f.Status >= 400 && f.Status <= 599
+	default:
+		return true
+	}
 }
 
 func isRedirect(status int) bool {
@@ -113,21 +138,6 @@ func isRedirect(status int) bool {
 		return true
 	}
 	return false
-}
-
-// refuses says whether the fault tells the client that nothing was bought, by
-// the outcome table: 3xx, 4xx but 408 and 409, a 2xx with an error in it.
-func (f Fault) refuses() bool {
-	if f.Kind == OlderError || f.Kind == Redirect {
-		return true
-	}
-	if !f.hasStatus() || f.Status == http.StatusRequestTimeout || f.Status == http.StatusConflict {
-		return false
-	}
-	if f.Status < 300 {
-		return f.Kind == ErrorAnswer && f.refusal().Code != codeInternalError
-	}
-	return f.Status < 500
 }
 
 // at is the fault that the attempt meets.

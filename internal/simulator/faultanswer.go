@@ -2,7 +2,9 @@ package simulator
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -28,7 +30,7 @@ var performances = map[Kind]func(f Fault, x *exchange, body []byte){
 	CutLength:    cutLength,
 	CutChunked:   cutChunked,
 	ErrorAnswer:  answerError,
-	OlderError:   answerOlderError,
+	RawAnswer:    answerRaw,
 	EmptyAnswer:  answerEmpty,
 	HTMLAnswer:   answerHTML,
 	WrongTypes:   answerWrongTypes,
@@ -41,16 +43,25 @@ var performances = map[Kind]func(f Fault, x *exchange, body []byte){
 	Redirect:     answerRedirect,
 	EarlyHints:   answerAfterHints,
 	EndlessHints: hintEndlessly,
+	Gzip:         answerGzip,
+	Numbers:      answerNumbers,
+	Twice:        answerTwice,
 }
 
 func (f Fault) answer(x *exchange, body []byte) {
+	if f.Delay > 0 && f.Kind != SlowHeaders && f.Kind != SlowBody && !wait(x.r.Context(), f.Delay) {
+		return
+	}
 	if f.RetryAfter != "" {
 		x.w.Header().Set("Retry-After", f.RetryAfter)
+	}
+	if f.DateOff != 0 {
+		x.w.Header().Set("Date", x.now.Add(f.DateOff).UTC().Format(http.TimeFormat))
 	}
 	performances[f.Kind](f, x, body)
 }
 
-// refusal is the fault as an error answer. Where no code is given it is a
+// refusal is the fault as an error answer. If no code is given it is a
 // documented one of the status, or an invented one.
 func (f Fault) refusal() *Refusal {
 	refusal := &Refusal{Status: f.Status, Code: f.Code, Message: f.Message}
@@ -84,12 +95,52 @@ func usualCode(status int) string {
 
 func answerError(f Fault, x *exchange, _ []byte) { x.refuse(f.refusal()) }
 
-// answerOlderError is the observed form; its number is invented.
-func answerOlderError(f Fault, x *exchange, _ []byte) {
-	x.write(http.StatusOK, encode(struct {
-		ErrorCode int    `json:"error_code"`
-		ErrorMsg  string `json:"error_msg"`
-	}{336000, f.refusal().Message}))
+// orElse is an error body if the fault has a status, else the right answer.
+func (f Fault) orElse(x *exchange, body []byte) (int, []byte) {
+	if f.Status == 0 {
+		return http.StatusOK, body
+	}
+	return f.Status, x.errorBody(f.refusal())
+}
+
+// answerRaw knows the ids of a purchase from its right answer.
+func answerRaw(f Fault, x *exchange, body []byte) {
+	var right purchaseAnswer
+	_ = json.Unmarshal(body, &right) // a listing has no ids to give
+	x.write(f.Status, []byte(strings.NewReplacer("{requestId}", x.requestID,
+		"{instanceId}", right.Result.InstanceID, "{orderId}", right.Result.OrderID).Replace(f.Body)))
+}
+
+func answerGzip(f Fault, x *exchange, body []byte) {
+	status, body := f.orElse(x, body)
+	var packed bytes.Buffer
+	packer := gzip.NewWriter(&packed)
+	_, _ = packer.Write(body) // a Buffer takes everything
+	_ = packer.Close()
+	x.w.Header().Set("Content-Encoding", "gzip")
+	x.write(status, packed.Bytes())
+}
+
+// stateNumbers are the numbers that an older page printed beside the names.
+var stateNumbers = map[string]int{StatusCreating: 1, StatusRunning: 2, StatusDeleted: 3}
+
+func answerNumbers(_ Fault, x *exchange, body []byte) {
+	var answer map[string]any
+	if err := json.Unmarshal(body, &answer); err != nil {
+		panic(err) // cannot be: it is the right answer
+	}
+	answer["requestId"] = 7
+	instances, _ := answer["result"].(map[string]any)["instances"].([]any)
+	for _, listed := range instances {
+		instance := listed.(map[string]any)
+		if number, known := stateNumbers[instance["status"].(string)]; known {
+			instance["status"] = number
+		}
+		if start, err := time.Parse(time.RFC3339, instance["startTime"].(string)); err == nil {
+			instance["startTime"] = start.Unix()
+		}
+	}
+	x.write(http.StatusOK, encode(answer))
 }
 
 func answerEmpty(f Fault, x *exchange, _ []byte) {
@@ -98,6 +149,9 @@ func answerEmpty(f Fault, x *exchange, _ []byte) {
 		x.w.Header().Set("X-Bce-Error-Message", f.Message)
 	}
 	x.w.Header().Del("Content-Type")
+	if f.Status == http.StatusSwitchingProtocols {
+		x.w.Header().Set("Connection", "close") // else a client waits for more of what it switched to
+	}
 	x.write(f.Status, nil)
 }
 
@@ -130,8 +184,9 @@ func answerHuge(f Fault, x *exchange, body []byte) {
 	if f.When == BeforeOrder {
 		body = fmt.Appendf(nil, `{"requestId":%q}`, x.requestID)
 	}
+	status, body := f.orElse(x, body)
 	head := bytes.TrimSuffix(body, []byte("}"))
-	x.write(http.StatusOK, fmt.Appendf(nil, `%s,"padding":"%s"}`, head, bytes.Repeat([]byte("x"), hugeBytes)))
+	x.write(status, fmt.Appendf(nil, `%s,"padding":"%s"}`, head, bytes.Repeat([]byte("x"), hugeBytes)))
 }
 
 func answerEndlessly(_ Fault, x *exchange, _ []byte) {
@@ -144,8 +199,8 @@ func answerEndlessly(_ Fault, x *exchange, _ []byte) {
 	}
 }
 
-// answerSlowly ends, for a client more patient than Delay, in a success where
-// there is an order and in a 500 where there is none.
+// answerSlowly ends, for a client more patient than Delay, in a success if there
+// is an order and in a 500 if there is none.
 func answerSlowly(f Fault, x *exchange, body []byte) {
 	if !wait(x.r.Context(), f.Delay) {
 		return
@@ -157,13 +212,13 @@ func answerSlowly(f Fault, x *exchange, body []byte) {
 	x.write(http.StatusOK, body)
 }
 
-// answerSlowBody sends the rest where there is an order. Where there is none
-// it stops, and net/http closes the connection because bytes are lacking.
+// answerSlowBody sends the rest if there is an order. If there is none it stops,
+// and net/http closes the connection because bytes are missing.
 func answerSlowBody(f Fault, x *exchange, body []byte) {
 	x.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	half := len(body) / 2
 	x.write(http.StatusOK, body[:half])
-	_ = http.NewResponseController(x.w).Flush() // fails only where there is no connection to be slow on
+	_ = http.NewResponseController(x.w).Flush() // fails only if there is no connection to be slow on
 	if wait(x.r.Context(), f.Delay) && f.When == AfterOrder {
 		_, _ = x.w.Write(body[half:])
 	}

@@ -28,6 +28,27 @@ func (s *Simulator) Delete(instanceID string) bool {
 	return s.ledger.alter(instanceID, change{gone: true})
 }
 
+// SetListedAt is when, by Config.Now, listings begin to show an instance. It
+// reports whether there is such an instance.
+func (s *Simulator) SetListedAt(instanceID string, at time.Time) bool {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	index, known := s.ledger.byInstance[instanceID]
+	if known {
+		s.ledger.listedAt[index] = at
+	}
+	return known
+}
+
+// listed reports whether a listing at that time shows the instance.
+func (l *ledger) listed(index int, now time.Time) bool {
+	at, set := l.listedAt[index]
+	if !set {
+		at = l.orders[index].CreatedAt.Add(l.listedAfter)
+	}
+	return !now.Before(at) && !l.changes[index].gone
+}
+
 func (l *ledger) alter(instanceID string, c change) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -38,7 +59,7 @@ func (l *ledger) alter(instanceID string, c change) bool {
 	return known
 }
 
-// instances lists what a service has, oldest first. Which listings show Deleted
+// instances lists what a service has, in order of creation. Which listings show Deleted
 // instances is not documented: here all do, and only Delete takes one away.
 // Instances do not expire by themselves.
 func (l *ledger) instances(serviceID, paymentTiming string, now time.Time) []instance {
@@ -47,7 +68,7 @@ func (l *ledger) instances(serviceID, paymentTiming string, now time.Time) []ins
 	found := []instance{}
 	for _, index := range l.byService[serviceID] {
 		order := &l.orders[index]
-		if paymentTiming != "" && paymentTiming != order.PaymentTiming || l.changes[index].gone {
+		if paymentTiming != "" && paymentTiming != order.PaymentTiming || !l.listed(index, now) {
 			continue
 		}
 		status, start := l.state(index, now)

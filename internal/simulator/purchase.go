@@ -21,15 +21,20 @@ func (s *Simulator) purchase(x *exchange) {
 		x.refuse(refusal)
 		return
 	}
-	order.RequestID, order.AccessKeyID, order.CreatedAt = x.requestID, x.key.AccessKeyID, x.now
-	order.InstanceID, order.OrderID = randomHex(12), randomHex(16)
 	fault := s.purchaseFault(order)
 	if err := fault.Valid(); err != nil {
-		x.refuse(refuse(CodeInvalidFault, "%v", err))
+		x.refuse(invented(CodeInvalidFault, "%v", err))
 		return
 	}
+	if refusal := s.hold(x, fault); refusal != nil {
+		x.refuse(refusal)
+		return
+	}
+	order.RequestID, order.ClientRequestID = x.requestID, x.r.Header.Get("X-Bce-Request-Id")
+	order.AccessKeyID, order.CreatedAt = x.key.AccessKeyID, x.now
+	order.InstanceID, order.OrderID = randomHex(12), randomHex(16)
 	if fault.Kind == None || fault.When == AfterOrder {
-		if refusal := s.ledger.place(order); refusal != nil {
+		if refusal := s.ledger.place(order, fault.ListedAfter); refusal != nil {
 			x.refuse(refusal)
 			return
 		}
@@ -61,10 +66,9 @@ func (s *Simulator) purchaseFault(order Order) Fault {
 	}).at(attempt)
 }
 
-// readPurchase checks the body by the documented rules and by nothing stricter.
-// That the service refuses a blank serviceId, and a releaseTime with Prepaid,
-// is invented: documented is that the first is required and that the second
-// has an effect only with Postpaid.
+// readPurchase checks the body by the documented rules. That the service refuses
+// a blank serviceId, and a releaseTime with Prepaid, is invented: documented is
+// that the first is required and that the second has an effect only with Postpaid.
 func readPurchase(body []byte) (Order, *Refusal) {
 	reader := &bodyReader{}
 	document := reader.document(body)
@@ -81,7 +85,10 @@ func readPurchase(body []byte) (Order, *Refusal) {
 
 func serviceID(document object) string {
 	id := document.text("serviceId")
-	document.check("serviceId", strings.TrimSpace(id) != "", "is required")
+	document.need("serviceId")
+	if strings.TrimSpace(id) == "" {
+		document.reader.refuse(invented(codeInappropriateJSON, "serviceId is blank"))
+	}
 	return id
 }
 
@@ -92,7 +99,9 @@ func readBilling(billing object, order *Order) {
 		order.ReleaseTime = readReleaseTime(billing)
 		return
 	}
-	billing.check("releaseTime", !billing.has("releaseTime"), "is not for Prepaid")
+	if billing.has("releaseTime") {
+		billing.reader.refuse(invented(codeInappropriateJSON, "billing.releaseTime is not for Prepaid"))
+	}
 	billing.need("reservation")
 	if billing.reader.refusal == nil {
 		readReservation(billing.child("reservation"), order)

@@ -54,7 +54,7 @@ func TestPurchaseRefusesBody(t *testing.T) {
 		"list":           {`[]`, codeInappropriateJSON, `what is at "" is not an object`},
 		"null":           {`null`, codeInappropriateJSON, `what is at "" is not an object`},
 		"nothing":        {`{}`, codeInappropriateJSON, "serviceId is required"},
-		"service blank":  {`{"serviceId":" ","replicasCount":1}`, codeInappropriateJSON, "serviceId is required"},
+		"service blank":  {`{"serviceId":" ","replicasCount":1}`, codeInappropriateJSON, "simulator: serviceId is blank"},
 		"service number": {`{"serviceId":1,"replicasCount":1}`, codeInappropriateJSON, "serviceId is not of type string"},
 		"service case":   {`{"ServiceId":"s","replicasCount":1}`, codeInappropriateJSON, "serviceId is required"},
 		"no replicas":    {`{"serviceId":"s"}`, codeInappropriateJSON, "replicasCount is not from 1 to 9223372036854775807"},
@@ -67,7 +67,7 @@ func TestPurchaseRefusesBody(t *testing.T) {
 		"timing case":    {`{` + right + `,"billing":{"paymentTiming":"prepaid"}}`, codeInappropriateJSON, `billing.paymentTiming is not one of ["Prepaid" "Postpaid"]`},
 		"no reservation": {`{` + right + `,"billing":{"paymentTiming":"Prepaid"}}`, codeInappropriateJSON, "billing.reservation is required"},
 		"prepaid release": {`{` + right + `,"billing":{"paymentTiming":"Prepaid","releaseTime":"2030-01-25 12:30:30"}}`,
-			codeInappropriateJSON, "billing.releaseTime is not for Prepaid"},
+			codeInappropriateJSON, "simulator: billing.releaseTime is not for Prepaid"},
 		"postpaid reservation": {postpaidWith(`"reservation":{}`), codeInappropriateJSON, "billing.reservation is not for Postpaid"},
 		"release form":         {postpaidWith(`"releaseTime":"tomorrow"`), codeInappropriateJSON, "billing.releaseTime is of neither documented form"},
 		"release number":       {postpaidWith(`"releaseTime":1`), codeInappropriateJSON, "billing.releaseTime is not of type string"},
@@ -142,4 +142,29 @@ func TestOutOfStockAndBalance(t *testing.T) {
 			assert.Equal(t, balance, s.Balance())
 		})
 	}
+}
+
+func TestTheLedgerIsReadInParts(t *testing.T) {
+	s := New(withClock(Config{}))
+	for range 2 {
+		buy(s, postpaidBody)
+		buy(s, exampleBody)
+	}
+	all := s.Orders()
+	assert.Equal(t, all[3:], s.OrdersFrom(3))
+	assert.Empty(t, s.OrdersFrom(4))
+	assert.Empty(t, s.OrdersFrom(5))
+	assert.Equal(t, all, s.OrdersFrom(-1))
+	assert.Equal(t, []Order{all[0], all[2]}, s.OrdersOf("svco-1"))
+	assert.Empty(t, s.OrdersOf("other"))
+}
+
+func TestAnOrderKeepsTheClientsRequestID(t *testing.T) {
+	s := New(withClock(Config{}))
+	r := defaultCaller().request(purchasePath, postpaidBody)
+	r.Header.Set("x-bce-request-id", "of-the-client")
+	got := serve(s, r)
+	assert.Equal(t, "of-the-client", s.Orders()[0].ClientRequestID)
+	assert.Equal(t, got.RequestID, s.Orders()[0].RequestID)
+	assert.NotEqual(t, "of-the-client", got.RequestID)
 }

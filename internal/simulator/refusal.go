@@ -5,7 +5,8 @@ import (
 	"net/http"
 )
 
-// The documented codes (IamSignatureInvalid and SignatureDoesNotMatch: observed).
+// The documented codes, and those that were observed: IamSignatureInvalid,
+// ResourceNotFound and SignatureEmpty are the gateway's own.
 const (
 	codeAccessDenied          = "AccessDenied"
 	codeInvalidAccessKeyID    = "InvalidAccessKeyId"
@@ -19,8 +20,12 @@ const (
 	codeInvalidHTTPRequest    = "InvalidHTTPRequest"
 	codeInvalidURI            = "InvalidURI"
 	codeInvalidVersion        = "InvalidVersion"
+	codeInvalidMarker         = "InvalidMarker"
+	codeIdempotentMismatch    = "IdempotentParameterMismatch"
 	codePreconditionFailed    = "PreconditionFailed"
 	codeInternalError         = "InternalError"
+	codeResourceNotFound      = "ResourceNotFound"
+	codeSignatureEmpty        = "SignatureEmpty"
 )
 
 // Codes that the simulator invented. The service's own for lack of stock and of
@@ -47,8 +52,12 @@ var statusOf = map[string]int{
 	codeInvalidHTTPRequest:    http.StatusBadRequest,
 	codeInvalidURI:            http.StatusBadRequest,
 	codeInvalidVersion:        http.StatusNotFound,
+	codeInvalidMarker:         http.StatusBadRequest,
+	codeIdempotentMismatch:    http.StatusForbidden,
 	codePreconditionFailed:    http.StatusPreconditionFailed,
 	codeInternalError:         http.StatusInternalServerError,
+	codeResourceNotFound:      http.StatusNotFound,
+	codeSignatureEmpty:        http.StatusBadRequest,
 	CodeOutOfStock:            http.StatusBadRequest,
 	CodeOutOfBalance:          http.StatusBadRequest,
 	CodeInvalidFault:          http.StatusInternalServerError,
@@ -65,6 +74,14 @@ type Refusal struct {
 func (r *Refusal) Error() string {
 	return fmt.Sprintf("%d %s: %s", r.Status, r.Code, r.Message)
 }
+
+// invented is a refusal for a rule that no page has. Its message says so.
+func invented(code, format string, args ...any) *Refusal {
+	return refuse(code, inventedMark+format, args...)
+}
+
+// inventedMark begins the message of every refusal that was invented.
+const inventedMark = "simulator: "
 
 func refuse(code, format string, args ...any) *Refusal {
 	return &Refusal{Status: statusOf[code], Code: code, Message: fmt.Sprintf(format, args...)}

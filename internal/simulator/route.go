@@ -1,31 +1,30 @@
 package simulator
 
-import (
-	"net/http"
-	"strings"
-)
+import "net/http"
 
 const (
-	resourcePath   = "/serviceresources"
+	resourcePath   = "/v2/serviceresources"
 	actionPurchase = "PurchaseComputeUnit"
 	actionDescribe = "DescribeComputeUnits"
 )
 
-// route finds the action that a request asks for.
+// checkPath comes before the signature, as the gateway was observed to do it.
+func checkPath(r *http.Request) *Refusal {
+	if r.URL.Path != resourcePath {
+		return refuse(codeResourceNotFound, "no such path: %s", r.URL.Path)
+	}
+	return nil
+}
+
+// route finds the action that a request asks for. Which codes go with another
+// method and another action is invented.
 func route(r *http.Request) (action string, refusal *Refusal) {
-	version, isResource := strings.CutSuffix(r.URL.Path, resourcePath)
-	if !isResource {
-		return "", refuse(codeInvalidURI, "no such path: %s", r.URL.Path)
-	}
-	if version != "/v2" {
-		return "", refuse(codeInvalidVersion, "no such version: %s", version)
-	}
 	if r.Method != http.MethodPost {
-		return "", refuse(codeInvalidHTTPRequest, "%s is not POST", r.Method)
+		return "", invented(codeInvalidHTTPRequest, "%s is not POST", r.Method)
 	}
 	action = r.URL.Query().Get("Action")
 	if action != actionPurchase && action != actionDescribe {
-		return "", refuse(codeInvalidURI, "no such action: %q", action)
+		return "", invented(codeInvalidURI, "no such action: %q", action)
 	}
 	return action, nil
 }

@@ -7,11 +7,16 @@ import (
 	"time"
 )
 
-// Serve starts the handler on a free port of 127.0.0.1 and returns its URL.
-// stop closes the server and every connection, and waits for the listener to
-// end; its error is the first that the server met.
+// Serve starts the handler on a free port of 127.0.0.1. See ServeAt.
 func Serve(handler *Simulator) (url string, stop func() error, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return ServeAt("127.0.0.1:0", handler)
+}
+
+// ServeAt starts the handler on an address and returns its URL. stop closes the
+// server and every connection, and waits for the listener to end; its error is
+// the first that the server met.
+func ServeAt(addr string, handler *Simulator) (url string, stop func() error, err error) {
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
 		return "", nil, err
 	}

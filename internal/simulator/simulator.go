@@ -6,9 +6,10 @@
 // balance, and writes every order in a ledger that a test can read. Faults can
 // be injected before or after an order is written.
 //
-// What the service does where its documentation is silent is invented here,
-// and each such place says so. All error messages but "Access denied." are
-// invented, and so is which documented code goes with which mistake.
+// What the service does is invented here if no page says it, and each such place
+// says so. All error messages but "Access denied." are invented, and so is which
+// documented code goes with which mistake. A refusal for a rule that no page has
+// begins its message with "simulator: ".
 package simulator
 
 import (
@@ -52,8 +53,9 @@ type exchange struct {
 	body      []byte
 }
 
-// ServeHTTP answers one request: it reads the body, checks the signature, the
-// route and the permission, in this order, and then does what was asked.
+// ServeHTTP answers one request: it reads the body, checks the path, the
+// signature, the action and the permission, in this order, and then does what
+// was asked. It starts no goroutine and waits only for faults that wait.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
 	x := &exchange{w: w, r: r, requestID: newRequestID(), now: s.config.Now()}
@@ -66,9 +68,12 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	act(x)
 }
 
-// admit says what the request may do, or why it may not.
+// admit is what the request may do, or why it may not.
 func (s *Simulator) admit(x *exchange) (func(*exchange), *Refusal) {
 	if refusal := x.readBody(); refusal != nil {
+		return nil, refusal
+	}
+	if refusal := checkPath(x.r); refusal != nil {
 		return nil, refusal
 	}
 	if refusal := s.authenticate(x); refusal != nil {
@@ -95,7 +100,7 @@ func (x *exchange) readBody() *Refusal {
 		return refuse(codeInvalidHTTPRequest, "the body cannot be read: %v", err)
 	}
 	if len(body) > maxBody {
-		return refuse(codeInvalidHTTPRequest, "the body has more than %d bytes", maxBody)
+		return invented(codeInvalidHTTPRequest, "the body has more than %d bytes", maxBody)
 	}
 	x.body = body
 	return nil

@@ -56,7 +56,8 @@ type caller struct {
 	key     Key
 	at      time.Time
 	expire  string
-	headers []string // to sign
+	headers []string      // to sign
+	dateOff time.Duration // of x-bce-date from the signed timestamp
 }
 
 func defaultCaller() caller {
@@ -72,7 +73,7 @@ func defaultCaller() caller {
 // and query need no encoding.
 func (c caller) sign(r *http.Request, host string) {
 	timestamp := c.at.UTC().Format("2006-01-02T15:04:05Z")
-	r.Header.Set("x-bce-date", timestamp)
+	r.Header.Set("x-bce-date", c.at.Add(c.dateOff).UTC().Format("2006-01-02T15:04:05Z"))
 	if c.key.SessionToken != "" {
 		r.Header.Set("x-bce-security-token", c.key.SessionToken)
 	}
@@ -185,10 +186,10 @@ func TestRoutes(t *testing.T) {
 		status         int
 		code           string
 	}{
-		"unknown path":    {"POST", "/v2/other", 400, "InvalidURI"},
-		"root":            {"POST", "/", 400, "InvalidURI"},
-		"unknown version": {"POST", "/v3/serviceresources?Action=PurchaseComputeUnit", 404, "InvalidVersion"},
-		"no version":      {"POST", "/serviceresources?Action=PurchaseComputeUnit", 404, "InvalidVersion"},
+		"unknown path":    {"POST", "/v2/other", 404, "ResourceNotFound"},
+		"root":            {"POST", "/", 404, "ResourceNotFound"},
+		"unknown version": {"POST", "/v3/serviceresources?Action=PurchaseComputeUnit", 404, "ResourceNotFound"},
+		"no version":      {"POST", "/serviceresources?Action=PurchaseComputeUnit", 404, "ResourceNotFound"},
 		"unknown action":  {"POST", "/v2/serviceresources?Action=SellComputeUnit", 400, "InvalidURI"},
 		"no action":       {"POST", "/v2/serviceresources", 400, "InvalidURI"},
 		"method":          {"GET", purchasePath, 400, "InvalidHTTPRequest"},

@@ -77,8 +77,8 @@ func (m *Memory) Insert(ctx context.Context, record Record) (bool, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, taken := m.records[record.Key]; taken || m.taken(record) {
-		return false, nil
+	if old, taken := m.records[record.Key]; taken || m.taken(record) {
+		return taken && old.Version == record.Version, nil
 	}
 	m.write(record)
 	return true, nil
@@ -93,7 +93,7 @@ func (m *Memory) Replace(ctx context.Context, version string, record Record) (bo
 	defer m.mu.Unlock()
 	old, found := m.records[record.Key]
 	if !found || old.Version != version || m.taken(record) {
-		return false, nil
+		return found && old.Version == record.Version, nil
 	}
 	delete(m.services, old.OpenService)
 	delete(m.instances, old.InstanceID)

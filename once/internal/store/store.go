@@ -9,15 +9,17 @@ import (
 
 // Record is one purchase, or what else package once must remember. Key, Version and InstanceID are compared byte for byte.
 type Record struct {
-	// Key is 1 to 255 bytes of UTF-8. Unique.
+	// Key is 1 to 255 bytes of UTF-8 without NUL. Unique.
 	Key string
-	// Version is a new random value for each write.
+	// Version is a new random value for each write, 1 to 64 bytes.
 	Version string
 	// OpenService is the service that the record keeps closed to other keys, and empty if it keeps none. Unique where not empty.
+	// At most 255 bytes.
 	OpenService string
 	// InstanceID is the instance that belongs to the record, and empty if none does. Unique where not empty.
+	// At most 255 bytes.
 	InstanceID string
-	// State is for people and for SQL; package once decides by it.
+	// State is for people and for SQL, too; at most 32 bytes.
 	State string
 	// Changed is when the record was written, by the writer's clock. Nothing is decided by it.
 	Changed time.Time
@@ -28,7 +30,10 @@ type Record struct {
 // Store is safe for concurrent use, by many processes where it is a database. Each write is one atomic statement, and durable
 // when it is confirmed. Reads are not stale.
 //
-// The error of a write does not say that the write was not done: whoever gets one reads the key, and finds its own version if it was.
+// The error of a write does not say that the write was not done: whoever gets one reads the key, and finds its own version if
+// it was. It can still be on its way then; every later write of the key, with another version, keeps it from being done.
+//
+// The same write again, with the same version, is done once and reports true as long as nobody wrote over it.
 type Store interface {
 	// Read returns the record of a key.
 	Read(ctx context.Context, key string) (record Record, found bool, err error)
@@ -38,9 +43,11 @@ type Store interface {
 	ReadOpen(ctx context.Context) ([]Record, error)
 	// Owners returns the key of the record that each of the instances belongs to; those of no record are left out.
 	Owners(ctx context.Context, instanceIDs []string) (map[string]string, error)
-	// Insert adds a record. False: it was not added, because its key, service or instance is taken.
+	// Insert adds a record. False: it was not added, because its key, service or instance is taken; or it was, its
+	// acknowledgement was lost, and somebody has written over it.
 	Insert(ctx context.Context, record Record) (done bool, err error)
 	// Replace writes a record over the one of the same key that has the version. False: it was not written, because there
-	// is none such, or because its service or instance is another record's.
+	// is none such, or because its service or instance is another record's; or it was, its acknowledgement was lost, and
+	// somebody has written over it.
 	Replace(ctx context.Context, version string, record Record) (done bool, err error)
 }

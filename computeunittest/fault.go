@@ -1,0 +1,85 @@
+package computeunittest
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/qianfan-go/computeunit/internal/simulator"
+)
+
+// Fault is one way in which the service, or what stands before it, misbehaves once. The zero Fault is none: the request
+// passes.
+type Fault struct{ engine simulator.Fault }
+
+func engineFaults(faults []Fault) []simulator.Fault {
+	var engine []simulator.Fault
+	for _, f := range faults {
+		engine = append(engine, f.engine)
+	}
+	return engine
+}
+
+// LoseRequest breaks the connection before an order is made: computeunit.ErrOutcomeUnknown, and there is no order.
+func LoseRequest() Fault {
+	return Fault{simulator.Fault{Name: "LoseRequest", Kind: simulator.Reset}}
+}
+
+// LoseAnswer makes an order, and then breaks the connection: computeunit.ErrOutcomeUnknown, and there is an order.
+func LoseAnswer() Fault {
+	return Fault{simulator.Fault{Name: "LoseAnswer", Kind: simulator.Reset, When: simulator.AfterOrder}}
+}
+
+// Answer sends this status (200 to 599) and body, and makes no order. In the body, {requestId}, {instanceId} and
+// {orderId} stand for those of the request, which are real after [Fault.AfterOrder]. What the answer says is yours to
+// decide: it may claim an order that is not there.
+func Answer(status int, body string) Fault {
+	return Fault{simulator.Fault{Name: "Answer", Kind: simulator.RawAnswer, Status: status, Body: body}}
+}
+
+// Denied is the documented refusal of a key that may not buy: computeunit.ErrAccessDenied.
+func Denied() Fault { return refusal("Denied", http.StatusForbidden, "AccessDenied", "Access denied.") }
+
+// Expired is the documented refusal of a signature whose time has passed: computeunit.ErrRequestExpired. A client sends
+// once more after the first.
+func Expired() Fault {
+	return refusal("Expired", http.StatusBadRequest, "RequestExpired", "the signature has expired")
+}
+
+// OutOfStock is a refusal for lack of stock. Its code and its status are invented.
+func OutOfStock() Fault {
+	return refusal("OutOfStock", http.StatusBadRequest, simulator.CodeOutOfStock, "simulator: out of stock")
+}
+
+// OutOfBalance is a refusal for lack of balance. Its code and its status are invented.
+func OutOfBalance() Fault {
+	return refusal("OutOfBalance", http.StatusBadRequest, simulator.CodeOutOfBalance, "simulator: the balance is too small")
+}
+
+// Throttled is a 429 with a Retry-After in whole seconds, after which a client sends again: computeunit.ErrThrottled
+// once it gives up. Its code is invented.
+func Throttled(retryAfter time.Duration) Fault {
+	f := refusal("Throttled", http.StatusTooManyRequests, simulator.CodeThrottled, "simulator: too many requests")
+	f.engine.RetryAfter = strconv.FormatInt(int64(retryAfter/time.Second), 10)
+	return f
+}
+
+func refusal(name string, status int, code, message string) Fault {
+	return Fault{simulator.Fault{Name: name, Kind: simulator.ErrorAnswer, Status: status, Code: code, Message: message}}
+}
+
+// Delay makes the order, and gives the right answer that much later.
+func Delay(by time.Duration) Fault { return Fault{}.Delayed(by) }
+
+// Delayed is the fault that much later. An order that it makes is made at once.
+func (f Fault) Delayed(by time.Duration) Fault {
+	f.engine.Delay = by
+	return f
+}
+
+// AfterOrder is the fault with an order made before it: Answer(500, "").AfterOrder() is a failure that hides an order.
+// A refusal (Denied, Expired, OutOfStock, OutOfBalance, Throttled) cannot come after an order.
+func (f Fault) AfterOrder() Fault {
+	f.engine.When = simulator.AfterOrder
+	return f
+}

@@ -1,0 +1,115 @@
+package computeunittest
+
+import (
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
+)
+
+type settings struct {
+	addr   string
+	keys   []computeunit.Credentials
+	config simulator.Config
+}
+
+// Option changes a default of [NewServer].
+type Option func(*settings)
+
+// WithStock is how many replicas there are to buy. The default is ample; 0 or less means none.
+func WithStock(replicas int) Option {
+	if replicas <= 0 {
+		replicas = -1 // to the engine 0 is the default
+	}
+	return func(s *settings) { s.config.Stock = replicas }
+}
+
+// WithBalance is what there is to spend, in fen (1/100 CNY). The default is ample; 0 or less means nothing. See
+// [Order] for prices.
+func WithBalance(fen int64) Option {
+	if fen <= 0 {
+		fen = -1 // to the engine 0 is the default
+	}
+	return func(s *settings) { s.config.Balance = fen }
+}
+
+// WithKeys are the access keys that the server knows. With a SessionToken, every request must carry and sign it. The
+// default is one key of the server's own. [Server.Client] signs with the first.
+func WithKeys(keys ...computeunit.Credentials) Option {
+	return func(s *settings) {
+		s.keys = keys
+		s.config.Keys = nil
+		for _, key := range keys {
+			s.config.Keys = append(s.config.Keys, simulator.Key{
+				AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey, SessionToken: key.SessionToken,
+			})
+		}
+	}
+}
+
+// WithStartDelay is how long an instance is Creating before it is Running. The default is 0. The service's own time is
+// not documented.
+func WithStartDelay(delay time.Duration) Option {
+	return func(s *settings) { s.config.StartsAfter = delay }
+}
+
+// WithListingLag is how long after an order its instance is listed. The default is 0. The service's own time is not
+// documented.
+func WithListingLag(lag time.Duration) Option {
+	return func(s *settings) { s.config.ListedAfter = lag }
+}
+
+// WithClock is the server's clock, for signatures, for Date headers, and for WithStartDelay and WithListingLag. It must
+// be safe for concurrent use. The default is time.Now.
+func WithClock(now func() time.Time) Option {
+	return func(s *settings) { s.config.Now = now }
+}
+
+// WithAddr is the address to listen on: a loopback IP address and a port. The default is 127.0.0.1:0, any free port.
+func WithAddr(addr string) Option {
+	return func(s *settings) {
+		host, _, err := net.SplitHostPort(addr)
+		ip := net.ParseIP(host) // no names: they mean what the machine's hosts file says
+		if err != nil || ip == nil || !ip.IsLoopback() {
+			panic(fmt.Sprintf("computeunittest: %q is not a loopback IP address with a port", addr))
+		}
+		s.addr = addr
+	}
+}
+
+// Purchase is what WithPurchaseFaults is asked about.
+type Purchase struct {
+	ServiceID     string
+	PaymentTiming computeunit.PaymentTiming
+	ReplicasCount int
+	Attempt       int // 1 for the first valid purchase for this service id, 2 for the second, …
+}
+
+// WithPurchaseFaults is asked for the fault of every purchase that is signed, permitted and valid, unless
+// [Server.NextPurchases] has one for it. It must be safe for concurrent use. A fault that cannot be (see
+// [Fault.AfterOrder]) is answered with a 500.
+func WithPurchaseFaults(fault func(Purchase) Fault) Option {
+	return func(s *settings) {
+		s.config.Fault = func(p simulator.Purchase) simulator.Fault {
+			return fault(Purchase{p.ServiceID, computeunit.PaymentTiming(p.PaymentTiming), p.ReplicasCount, p.Attempt}).engine
+		}
+	}
+}
+
+// Listing is what WithListingFaults is asked about.
+type Listing struct {
+	ServiceID     string
+	PaymentTiming computeunit.PaymentTiming // empty: both
+	Attempt       int                       // 1 for the first valid listing of this service id, 2 for the second, …
+}
+
+// WithListingFaults is WithPurchaseFaults for listings.
+func WithListingFaults(fault func(Listing) Fault) Option {
+	return func(s *settings) {
+		s.config.ReadFault = func(r simulator.Read) simulator.Fault {
+			return fault(Listing{r.ServiceID, computeunit.PaymentTiming(r.PaymentTiming), r.Attempt}).engine
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package examples_test
+
+import (
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each example is to be copied: its folder must compile in another module, whatever is beside it here.
+func TestEveryExampleCompilesInAnotherModule(t *testing.T) {
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	examples := 0
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		examples++
+		t.Run(entry.Name(), func(t *testing.T) {
+			requirements := ".."
+			if _, err := os.Stat(filepath.Join(entry.Name(), "go.mod")); err == nil {
+				requirements = entry.Name() // a module of its own, for what only it needs
+			}
+			module := otherModule(t, requirements)
+			copyFolder(t, entry.Name(), filepath.Join(module, entry.Name()))
+			vet(t, module)
+		})
+	}
+	assert.GreaterOrEqual(t, examples, 5)
+}
+
+func TestTheExamplesInTheDocumentationCompileInAnotherModule(t *testing.T) {
+	for _, folder := range []string{"..", filepath.Join("..", "computeunittest")} {
+		module := otherModule(t, "..")
+		text, err := os.ReadFile(filepath.Join(folder, "example_test.go"))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(module, "example_test.go"), text, 0o600))
+		vet(t, module)
+	}
+}
+
+// The two that can spend money have a file in common, because each is to be copied alone.
+func TestPrepaidAndPostpaidAskInTheSameWay(t *testing.T) {
+	prepaid, err := os.ReadFile("prepaid/live.go")
+	require.NoError(t, err)
+	postpaid, err := os.ReadFile("postpaid/live.go")
+	require.NoError(t, err)
+	assert.Equal(t, string(prepaid), string(postpaid))
+}
+
+// otherModule is an empty module with the requirements of the one in the folder, and this repository for the library.
+func otherModule(t *testing.T, folder string) (module string) {
+	t.Helper()
+	module = t.TempDir()
+	repository, err := filepath.Abs("..")
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(folder, "go.mod"))
+	require.NoError(t, err)
+	_, requirements, found := strings.Cut(string(text), "\ngo ")
+	require.True(t, found)
+	lines := []string{"module example.com/copied", "", "go " + requirements}
+	lines = append(lines, "replace github.com/qianfan-go/computeunit => "+strconv.Quote(filepath.ToSlash(repository)))
+	if !strings.Contains(requirements, "github.com/qianfan-go/computeunit") {
+		lines = append(lines, "require github.com/qianfan-go/computeunit v0.0.0-00010101000000-000000000000")
+	}
+	mod := strings.ReplaceAll(strings.Join(lines, "\n"), "replace github.com/qianfan-go/computeunit => ../..\n", "")
+	require.NoError(t, os.WriteFile(filepath.Join(module, "go.mod"), []byte(mod+"\n"), 0o600))
+	sums, err := os.ReadFile(filepath.Join(folder, "go.sum"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(module, "go.sum"), sums, 0o600))
+	return module
+}
+
+// copyFolder leaves out what makes the folder a module.
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Name() == "go.mod" || entry.Name() == "go.sum" {
+			return err
+		}
+		relative, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return os.MkdirAll(filepath.Join(to, relative), 0o700)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, relative), text, 0o600)
+	}))
+}
+
+// vet compiles the module with its tests, from the module cache: no network.
+func vet(t *testing.T, module string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "vet", "./...")
+	command.Dir = module
+	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local")
+	output, err := command.CombinedOutput()
+	assert.NoError(t, err, string(output))
+}

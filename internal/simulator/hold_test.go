@@ -1,0 +1,156 @@
+package simulator
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// sendInMemory buys without a network, signed now, and gives up after the time.
+func sendInMemory(t *testing.T, s *Simulator, patience time.Duration) (*http.Response, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:1"+purchasePath, strings.NewReader(postpaidBody))
+	require.NoError(t, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Bce-Request-Id", "of-the-client")
+	c := defaultCaller()
+	c.at = time.Now()
+	c.sign(r, r.URL.Host)
+	return InMemory(s).RoundTrip(r)
+}
+
+func TestAHeldRequestIsJudgedWhenItArrives(t *testing.T) {
+	for name, test := range map[string]struct {
+		hold   time.Duration
+		leeway time.Duration
+		orders int
+	}{
+		"in time":         {300 * time.Second, 0, 1},
+		"expired":         {301 * time.Second, 0, 0},
+		"in the leeway":   {301 * time.Second, time.Second, 1},
+		"past the leeway": {302 * time.Second, time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				time.Sleep(-time.Since(time.Now().Truncate(time.Second).Add(time.Second))) // a signature has whole seconds
+				s := New(Config{ExpiryLeeway: test.leeway})
+				s.Inject(Fault{Hold: test.hold})
+				sent := time.Now()
+				_, err := sendInMemory(t, s, 30*time.Second)
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.Empty(t, s.Orders(), "still on its way")
+
+				time.Sleep(test.hold)
+				synctest.Wait()
+				require.Len(t, s.Orders(), test.orders)
+				for _, order := range s.Orders() {
+					assert.Equal(t, test.hold, order.CreatedAt.Sub(sent))
+					assert.Equal(t, "of-the-client", order.ClientRequestID)
+				}
+			})
+		})
+	}
+}
+
+func TestAHeldRequestIsAnsweredToAPatientClient(t *testing.T) {
+	for hold, status := range map[time.Duration]int{time.Minute: 200, time.Hour: 400} {
+		synctest.Test(t, func(t *testing.T) {
+			s := New(Config{})
+			s.Inject(Fault{Hold: hold})
+			response, err := sendInMemory(t, s, 2*time.Hour)
+			require.NoError(t, err)
+			assert.Equal(t, status, response.StatusCode)
+			date, err := http.ParseTime(response.Header.Get("Date"))
+			require.NoError(t, err)
+			assert.WithinDuration(t, time.Now(), date, time.Second)
+		})
+	}
+}
+
+func TestAClientThatIsResetCanStillHaveBought(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		s.Inject(Fault{Kind: Reset, When: AfterOrder, Hold: time.Minute}, Fault{Kind: Close, Hold: time.Minute})
+		started := time.Now()
+		for range 2 {
+			_, err := sendInMemory(t, s, time.Hour)
+			assert.Error(t, err)
+		}
+		assert.Zero(t, time.Since(started), "the client is told at once")
+		assert.Empty(t, s.Orders())
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		assert.Len(t, s.Orders(), 1)
+	})
+}
+
+func TestAResetClientCanStillHaveBoughtOverTheWire(t *testing.T) {
+	s := New(withClock(Config{}))
+	s.Inject(Fault{Kind: Reset, When: AfterOrder, Hold: time.Millisecond})
+	server, client := newServer(t, s)
+	_, err := client.Do(wireRequest(t.Context(), server.URL, purchasePath, postpaidBody))
+	assert.Error(t, err)
+	assert.Eventually(t, func() bool { return len(s.Orders()) == 1 }, 10*time.Second, time.Millisecond)
+}
+
+func TestAListingCanBeHeldToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		s.InjectRead(Fault{Hold: 10 * time.Minute})
+		c := defaultCaller()
+		c.at = time.Now()
+		assert.Equal(t, codeRequestExpired, serve(s, c.request(describePath, service1)).Code)
+	})
+}
+
+func TestInMemoryAnswersAsTheWireDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		s.Inject(Fault{}, Fault{Kind: ErrorAnswer, Status: 403}, Fault{Kind: EarlyHints, When: AfterOrder},
+			Fault{Kind: Twice, When: AfterOrder}, Fault{Kind: EmptyAnswer, Status: 101})
+		for _, status := range []int{200, 403, 200, 200, 101} {
+			response, err := sendInMemory(t, s, time.Minute)
+			require.NoError(t, err)
+			assert.Equal(t, status, response.StatusCode)
+		}
+		for _, kind := range []Kind{Reset, Close, CutLength, CutChunked} {
+			s.Inject(Fault{Kind: kind})
+			_, err := sendInMemory(t, s, time.Minute)
+			assert.Error(t, err)
+		}
+		assert.Len(t, s.Orders(), 3)
+	})
+}
+
+func TestInMemoryNeedsABodyThatCanBeRead(t *testing.T) {
+	r := defaultCaller().request(purchasePath, "")
+	r.Body = io.NopCloser(brokenReader{})
+	_, err := InMemory(New(Config{})).RoundTrip(r)
+	assert.ErrorContains(t, err, "broken")
+}
+
+func TestAnyFaultCanBeDelayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{})
+		for _, fault := range []Fault{{}, {Kind: ErrorAnswer, Status: 403}, {Kind: Reset}} {
+			fault.Delay = 10 * time.Second
+			s.Inject(fault, fault)
+			started := time.Now()
+			_, err := sendInMemory(t, s, 9*time.Second)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			_, err = sendInMemory(t, s, time.Minute)
+			assert.Equal(t, fault.Kind == Reset, err != nil)
+			assert.Equal(t, 19*time.Second, time.Since(started))
+		}
+		assert.Len(t, s.Orders(), 2, "the order is made before the wait")
+	})
+}

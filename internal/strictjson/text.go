@@ -1,0 +1,99 @@
+// Package strictjson reads the texts and numbers of a response that decide an outcome. JSON lets a name stand twice, and the
+// last one would win: a field given twice with different values, or of another type, is ambiguous and decides nothing.
+//
+// Decoding one never fails: what stands after an ambiguous field is needed too.
+package strictjson
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Text is a string. Null and the empty string are none.
+type Text struct {
+	// Values are the different values that were given.
+	Values []string
+	// OtherType is the JSON of a value that is not a string, cut short, or empty if there is none.
+	OtherType string
+}
+
+// UnmarshalJSON reads one more value.
+func (t *Text) UnmarshalJSON(value []byte) error {
+	switch {
+	case string(value) == "null":
+	case value[0] != '"':
+		t.refuse(value)
+	case bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value): // as most are; decoding them allocates more
+		t.take(string(value[1 : len(value)-1]))
+	default:
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			t.refuse(value)
+		}
+		t.take(text)
+	}
+	return nil
+}
+
+const maxOtherType = 40
+
+func (t *Text) refuse(value []byte) { t.OtherType = string(value[:min(len(value), maxOtherType)]) }
+
+// take skips an empty text: it hides nothing of what follows.
+func (t *Text) take(text string) {
+	if text != "" && !slices.Contains(t.Values, text) {
+		t.Values = append(t.Values, text)
+	}
+}
+
+// Value is the one value that was given, and empty if there is none or more than one.
+func (t *Text) Value() string {
+	if len(t.Values) != 1 {
+		return ""
+	}
+	return t.Values[0]
+}
+
+// IsAmbiguous reports whether there were different values, or one that is not a string.
+func (t *Text) IsAmbiguous() bool { return len(t.Values) > 1 || t.OtherType != "" }
+
+// IsPrintable reports whether a person could look the value up: decoding replaced nothing in it, and no character of it is
+// invisible.
+func (t *Text) IsPrintable() bool {
+	return !strings.ContainsFunc(t.Value(), func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) })
+}
+
+// Code is a Text that may be an integer too, whose digits are its value. Zero is none.
+type Code struct{ Text }
+
+// UnmarshalJSON reads one more value.
+func (c *Code) UnmarshalJSON(value []byte) error {
+	switch text := string(value); {
+	case strings.Trim(text, "-0123456789") != "":
+		return c.Text.UnmarshalJSON(value)
+	case strings.Trim(text, "-0") != "":
+		c.take(text)
+	}
+	return nil
+}
+
+// Loose is a text for people, which decides nothing: a number is its digits, and anything else that is not a string is none.
+type Loose string
+
+// UnmarshalJSON reads a string or a number.
+func (l *Loose) UnmarshalJSON(value []byte) error {
+	switch c := value[0]; {
+	case c == '"':
+		var text string
+		if json.Unmarshal(value, &text) == nil {
+			*l = Loose(text)
+		}
+	case c == '-' || '0' <= c && c <= '9':
+		*l = Loose(value)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package integration
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/internal/store"
+)
+
+func TestMigrateIsCalledByManyAtOnceAndAgain(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		db := d.open(t)
+		execute(t, db, "DROP TABLE IF EXISTS computeunit_purchases")
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				pool := d.open(t) // as another process has
+				journal, err := once.SQL(pool, once.Dialect(d.dialect))
+				assert.NoError(t, err)
+				assert.NoError(t, journal.Migrate(t.Context()))
+			})
+		}
+		all.Wait()
+		s, err := store.NewSQL(db, d.dialect)
+		require.NoError(t, err)
+		done, err := s.Insert(t.Context(), record("k", "v1"))
+		require.NoError(t, err)
+		require.True(t, done)
+		require.NoError(t, s.Migrate(t.Context()))
+		_, found, err := s.Read(t.Context(), "k")
+		require.NoError(t, err)
+		assert.True(t, found, "kept by Migrate")
+	})
+}
+
+// Schema is for those who manage schemas themselves: what it creates is what Migrate would.
+func TestSchemaIsTheTableOfMigrate(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		db := d.open(t)
+		execute(t, db, "DROP TABLE IF EXISTS computeunit_purchases")
+		s, err := store.NewSQL(db, d.dialect)
+		require.NoError(t, err)
+		_, _, err = s.Read(t.Context(), "k")
+		require.ErrorContains(t, err, "Migrate")
+		_, err = s.Insert(t.Context(), record("k", "v1"))
+		require.ErrorContains(t, err, "Migrate")
+		execute(t, db, statements(once.Schema(once.Dialect(d.dialect)))...)
+		_, found, err := s.Read(t.Context(), "k")
+		require.NoError(t, err)
+		require.False(t, found)
+		require.NoError(t, s.Migrate(t.Context()))
+	})
+}
+
+// A table that would not do, in a way that nobody notices until two keys buy at once, is refused.
+func TestAnotherTableIsRefused(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		for change, alter := range map[string]map[string][]string{
+			"a column of a later version": {"": {"ALTER TABLE computeunit_purchases ADD COLUMN lease VARCHAR(9)"}},
+			"no unique service": {
+				"":      {"DROP INDEX computeunit_purchases_open_service"},
+				"mysql": {"DROP INDEX computeunit_purchases_open_service ON computeunit_purchases"},
+			},
+			"no unique instance": {
+				"":      {"DROP INDEX computeunit_purchases_instance_id"},
+				"mysql": {"DROP INDEX computeunit_purchases_instance_id ON computeunit_purchases"},
+			},
+			"a service index that is not unique": {
+				"": {"DROP INDEX computeunit_purchases_open_service", "CREATE INDEX i ON computeunit_purchases (open_service)"},
+				"mysql": {"DROP INDEX computeunit_purchases_open_service ON computeunit_purchases",
+					"CREATE INDEX i ON computeunit_purchases (open_service)"},
+			},
+			"a missing column":       {"": {"ALTER TABLE computeunit_purchases DROP COLUMN data"}},
+			"one more unique column": {"": {"CREATE UNIQUE INDEX i ON computeunit_purchases (state)"}},
+			"letters compared without case": {
+				"sqlite": {"DROP TABLE computeunit_purchases", "CREATE TABLE computeunit_purchases (purchase_key TEXT NOT NULL PRIMARY KEY COLLATE NOCASE," +
+					"version TEXT NOT NULL, open_service TEXT UNIQUE, instance_id TEXT UNIQUE, state TEXT NOT NULL, changed_at TEXT NOT NULL, data TEXT NOT NULL)"},
+				"postgresql": {
+					`CREATE COLLATION IF NOT EXISTS nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+					`ALTER TABLE computeunit_purchases ALTER COLUMN instance_id TYPE TEXT COLLATE nocase`,
+				},
+				"mysql": {"ALTER TABLE computeunit_purchases MODIFY purchase_key VARCHAR(255) NOT NULL"},
+			},
+			"values cut off": {
+				"sqlite":     {"ALTER TABLE computeunit_purchases RENAME COLUMN data TO text"},
+				"postgresql": {`ALTER TABLE computeunit_purchases ALTER COLUMN version TYPE VARCHAR(9)`},
+				"mysql":      {"ALTER TABLE computeunit_purchases MODIFY version VARBINARY(9) NOT NULL"},
+			},
+			"an index that checks later or some rows": {
+				"sqlite": {"DROP INDEX computeunit_purchases_open_service",
+					"CREATE UNIQUE INDEX i ON computeunit_purchases (open_service) WHERE open_service IS NOT NULL AND state = 'sending'"},
+				"postgresql": {"DROP INDEX computeunit_purchases_instance_id", "ALTER TABLE computeunit_purchases ADD UNIQUE (instance_id) DEFERRABLE"},
+				"mysql":      {"ALTER TABLE computeunit_purchases DROP INDEX computeunit_purchases_open_service, ADD UNIQUE (open_service(9))"},
+			},
+			"rows that a crash empties": {
+				"sqlite":     {"DROP TABLE computeunit_purchases", "CREATE VIEW computeunit_purchases AS SELECT 1 AS purchase_key"},
+				"postgresql": {"ALTER TABLE computeunit_purchases SET UNLOGGED"},
+				"mysql":      {"ALTER TABLE computeunit_purchases ENGINE = Aria"},
+			},
+		} {
+			t.Run(change, func(t *testing.T) {
+				db := d.open(t)
+				newStore(t, db, d.dialect)
+				if own := alter[d.dialect]; own != nil {
+					execute(t, db, own...)
+				} else {
+					execute(t, db, alter[""]...)
+				}
+				s, err := store.NewSQL(db, d.dialect)
+				require.NoError(t, err)
+				require.ErrorContains(t, s.Migrate(t.Context()), "computeunit_purchases")
+				_, err = s.Insert(t.Context(), record("k", "v1"))
+				require.ErrorContains(t, err, "not the one of this version")
+				_, _, err = s.Read(t.Context(), "k")
+				require.ErrorContains(t, err, "not the one of this version")
+				if d.dialect == "sqlite" && change == "rows that a crash empties" {
+					execute(t, db, "DROP VIEW computeunit_purchases")
+				}
+			})
+		}
+	})
+}

@@ -1,0 +1,50 @@
+//go:build linux
+
+package servers
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+)
+
+// PostgreSQL starts a new PostgreSQL server.
+func PostgreSQL() (*Server, error) {
+	initdb, err := program("postgresql", "/usr/lib/postgresql/*/bin/initdb", "initdb")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := directory()
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(dir, "data")
+	if err := setUp(dir, initdb, "--pgdata="+data, "--username=once", "--auth=trust", "--encoding=UTF8", "--locale=C"); err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		Dialect: "postgresql", Driver: "pgx",
+		DSN: fmt.Sprintf("postgres://once@127.0.0.1:%s/postgres?sslmode=disable", port),
+		dir: dir,
+		command: []string{filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port,
+			"-c", "unix_socket_directories=", "-c", "max_connections=200"},
+		ping: ping,
+	}
+	return s, s.Start()
+}
+
+func ping(s *Server) error {
+	db, err := sql.Open(s.Driver, s.DSN)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.Exec("SELECT 1")
+	return err
+}

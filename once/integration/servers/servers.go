@@ -1,0 +1,204 @@
+//go:build linux
+
+// Package servers starts database servers for tests: on loopback, in a directory of their own, as an ordinary user.
+// They end with the process that started them, also if it is killed.
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// A Server can be killed and started again with the same data and address.
+type Server struct {
+	// Dialect, Driver and DSN are what once.SQL and sql.Open take.
+	Dialect, Driver, DSN string
+
+	dir     string
+	command []string
+	ping    func(*Server) error
+	process *os.Process
+	ended   chan struct{}
+}
+
+// startTimeout is ample: after a kill a server first recovers.
+const startTimeout = 2 * time.Minute
+
+// Start starts the server and returns when it answers.
+func (s *Server) Start() error {
+	deadline := time.Now().Add(startTimeout)
+	for {
+		err := s.start(deadline)
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(200 * time.Millisecond) // what is left of the server that was killed still holds its data
+	}
+}
+
+func (s *Server) start(deadline time.Time) error {
+	if err := s.run(); err != nil {
+		return err
+	}
+	for {
+		err := s.ping(s)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.ended:
+			return fmt.Errorf("%s ended at its start: %w; its log is %s", s.command[0], err, s.log())
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			s.Kill()
+			return fmt.Errorf("%s does not answer: %w; its log is %s", s.command[0], err, s.log())
+		}
+	}
+}
+
+func (s *Server) log() string { return filepath.Join(s.dir, "log") }
+
+// run starts the process from a thread that waits for it: the kernel kills the process when that thread ends.
+func (s *Server) run() error {
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		defer close(ended)
+		cmd, log, err := asOrdinaryUser(s.dir, s.command...)
+		if err == nil {
+			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+			defer log.Close()
+			err = cmd.Start()
+		}
+		if err != nil {
+			started <- err
+			return
+		}
+		s.process = cmd.Process
+		started <- nil
+		_ = cmd.Wait()
+	}()
+	s.ended = ended
+	return <-started
+}
+
+// Kill ends the server at once, as a power failure does for it, and returns when it has ended.
+func (s *Server) Kill() {
+	_ = s.process.Kill()
+	<-s.ended
+}
+
+// Remove kills the server and removes its data.
+func (s *Server) Remove() error {
+	s.Kill()
+	var err error
+	for range 50 { // its other processes end a little later
+		if err = os.RemoveAll(s.dir); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
+}
+
+// directory makes one for a server that runs as an ordinary user.
+func directory() (string, error) {
+	dir, err := os.MkdirTemp("", "once-server-")
+	if err != nil {
+		return "", err
+	}
+	if credential, err := ordinaryUser(); err != nil {
+		return "", err
+	} else if credential != nil {
+		err = os.Chown(dir, int(credential.Uid), int(credential.Gid))
+		if err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
+}
+
+// ordinaryUser is nobody for root, as whom databases refuse to run, and nil for everybody else.
+func ordinaryUser() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.ParseUint(nobody.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(nobody.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// asOrdinaryUser is a command that works in a directory and writes to the log in it.
+func asOrdinaryUser(dir string, command ...string) (*exec.Cmd, *os.File, error) {
+	credential, err := ordinaryUser()
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LC_ALL=C"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential, Setpgid: true}
+	return cmd, log, nil
+}
+
+// setUp runs a command to its end.
+func setUp(dir string, command ...string) error {
+	cmd, log, err := asOrdinaryUser(dir, command...)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if err := cmd.Run(); err != nil {
+		text, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%s: %w: %s", command[0], err, text)
+	}
+	return nil
+}
+
+// freePort is one that was free a moment ago.
+func freePort() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, err
+}
+
+// program finds one by its name, in PATH or by a pattern.
+func program(debianPackage string, candidates ...string) (string, error) {
+	for _, candidate := range candidates {
+		if path, err := exec.LookPath(candidate); err == nil {
+			return path, nil
+		}
+		if found, _ := filepath.Glob(candidate); len(found) > 0 {
+			return found[len(found)-1], nil
+		}
+	}
+	return "", errors.New(candidates[0] + " is missing: apt-get install " + debianPackage)
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Several processes that create the table at once can fail each other; the next attempt finds the table.
+const migrateAttempts = 5
+
+// Migrate creates the table if it is missing, and returns an error if there is one of another shape or a setting is refused.
+func (s *SQL) Migrate(ctx context.Context) error {
+	var err error
+	for range migrateAttempts {
+		if err = s.check(ctx); !errors.Is(err, errNoTable) {
+			break
+		}
+		if failed := s.create(ctx); failed != nil {
+			err = fmt.Errorf("journal: create the table: %w", failed)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.durable(ctx); err != nil {
+		return fmt.Errorf("journal: %w", err)
+	}
+	return nil
+}
+
+var errNoTable = errors.New("journal: the table " + table + " is missing: call Migrate, or run the statements of Schema")
+
+// create is one transaction where the database can: a table without its indexes is no journal.
+func (s *SQL) create(ctx context.Context) error {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	for _, statement := range s.dialect.schema {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// check compares the table with the one that this version knows, once: a missing unique index or a column that takes "A"
+// for "a" breaks what the journal is for, and a column more is a later version's.
+func (s *SQL) check(ctx context.Context) error {
+	if s.checked.Load() {
+		return nil
+	}
+	lines, err := s.describe(ctx)
+	if err != nil {
+		return fmt.Errorf("journal: describe the table: %w", err)
+	}
+	if len(lines) == 0 {
+		return errNoTable
+	}
+	var missing, unknown []string
+	for _, line := range s.dialect.shape {
+		if !slices.Contains(lines, line) {
+			missing = append(missing, line)
+		}
+	}
+	for _, line := range lines {
+		if !slices.Contains(s.dialect.shape, line) {
+			unknown = append(unknown, line)
+		}
+	}
+	if len(missing)+len(unknown) > 0 {
+		return fmt.Errorf("journal: the table %s is not the one of this version: missing: [%s]; unknown: [%s]",
+			table, strings.Join(missing, "; "), strings.Join(unknown, "; "))
+	}
+	s.checked.Store(true)
+	return nil
+}
+
+func (s *SQL) describe(ctx context.Context) (lines []string, err error) {
+	rows, err := s.db.QueryContext(ctx, s.dialect.describe)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var line sql.NullString
+		if err := rows.Scan(&line); err != nil {
+			return nil, err
+		}
+		lines = append(lines, line.String)
+	}
+	return lines, rows.Err()
+}

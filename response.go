@@ -1,0 +1,319 @@
+package computeunit
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/qianfan-go/computeunit/internal/strictjson"
+	"github.com/qianfan-go/computeunit/internal/transport"
+)
+
+// response is what every response has around its result: a request id, and an error in one of the ways that the API's
+// endpoints have. An action's own response embeds it, and is read in one go.
+type response struct {
+	Code      strictjson.Code  `json:"code"`
+	ErrorCode strictjson.Code  `json:"error_code"`
+	Error     nestedError      `json:"error"`
+	RequestID strictjson.Loose `json:"requestId"`
+	// These are for people.
+	Message  strictjson.Loose `json:"message"`
+	Msg      strictjson.Loose `json:"msg"`
+	ErrorMsg strictjson.Loose `json:"error_msg"`
+
+	body       []byte   // without compression and byte order mark
+	codes      []string // every code that was given
+	code       string   // the first of them, empty if there is none
+	unreadable error    // why the body is not the whole documented JSON
+}
+
+// nestedError is an error as an object of its own, or as something else that is not null, false, 0 or empty.
+type nestedError struct {
+	Code    strictjson.Code
+	Message strictjson.Loose
+	isThere bool
+}
+
+// UnmarshalJSON never fails, like those of strictjson.
+func (n *nestedError) UnmarshalJSON(value []byte) error {
+	n.isThere = n.isThere || !slices.Contains([]string{"null", "false", "0", `""`, "{}", "[]"}, string(value))
+	if value[0] != '{' {
+		return n.Message.UnmarshalJSON(value)
+	}
+	var object struct {
+		Code    strictjson.Code  `json:"code"`
+		Message strictjson.Loose `json:"message"`
+	}
+	err := json.Unmarshal(value, &object)
+	n.Code, n.Message = object.Code, object.Message
+	return err
+}
+
+var errNoCode = errors.New("the response has an error without a code")
+
+var errAmbiguousCode = errors.New("the error code is given twice with different values, or is of another type")
+
+// read decodes the body of an attempt into whole, which has r embedded.
+func (r *response) read(a *transport.Attempt, whole any) {
+	if a.Reached != transport.Answered {
+		return
+	}
+	var err error
+	if r.body, err = plainBody(a); err == nil {
+		err = decode(r.body, whole)
+	}
+	inBody := r.collectCodes(a.Header.Get("X-Bce-Error-Code"))
+	switch {
+	case a.Err != nil:
+		r.unreadable = a.Err
+	case err != nil:
+		r.unreadable = fmt.Errorf("the response is not the documented JSON: %w", shortened(err))
+	case len(r.codes) > 1 || r.hasCodeOfOtherType() || isSuccess(a.Status) && len(r.codes) > inBody:
+		r.unreadable = errAmbiguousCode
+	case r.Error.isThere && r.code == "":
+		r.unreadable = errNoCode
+	}
+}
+
+// collectCodes keeps every different code once, and returns how many of them are in the body: the gateway can put one into a
+// header and leave the body empty.
+func (r *response) collectCodes(header string) (inBody int) {
+	for _, values := range [][]string{r.Code.Values, r.ErrorCode.Values, r.Error.Code.Values} {
+		for _, code := range values {
+			if !slices.Contains(r.codes, code) {
+				r.codes = append(r.codes, code)
+			}
+		}
+	}
+	inBody = len(r.codes)
+	if strings.TrimSpace(header) != "" && !slices.Contains(r.codes, header) {
+		r.codes = append(r.codes, header)
+	}
+	if len(r.codes) > 0 {
+		r.code = r.codes[0]
+	}
+	return inBody
+}
+
+func (r *response) hasCodeOfOtherType() bool {
+	return r.Code.OtherType != "" || r.ErrorCode.OtherType != "" || r.Error.Code.OtherType != ""
+}
+
+// isCertain reports whether the body was read whole and is unambiguous.
+func (r *response) isCertain() bool { return r.unreadable == nil }
+
+// provesNothingDone reports whether a refusing status may be believed: the body was read whole, and has no id and no code of
+// a failure inside. Any body will do, also HTML or none.
+func (r *response) provesNothingDone(a *transport.Attempt) bool {
+	return a.Err == nil && r.body != nil && !r.hasCodeOfOtherType() && !slices.ContainsFunc(r.codes, isInternalFailure) && !r.hasID()
+}
+
+// hasID reports whether an instance or order id of any type is in the body.
+func (r *response) hasID() bool { return strictjson.Holds(r.body, "instanceId", "orderId") }
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// plainBody takes off what some servers put around JSON although nobody asked for it. Nil, with an error, is a body in
+// an encoding that cannot be read here.
+func plainBody(a *transport.Attempt) ([]byte, error) {
+	body := a.Body
+	if body == nil {
+		body = []byte{}
+	}
+	if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
+		unzipped, err := gunzip(body)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		body = unzipped
+	} else if encoding := a.Header.Get("Content-Encoding"); len(body) > 0 && encoding != "" &&
+		!slices.ContainsFunc([]string{"identity", "gzip", "x-gzip"}, func(e string) bool { return strings.EqualFold(e, encoding) }) {
+		return nil, fmt.Errorf("content encoding %.40q is not supported", encoding)
+	}
+	return bytes.TrimPrefix(body, byteOrderMark), nil
+}
+
+func gunzip(body []byte) ([]byte, error) {
+	reader, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	plain, err := io.ReadAll(io.LimitReader(reader, transport.MaxBody+1))
+	if err == nil && len(plain) > transport.MaxBody {
+		err = transport.ErrTooLarge
+	}
+	if err != nil {
+		return nil, err
+	}
+	return plain, nil
+}
+
+// decode tolerates texts in GBK, whose second byte can be a backslash. They are not translated: a message is for people, and
+// an id with a replaced character is refused.
+func decode(body []byte, whole any) error {
+	err := json.Unmarshal(body, whole)
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) && !utf8.Valid(body) {
+		return json.Unmarshal(withoutGBK(body), whole)
+	}
+	return err
+}
+
+// withoutGBK replaces each pair of bytes that GBK would read as a character and UTF-8 does not.
+func withoutGBK(body []byte) []byte {
+	clean := make([]byte, 0, len(body))
+	for i := 0; i < len(body); {
+		r, size := utf8.DecodeRune(body[i:])
+		if r != utf8.RuneError || size > 1 {
+			clean = append(clean, body[i:i+size]...)
+			i += size
+			continue
+		}
+		clean = utf8.AppendRune(clean, utf8.RuneError)
+		i++
+		if i < len(body) && body[i] >= 0x40 {
+			i++
+		}
+	}
+	return clean
+}
+
+// shortened takes the value out of an error that repeats it whole: a number can be as long as the response.
+func shortened(err error) error {
+	var mistyped *json.UnmarshalTypeError
+	if errors.As(err, &mistyped) {
+		mistyped.Value, _, _ = strings.Cut(mistyped.Value, " ")
+	}
+	return err
+}
+
+// requestID is the one that support can find: the service's, or the one that was sent.
+func (r *response) requestID(a *transport.Attempt) string {
+	return a.Redact(firstNonBlank(string(r.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID))
+}
+
+func (r *response) message(a *transport.Attempt) string {
+	return a.Redact(firstNonBlank(string(r.Message), string(r.Msg), string(r.ErrorMsg), string(r.Error.Message), a.Header.Get("X-Bce-Error-Message")))
+}
+
+func firstNonBlank(texts ...string) string {
+	for _, text := range texts {
+		if strings.TrimSpace(text) != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// cause is the error that an attempt ends with. missing is what a success would have shown.
+func (r *response) cause(a *transport.Attempt, outcome, missing error) error {
+	if a.Reached != transport.Answered {
+		return a.Err
+	}
+	answered := &APIError{
+		StatusCode: a.Status,
+		Code:       a.Redact(r.code),
+		Message:    r.message(a),
+		RequestID:  r.requestID(a),
+		sender:     r.sender(a),
+	}
+	if outcome == ErrOutcomeUnknown || r.unreadable != nil && len(a.Body) > 0 {
+		answered.Evidence = r.evidence(a)
+	}
+	err := error(answered)
+	for _, remark := range []error{r.remark(a, outcome, missing), clockDifference(a)} {
+		if remark != nil {
+			err = fmt.Errorf("%w: %w", err, remark)
+		}
+	}
+	return err
+}
+
+// sender is who seems to have answered: only the service writes the documented JSON.
+func (r *response) sender(a *transport.Attempt) string {
+	switch {
+	case r.RequestID != "" && r.isCertain():
+		return "the service"
+	case a.Header.Get("X-Bce-Error-Code") != "" || a.Header.Get("X-Bce-Request-Id") != "":
+		return "the service or its gateway"
+	}
+	return "something on the way, such as a gateway or a proxy,"
+}
+
+const maxSample = 200
+
+// evidence is what there is of a response that does not speak for itself.
+func (r *response) evidence(a *transport.Attempt) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "content type %.80q, ", a.Redact(a.Header.Get("Content-Type")))
+	if encoding := a.Header.Get("Content-Encoding"); encoding != "" {
+		fmt.Fprintf(&b, "encoding %.40q, ", a.Redact(encoding))
+	}
+	fmt.Fprintf(&b, "%d bytes", len(a.Body))
+	body := r.body
+	if body == nil {
+		body = a.Body
+	}
+	if sample := a.Redact(string(body[:min(len(body), 8*maxSample)])); sample != "" {
+		fmt.Fprintf(&b, ": %q", sample[:min(len(sample), maxSample)])
+	}
+	return b.String()
+}
+
+// remark says what the status and the code do not.
+func (r *response) remark(a *transport.Attempt, outcome, missing error) error {
+	switch {
+	case a.Err != nil:
+		return a.Err
+	case 300 <= a.Status && a.Status <= 399:
+		return fmt.Errorf("the redirect to %.200q is not followed", a.Redact(a.Header.Get("Location")))
+	case slices.ContainsFunc(r.codes, isInternalFailure):
+		return errors.New("the code is one of a failure inside, after which it may have been done all the same")
+	case !isSuccess(a.Status) && isRefusalStatus(a.Status) && outcome == ErrOutcomeUnknown && r.hasID():
+		return errors.New("the status refuses, but there is an id in the body")
+	case !isSuccess(a.Status) && outcome == ErrNotPurchased:
+		return nil // any body will do
+	case r.unreadable != nil:
+		return r.unreadable
+	case isSuccess(a.Status) && r.code != "":
+		return r.remarkOnCode(outcome)
+	case isSuccess(a.Status):
+		return missing
+	}
+	return nil
+}
+
+func (r *response) remarkOnCode(outcome error) error {
+	switch {
+	case outcome == ErrNotPurchased && !slices.Contains(documentedRefusals, r.code):
+		return errors.New("the option WithRefusalCodes says that this code refuses")
+	case outcome == ErrNotPurchased:
+		return nil
+	case r.hasID():
+		return errors.New("the response has an error code and an id")
+	}
+	return errors.New("the code is none that is documented to refuse")
+}
+
+// maxClockDifference is how far a Date may be away before it is worth a remark.
+const maxClockDifference = time.Minute
+
+// clockDifference names a wrong clock if a refusal may be due to it: codes for that are not all documented.
+func clockDifference(a *transport.Attempt) error {
+	skew, ok := a.Skew()
+	skew = skew.Round(time.Second)
+	switch {
+	case !ok || a.Status != 400 && a.Status != 401 && a.Status != 403 || skew.Abs() <= maxClockDifference:
+		return nil
+	case skew > 0:
+		return fmt.Errorf("this machine's clock is %s behind the Date of the response", skew)
+	}
+	return fmt.Errorf("this machine's clock is %s ahead of the Date of the response", -skew)
+}
