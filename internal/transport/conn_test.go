@@ -85,7 +85,7 @@ func TestAHandshakeEndsWithItsAttempt(t *testing.T) {
 	a := sendOnce(ctx, t, newTransport(t, transport.Config{}), "https://"+address)
 	assert.Equal(t, transport.Unconnected, a.Reached)
 	assert.ErrorIs(t, a.Err, context.Canceled)
-	<-closed
+	await(t, closed)
 }
 
 func TestNoGoroutineIsLeftBehind(t *testing.T) {
@@ -96,7 +96,7 @@ func TestNoGoroutineIsLeftBehind(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go func() { <-accepted; cancel() }()
 		sendOnce(ctx, t, via, "https://"+address)
-		<-closed
+		await(t, closed)
 	}
 	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(end); {
 		runtime.Gosched() // assert.Eventually would have a goroutine of its own
@@ -127,7 +127,7 @@ func TestAConnectionWhoseHandshakeFailedIsClosed(t *testing.T) {
 	secure.StartTLS()
 	via := newTransport(t, transport.Config{MaxAttempts: 1})
 	do(t.Context(), t, via, secure.URL, transport.Never)
-	<-closed
+	await(t, closed)
 }
 
 // idleCloser is a server that closes its idle connections when told to.
