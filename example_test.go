@@ -6,50 +6,29 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"testing"
 	"time"
 
-	"github.com/jarcoal/httpmock"
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
-// exampleService starts a stand-in for the service on loopback that misbehaves as told, and a client for it. The
-// examples run against it; with the environment's keys the same code runs against the real one.
-func exampleService(faults ...simulator.Fault) (client *computeunit.Client, stop func()) {
-	service := simulator.New(simulator.Config{})
-	service.Inject(faults...)
-	server := httptest.NewServer(service)
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
-		computeunit.WithEndpoint(server.URL))
-	if err != nil {
-		panic(err)
-	}
-	return client, server.Close
+// The examples buy from a stand-in for the service on loopback. With computeunit.NewClientFromEnv instead of
+// server.Client the same code buys from the real one.
+
+// fiveMonths is what the documentation of the call buys.
+var fiveMonths = computeunit.PurchaseComputeUnitRequest{
+	ServiceID:     "svco-48esssdpa594",
+	Billing:       computeunit.Prepaid(5),
+	ReplicasCount: 5,
 }
-
-var (
-	// fiveMonths is what the documentation of the call buys.
-	fiveMonths = computeunit.PurchaseComputeUnitRequest{
-		ServiceID:     "svco-48esssdpa594",
-		Billing:       computeunit.Prepaid(5),
-		ReplicasCount: 5,
-	}
-	// lostAnswer is an order that is made and never confirmed; deniedAnswer is one that is refused.
-	lostAnswer   = simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}
-	deniedAnswer = simulator.Fault{Kind: simulator.ErrorAnswer, Status: http.StatusForbidden, Code: "AccessDenied", Message: "Access denied."}
-)
 
 // The three outcomes of a purchase.
 func Example() {
-	client, stop := exampleService(simulator.Fault{}, deniedAnswer, lostAnswer)
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.Fault{}, computeunittest.Denied(), computeunittest.LoseAnswer())
+	client := server.Client()
 
 	for range 3 {
 		_, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
@@ -74,8 +53,9 @@ func Example() {
 
 // Bought: the error is nil, and there is an instance or an order to name.
 func ExampleClient_PurchaseComputeUnit() {
-	client, stop := exampleService()
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
 
 	bought, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
 		ServiceID:     "svco-48esssdpa594",
@@ -95,8 +75,10 @@ func ExampleClient_PurchaseComputeUnit() {
 
 // Not purchased: it is certain. The cause says what to correct.
 func ExampleClient_PurchaseComputeUnit_notPurchased() {
-	client, stop := exampleService(deniedAnswer)
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.Denied())
+	client := server.Client()
 
 	_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
 	fmt.Println("not purchased:", errors.Is(err, computeunit.ErrNotPurchased))
@@ -108,13 +90,15 @@ func ExampleClient_PurchaseComputeUnit_notPurchased() {
 	// Output:
 	// not purchased: true
 	// no permission: true
-	// HTTP 403 Forbidden, code "AccessDenied", message "Access denied."
+	// the service answered HTTP 403 Forbidden, code "AccessDenied", message "Access denied."
 }
 
 // Outcome unknown: the answer was lost. Do not buy again before you have looked.
 func ExampleClient_PurchaseComputeUnit_outcomeUnknown() {
-	client, stop := exampleService(lostAnswer)
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.LoseAnswer())
+	client := server.Client()
 
 	_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
 	var failed *computeunit.OutcomeError
@@ -132,8 +116,9 @@ func ExampleClient_PurchaseComputeUnit_outcomeUnknown() {
 }
 
 func ExampleClient_DescribeComputeUnits() {
-	client, stop := exampleService()
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
 	ctx := context.Background()
 	if _, err := client.PurchaseComputeUnit(ctx, fiveMonths); err != nil {
 		fmt.Println(err)
@@ -151,10 +136,10 @@ func ExampleClient_DescribeComputeUnits() {
 	// Output: Prepaid 5 Running
 }
 
-
 func ExampleClient_WaitUntilRunning() {
-	client, stop := exampleService()
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	bought, err := client.PurchaseComputeUnit(ctx, fiveMonths)
@@ -179,8 +164,9 @@ func ExampleClient_WaitUntilRunning() {
 
 // Any other action of the API, with types of your own. Here it is one that has a typed method too.
 func ExampleClient_Call() {
-	client, stop := exampleService()
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
 
 	request := map[string]string{"serviceId": "svco-48esssdpa594"}
 	var answer struct {
@@ -191,6 +177,34 @@ func ExampleClient_Call() {
 	err := client.Call(context.Background(), "/v2/serviceresources", "DescribeComputeUnits", request, &answer)
 	fmt.Println(len(answer.Result.Instances), err)
 	// Output: 0 <nil>
+}
+
+func ExampleClient_Endpoint() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+
+	fmt.Println(server.Client().Endpoint() == server.URL)
+	// Output: true
+}
+
+func ExampleClient_Timeout() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+
+	fmt.Println(server.Client().Timeout())
+	// Output: 30s
+}
+
+// A program that has bought for the last time need not wait until idle connections close by themselves.
+func ExampleClient_CloseIdleConnections() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	defer client.CloseIdleConnections()
+
+	_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
+	fmt.Println(err)
+	// Output: <nil>
 }
 
 func ExampleNewClient() {
@@ -209,7 +223,7 @@ func ExampleNewClientFromEnv() {
 
 	_, err := computeunit.NewClientFromEnv()
 	fmt.Println(err)
-	// Output: computeunit: set the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY
+	// Output: computeunit: set the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY: QIANFAN_ACCESS_KEY is not set, or empty
 }
 
 func ExampleStaticCredentials() {
@@ -236,7 +250,7 @@ func ExampleEnvCredentials() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// set the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY
+	// set the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY: QIANFAN_SECRET_KEY is not set, or empty
 }
 
 // temporary provides keys that some other service of yours hands out.
@@ -298,20 +312,56 @@ func ExampleWithLogger() {
 		return a
 	}
 	logger := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
-	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusBadGateway)
-	}))
-	defer service.Close()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.Answer(http.StatusBadGateway, ""))
+	client := server.Client(computeunit.WithLogger(logger))
 
-	client, err := computeunit.NewClient(computeunit.StaticCredentials("your-access-key", "your-secret-key"),
-		computeunit.WithEndpoint(service.URL), computeunit.WithLogger(logger))
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
 	_, _ = client.PurchaseComputeUnit(context.Background(), fiveMonths)
 	// Output:
 	// level=ERROR msg="computeunit: outcome unknown" action=PurchaseComputeUnit service_id=svco-48esssdpa594 outcome="outcome unknown" attempt=1
+}
+
+// A code that a team has seen, and knows to refuse: without the option, an answer with it is an unknown outcome.
+func ExampleWithRefusalCodes() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	soldOut := computeunittest.Answer(http.StatusOK, `{"requestId":"{requestId}","code":"SoldOut"}`)
+	server.NextPurchases(soldOut, soldOut)
+
+	_, err := server.Client().PurchaseComputeUnit(context.Background(), fiveMonths)
+	fmt.Println(errors.Is(err, computeunit.ErrOutcomeUnknown))
+	_, err = server.Client(computeunit.WithRefusalCodes("SoldOut")).PurchaseComputeUnit(context.Background(), fiveMonths)
+	fmt.Println(errors.Is(err, computeunit.ErrNotPurchased))
+	// Output:
+	// true
+	// true
+}
+
+// Hooks around each attempt: here the first is throttled, and the client tries again.
+func ExampleWithTrace() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.Throttled(0))
+
+	ctx := computeunit.WithTrace(context.Background(), &computeunit.Trace{
+		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
+			fmt.Println("attempt", a.Number, "of", a.Action, "for", a.ServiceID)
+			return nil // an error would keep the attempt from being sent
+		},
+		AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error {
+			fmt.Println("throttled:", errors.Is(err, computeunit.ErrThrottled))
+			return nil // an error would keep the client from trying again
+		},
+	})
+	_, err := server.Client().PurchaseComputeUnit(ctx, fiveMonths)
+	fmt.Println(err)
+	// Output:
+	// attempt 1 of PurchaseComputeUnit for svco-48esssdpa594
+	// throttled: true
+	// attempt 2 of PurchaseComputeUnit for svco-48esssdpa594
+	// throttled: false
+	// <nil>
 }
 
 func ExampleWithUserAgent() {
@@ -378,8 +428,9 @@ func ExampleDescribeComputeUnitsRequest_Validate() {
 
 // The cause of a purchase that was refused before it was sent.
 func ExampleOutcomeError() {
-	client, stop := exampleService()
-	defer stop()
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
 
 	_, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
 		ServiceID: "svco-48esssdpa594", Billing: computeunit.Prepaid(5),
@@ -398,98 +449,4 @@ func setenv(name, value string) (restore func()) {
 			os.Unsetenv(name)
 		}
 	}
-}
-
-// From here on: how a service of your own is tested. The README has the same code.
-
-// Buyer is all that the service needs of the client. *computeunit.Client has it.
-type Buyer interface {
-	PurchaseComputeUnit(context.Context, computeunit.PurchaseComputeUnitRequest) (*computeunit.PurchaseComputeUnitResponse, error)
-}
-
-// Scaler buys a month of one replica when it is told to grow.
-type Scaler struct {
-	Buyer     Buyer
-	ServiceID string
-
-	// Halted: an order may exist. Somebody has to look before the Scaler buys again.
-	Halted bool
-}
-
-// Grow says what came of it.
-func (s *Scaler) Grow(ctx context.Context) string {
-	if s.Halted {
-		return "halted"
-	}
-	_, err := s.Buyer.PurchaseComputeUnit(ctx, computeunit.PurchaseComputeUnitRequest{
-		ServiceID: s.ServiceID, Billing: computeunit.Prepaid(1), ReplicasCount: 1,
-	})
-	switch {
-	case err == nil:
-		return "grown"
-	case errors.Is(err, computeunit.ErrNotPurchased):
-		return "not grown"
-	default:
-		s.Halted = true
-		return "halted"
-	}
-}
-
-// stub is a Buyer that answers what a test wants.
-type stub struct{ err error }
-
-func (s stub) PurchaseComputeUnit(context.Context, computeunit.PurchaseComputeUnitRequest) (*computeunit.PurchaseComputeUnitResponse, error) {
-	if s.err != nil {
-		return nil, s.err
-	}
-	return &computeunit.PurchaseComputeUnitResponse{Result: computeunit.PurchaseResult{InstanceID: "i-1"}}, nil
-}
-
-func TestScalerWithAStubThatBuys(t *testing.T) {
-	scaler := Scaler{Buyer: stub{}, ServiceID: "svco-1"}
-	assert.Equal(t, "grown", scaler.Grow(t.Context()))
-}
-
-func TestScalerWithAStubThatRefuses(t *testing.T) {
-	scaler := Scaler{Buyer: stub{&computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased}}, ServiceID: "svco-1"}
-	assert.Equal(t, "not grown", scaler.Grow(t.Context()))
-	assert.False(t, scaler.Halted)
-}
-
-func TestScalerWithAStubThatDoesNotKnow(t *testing.T) {
-	scaler := Scaler{Buyer: stub{&computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown}}, ServiceID: "svco-1"}
-	assert.Equal(t, "halted", scaler.Grow(t.Context()))
-	assert.True(t, scaler.Halted)
-}
-
-// mockedScaler is a Scaler on a real client whose requests httpmock answers.
-func mockedScaler(t *testing.T, answer httpmock.Responder) (scaler *Scaler, requests func() int) {
-	t.Helper()
-	mocked := &http.Client{}
-	httpmock.ActivateNonDefault(mocked) // before NewClient: it copies the http.Client
-	t.Cleanup(httpmock.DeactivateAndReset)
-	httpmock.RegisterResponder(http.MethodPost, "https://qianfan.baidubce.com/v2/serviceresources?Action=PurchaseComputeUnit", answer)
-	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(mocked))
-	require.NoError(t, err)
-	return &Scaler{Buyer: client, ServiceID: "svco-1"}, httpmock.GetTotalCallCount
-}
-
-func TestScalerOverHTTPMockBought(t *testing.T) {
-	scaler, requests := mockedScaler(t, httpmock.NewStringResponder(200,
-		`{"requestId":"r-1","result":{"instanceId":"i-1","orderId":"o-1"}}`))
-	assert.Equal(t, "grown", scaler.Grow(t.Context()))
-	assert.Equal(t, 1, requests())
-}
-
-func TestScalerOverHTTPMockNotPurchased(t *testing.T) {
-	scaler, requests := mockedScaler(t, httpmock.NewStringResponder(403,
-		`{"requestId":"r-1","code":"AccessDenied","message":"Access denied."}`))
-	assert.Equal(t, "not grown", scaler.Grow(t.Context()))
-	assert.Equal(t, 1, requests())
-}
-
-func TestScalerOverHTTPMockOutcomeUnknown(t *testing.T) {
-	scaler, requests := mockedScaler(t, httpmock.NewErrorResponder(errors.New("connection reset")))
-	assert.Equal(t, "halted", scaler.Grow(t.Context()))
-	assert.Equal(t, 1, requests())
 }

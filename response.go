@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -146,8 +145,8 @@ func gunzip(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := io.ReadAll(io.LimitReader(reader, transport.MaxAnswer+1))
-	if err == nil && len(plain) > transport.MaxAnswer {
+	plain, err := io.ReadAll(io.LimitReader(reader, transport.MaxBody+1))
+	if err == nil && len(plain) > transport.MaxBody {
 		err = transport.ErrTooLarge
 	}
 	if err != nil {
@@ -308,17 +307,13 @@ const maxClockDifference = time.Minute
 
 // clockDifference names a wrong clock if a refusal may be due to it: codes for that are not all documented.
 func clockDifference(a *transport.Attempt) error {
-	date, err := http.ParseTime(a.Header.Get("Date"))
-	if err != nil || a.Status != 400 && a.Status != 401 && a.Status != 403 {
+	skew, ok := a.Skew()
+	skew = skew.Round(time.Second)
+	switch {
+	case !ok || a.Status != 400 && a.Status != 401 && a.Status != 403 || skew.Abs() <= maxClockDifference:
 		return nil
+	case skew > 0:
+		return fmt.Errorf("this machine's clock is %s behind the Date of the response", skew)
 	}
-	difference := a.ReceivedAt.Sub(date).Round(time.Second)
-	if difference.Abs() <= maxClockDifference {
-		return nil
-	}
-	direction := "ahead of"
-	if difference < 0 {
-		direction = "behind"
-	}
-	return fmt.Errorf("this machine's clock is %s %s the Date of the response", difference.Abs(), direction)
+	return fmt.Errorf("this machine's clock is %s ahead of the Date of the response", -skew)
 }

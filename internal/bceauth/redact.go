@@ -1,20 +1,50 @@
 package bceauth
 
-import "strings"
+import (
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/url"
+	"strconv"
+	"strings"
+)
 
-const scheme = "bce-auth-v1"
+const (
+	scheme      = "bce-auth-v1"
+	inSignature = "(signature)"
+	inToken     = "(session token)"
+)
 
-// Redact takes signatures out of a text that may repeat a request: an Authorization header is good for some minutes,
-// with any body, and must not end up in a log.
-func Redact(text string) string {
+// Redact takes out of a text what looks like a signature: an Authorization header is good for some minutes, with any
+// body, and must not end up in a log.
+func Redact(text string) string { return (*Signature)(nil).Redact(text) }
+
+// Redact takes out of a text what Sign put on the request, whatever is in the key id and however a response escapes it,
+// and then what looks like a signature. A nil Signature does the latter only.
+func (s *Signature) Redact(text string) string {
+	if s == nil {
+		return redactHeaders(text, "")
+	}
+	text = redactHeaders(text, s.authorization)
+	pairs := []string{s.authorization[strings.LastIndexByte(s.authorization, '/')+1:], inSignature}
+	for _, form := range escapedForms(s.token) {
+		pairs = append(pairs, form, inToken)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// redactHeaders takes out each Authorization header in a text, the sent one or another, whole or cut off.
+func redactHeaders(text, sent string) string {
 	start := indexScheme(text)
 	if start < 0 {
 		return text
 	}
 	var clean strings.Builder
 	for ; start >= 0; start = indexScheme(text) {
-		clean.WriteString(text[:start] + "(signature)")
-		text = text[start+headerLength(text[start:]):]
+		clean.WriteString(text[:start] + inSignature)
+		text = text[start:]
+		text = text[commonLength(text, sent):]
+		text = text[headerLength(text):]
 	}
 	return clean.String() + text
 }
@@ -29,8 +59,8 @@ func indexScheme(text string) int {
 	return -1
 }
 
-// headerLength ends the header at a blank, a quote or a tag only: it can stand in JSON or in a URL, with escapes, and
-// a key may have a comma in it.
+// headerLength ends a header at a blank, a quote or a tag only: it can stand in JSON or in a URL, with escapes, and a key
+// may have a comma in it.
 func headerLength(text string) int {
 	end := strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r == '"' || r == '<' })
 	if end < 0 {
@@ -39,15 +69,109 @@ func headerLength(text string) int {
 	return end
 }
 
-// RedactError returns err with its text redacted. What it wraps stays within reach.
-func RedactError(err error) error {
-	if err == nil || indexScheme(err.Error()) < 0 {
-		return err
+// commonLength is how much of a text, from its start, repeats what was sent, also if it is escaped for JSON, Go, a URL or
+// HTML.
+func commonLength(text, sent string) (length int) {
+	for i := range len(sent) {
+		width := escapedWidth(text[length:], sent[i])
+		if width == 0 {
+			return length
+		}
+		length += width
 	}
-	return redacted{err}
+	return length
 }
 
-type redacted struct{ err error }
+// maxBackslashes is how many a character may have in front of it: JSON within JSON within JSON has seven.
+const maxBackslashes = 7
 
-func (r redacted) Error() string { return Redact(r.err.Error()) }
+// escapedWidth is how many bytes at the start of a text stand for one character. 0: another one stands there.
+func escapedWidth(text string, char byte) int {
+	switch {
+	case text == "":
+		return 0
+	case sameLetter(text[0], char):
+		return 1
+	case text[0] == '%':
+		return hexWidth(text, 1, 2, char)
+	case text[0] == '&':
+		return entityWidth(text, char)
+	}
+	slashes := 0
+	for slashes < min(len(text), maxBackslashes) && text[slashes] == '\\' {
+		slashes++
+	}
+	switch {
+	case slashes == 0 || slashes == len(text):
+		return 0
+	case sameLetter(text[slashes], char):
+		return slashes + 1
+	case text[slashes] == 'u':
+		return hexWidth(text, slashes+1, 4, char)
+	case text[slashes] == 'x':
+		return hexWidth(text, slashes+1, 2, char)
+	}
+	return 0
+}
+
+// sameLetter takes capitals for small letters, as indexScheme does.
+func sameLetter(a, b byte) bool {
+	return a == b || a|0x20 == b|0x20 && 'a' <= a|0x20 && a|0x20 <= 'z'
+}
+
+// hexWidth is the end of the digits if they are the character's code.
+func hexWidth(text string, start, digits int, char byte) int {
+	end := start + digits
+	if len(text) < end {
+		return 0
+	}
+	if code, err := strconv.ParseUint(text[start:end], 16, 16); err != nil || code != uint64(char) {
+		return 0
+	}
+	return end
+}
+
+// entityWidth reads an entity of HTML. The longest one for ASCII has ten bytes.
+func entityWidth(text string, char byte) int {
+	end := strings.IndexByte(text[:min(len(text), 10)], ';') + 1
+	if html.UnescapeString(text[:end]) != string(rune(char)) {
+		return 0
+	}
+	return end
+}
+
+// escapedForms are the ways in which a response can repeat a secret: as it is, in JSON, in Go, in a URL, in HTML.
+func escapedForms(secret string) []string {
+	if secret == "" {
+		return nil
+	}
+	inJSON, _ := json.Marshal(secret) // cannot fail
+	quoted := string(inJSON[1 : len(inJSON)-1])
+	inGo := strconv.Quote(secret)
+	return []string{
+		secret, quoted, strings.ReplaceAll(quoted, "/", `\/`), inGo[1 : len(inGo)-1],
+		url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret),
+	}
+}
+
+// RedactError returns err with its text redacted. What it wraps stays within reach.
+func (s *Signature) RedactError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if text := err.Error(); s.Redact(text) == text {
+		return err
+	}
+	return redacted{err, s}
+}
+
+type redacted struct {
+	err       error
+	signature *Signature
+}
+
+func (r redacted) Error() string { return r.signature.Redact(r.err.Error()) }
 func (r redacted) Unwrap() error { return r.err }
+
+// Format prints the text for every verb: without it %+v or %#v would show the signature.
+func (r redacted) Format(state fmt.State, _ rune) { fmt.Fprint(state, r.Error()) }

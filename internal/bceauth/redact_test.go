@@ -38,9 +38,9 @@ func TestRedactTakesALongTextInOneGo(t *testing.T) {
 }
 
 func TestRedactErrorKeepsWhatItWraps(t *testing.T) {
-	assert.NoError(t, RedactError(nil))
-	assert.Same(t, io.EOF, RedactError(io.EOF))
+	assert.NoError(t, (*Signature)(nil).RedactError(nil))
+	assert.Same(t, io.EOF, (*Signature)(nil).RedactError(io.EOF))
 	lost := fmt.Errorf("malformed header %q: %w", "bce-auth-v1/ak/0123", io.EOF)
-	assert.EqualError(t, RedactError(lost), `malformed header "(signature)": EOF`)
-	assert.True(t, errors.Is(RedactError(lost), io.EOF))
+	assert.EqualError(t, (*Signature)(nil).RedactError(lost), `malformed header "(signature)": EOF`)
+	assert.True(t, errors.Is((*Signature)(nil).RedactError(lost), io.EOF))
 }

@@ -28,9 +28,16 @@ type Credentials struct{ AccessKeyID, SecretAccessKey, SessionToken string }
 // signedHeaders must be lower-case: the signer compares them so. It adds every x-bce- header by itself.
 var signedHeaders = map[string]struct{}{"host": {}, "content-type": {}, "x-bce-date": {}}
 
+// Signature is what Sign put on a request, to take out of all that comes back. A pointer to it prints as an address in
+// what holds it.
+type Signature struct {
+	Expires              time.Time
+	authorization, token string
+}
+
 // Sign sets X-Bce-Date, X-Bce-Security-Token (if there is a token) and Authorization on req.
 // It signs the host as net/http will send it, content-type and those two. Call it last before sending.
-func Sign(req *http.Request, credentials Credentials, at time.Time) {
+func Sign(req *http.Request, credentials Credentials, at time.Time) *Signature {
 	date := at.UTC().Format(time.RFC3339)
 	headers := map[string]string{
 		"host":         host(req),
@@ -48,6 +55,7 @@ func Sign(req *http.Request, credentials Credentials, at time.Time) {
 	if credentials.SessionToken != "" {
 		req.Header[tokenHeader] = []string{credentials.SessionToken}
 	}
+	return &Signature{time.Unix(at.Unix(), 0).Add(Expiry).UTC(), authorization, credentials.SessionToken}
 }
 
 // authorize returns the Authorization header. The signer puts it, and the session token, into headers.

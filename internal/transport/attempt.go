@@ -15,178 +15,214 @@ import (
 	"github.com/qianfan-go/computeunit/internal/bceauth"
 )
 
-// MaxAnswer is how many bytes of an answer's body are read. A longer one is not an answer of this API.
-const MaxAnswer = 1 << 20
+// MaxBody is how many bytes of a response's body are read. A longer one is not a response of this API.
+const MaxBody = 1 << 20
 
 const requestIDHeader = "X-Bce-Request-Id"
 
-// ErrTooLarge is Attempt.Err where the body is longer than MaxAnswer.
-var ErrTooLarge = fmt.Errorf("the answer is longer than %d bytes", MaxAnswer)
+// ErrTooLarge is Attempt.Err if the body is longer than MaxBody.
+var ErrTooLarge = fmt.Errorf("the response is longer than %d bytes", MaxBody)
+
+var errNoResponse = errors.New("the transport returned neither a response nor an error")
 
 // Reach is how far an attempt came.
 type Reach int
 
 const (
-	// Unready: there was nothing to send with (no credentials), or no time left to send in.
+	// Unready: there was nothing to send with (no credentials), no time left to send in, or Request.Before forbade it.
 	Unready Reach = iota
 	// Unconnected: it is certain that no byte of the request left this machine, and that none will.
 	Unconnected
-	// Sent: bytes may have left, and no answer came.
+	// Sent: bytes may have left, and no response came.
 	Sent
-	// Answered: the status and the headers of an answer came. Err tells whether its body is whole.
+	// Answered: the status and the headers of a response came. Err is nil if its body is whole.
 	Answered
 )
 
-// Attempt is what sending a request once came to.
+// Attempt is what sending a request once came to. Header, Body and Err can repeat what was sent: see Redact.
 type Attempt struct {
-	Number    int    // from 1
-	RequestID string // the x-bce-request-id that was sent
-	Reached   Reach
-	Status    int // from here to Body: only if Answered
-	Header    http.Header
-	Body      []byte
-	Err       error // why there is no answer, or not a whole one
-	Permanent bool  // Unconnected, and another attempt would end the same
-	Duration  time.Duration
+	Number           int       // from 1
+	RequestID        string    // the x-bce-request-id that was sent, or was about to be
+	SignatureExpires time.Time // when the service stops accepting the request, by the service's clock
+	Reached          Reach
+	Status           int // from here to Body: only if Answered
+	Header           http.Header
+	ReceivedAt       time.Time // by this machine's clock
+	Body             []byte
+	Err              error // why there is no response, or not a whole one; redacted
+	Permanent        bool  // Unconnected, and another attempt would end the same
+	Duration         time.Duration
 
-	SignatureExpires time.Time
-	ReceivedAt       time.Time
+	signature *bceauth.Signature // a pointer, which prints as an address
 }
 
-func (a *Attempt) Redact(text string) string { return bceauth.Redact(text) }
+// Redact takes the signature and the session token that this attempt sent, and everything that looks like a signature,
+// out of a text that came back.
+func (a *Attempt) Redact(text string) string { return a.signature.Redact(text) }
 
-func (t *Transport) attempt(ctx context.Context, call *Request, number int) *Attempt {
+// Skew is how far the service's clock, by the response's Date, is ahead of this machine's: negative if it is behind. Date
+// has whole seconds, and is as old as the response's way here took. ok is false if there is no Date.
+func (a *Attempt) Skew() (skew time.Duration, ok bool) {
+	date, err := http.ParseTime(a.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return date.Sub(a.ReceivedAt), true
+}
+
+// underway is the context of an attempt, beside what that comes to. A dial finds it in its own, which net/http has cut
+// off from it.
+type underway struct {
+	context.Context
+	attempt Attempt
+}
+
+type underwayKey struct{}
+
+func (u *underway) Value(key any) any {
+	if key == (underwayKey{}) {
+		return u
+	}
+	return u.Context.Value(key)
+}
+
+// attempt makes the request, and sends it.
+func (t *Transport) attempt(ctx context.Context, r *Request, number int) *Attempt {
 	started := time.Now()
-	attemptCtx, cancel := context.WithTimeout(ctx, t.timeout)
+	limited, cancel := context.WithTimeout(ctx, t.config.Timeout)
 	defer cancel()
-	u := &underway{Context: attemptCtx, attempt: Attempt{Number: number}}
-	t.perform(u, call)
+	u := &underway{Context: limited, attempt: Attempt{Number: number}}
 	a := &u.attempt
-	if a.Err != nil {
-		a.Err = bceauth.RedactError(t.explain(ctx, attemptCtx, a.Err))
+	via, req, err := t.prepare(u, r)
+	if err == nil {
+		err = send(u, via, req, r.Body)
+	}
+	if err != nil {
+		a.Err = a.signature.RedactError(t.nameLimit(ctx, limited, err))
 	}
 	a.Duration = time.Since(started)
 	return a
 }
 
-// perform signs last thing before sending, so that the signature is as fresh as it can be.
-func (t *Transport) perform(ctx *underway, call *Request) {
-	a := &ctx.attempt
-	if a.Err = ctx.Err(); a.Err != nil {
-		return
+// prepare signs last thing before sending, so that the signature is as fresh as it can be.
+func (t *Transport) prepare(u *underway, r *Request) (route, *http.Request, error) {
+	a := &u.attempt
+	if err := u.Err(); err != nil {
+		return route{}, nil, err
 	}
-	credentials, err := t.credentials(ctx)
+	via, err := t.route(u)
 	if err != nil {
-		a.Err = fmt.Errorf("no credentials: %w", err)
-		return
+		return route{}, nil, err
 	}
-	if a.Err = ctx.Err(); a.Err != nil { // the provider took all the time there was
-		return
+	credentials, err := t.config.Credentials(u)
+	if err != nil {
+		return route{}, nil, fmt.Errorf("no credentials: %w", err)
+	}
+	if err := u.Err(); err != nil { // the provider took all the time there was
+		return route{}, nil, err
 	}
 	a.RequestID = newRequestID()
-	req := t.newRequest(call, a.RequestID)
-	now := t.clock.now()
-	bceauth.Sign(req, credentials, now)
-	a.SignatureExpires = now.Truncate(time.Second).Add(bceauth.Expiry)
-	if call.Before != nil {
-		if a.Err = call.Before(ctx, a); a.Err == nil {
-			a.Err = ctx.Err()
-		}
-		if a.Err != nil {
-			return
-		}
+	req := t.newRequest(r, a.RequestID)
+	a.signature = bceauth.Sign(req, credentials, t.clock.now())
+	a.SignatureExpires = a.signature.Expires
+	if r.Before == nil {
+		return via, req, nil
 	}
-	t.dialer.demand.begin()
-	defer t.dialer.demand.end()
-	response, err := t.send(ctx, req, call.Body, a)
-	if err != nil {
-		a.Err = err
-		return
+	if err := r.Before(u, a); err != nil {
+		return route{}, nil, err
 	}
-	defer response.Body.Close()
-	ctx.served.Store(true)
-	a.Reached, a.Status, a.Header = Answered, response.StatusCode, response.Header
-	a.ReceivedAt = time.Now()
-	a.Body, a.Err = readAnswer(response)
+	return via, req, u.Err()
 }
 
-func (t *Transport) newRequest(call *Request, requestID string) *http.Request {
-	target := call.URL
+func (t *Transport) newRequest(r *Request, requestID string) *http.Request {
+	target := r.URL
 	if t.own == nil { // a caller's transport may write to it
-		copied := *call.URL
+		copied := *r.URL
 		target = &copied
 	}
-	values := [...]string{"application/json", t.userAgent, requestID}
+	values := [...]string{"application/json", t.config.UserAgent, requestID}
 	return &http.Request{
 		Method: http.MethodPost,
 		URL:    target,
-		Host:   call.URL.Host,
+		Host:   r.URL.Host,
 		Header: http.Header{ // one array for all; no value has room to grow into the next
 			"Content-Type":  values[0:1:1],
 			"User-Agent":    values[1:2:2],
 			requestIDHeader: values[2:3:3],
 		},
-		ContentLength: int64(len(call.Body)),
+		ContentLength: int64(len(r.Body)),
 	}
 }
 
-// send goes round again only where the gate proves that nothing was written on an idle connection that turned
-// out closed. net/http would not do that by itself: no request of ours has a GetBody or an Idempotency-Key.
-func (t *Transport) send(ctx context.Context, req *http.Request, content []byte, a *Attempt) (*http.Response, error) {
+// evidence is what the trace hooks of a RoundTrip, and our own connections, showed of it.
+type evidence interface {
+	// trace returns the hooks to send with.
+	trace() *httptrace.ClientTrace
+	// notSent is asked when RoundTrip has ended with an error. True is certain: nothing left, and nothing will.
+	notSent(error) bool
+	// closedIdle reports that the request got an idle connection, which turned out closed.
+	closedIdle() bool
+	// explain adds to an error what only the hooks show.
+	explain(error) error
+	// refuse returns why a response is not one to this request, if it is not.
+	refuse() error
+}
+
+// send asks the RoundTripper, not an http.Client: so no redirect is followed and no cookie sent. It sends again only if
+// it is certain that nothing was written on an idle connection that turned out closed. net/http would not do that by
+// itself: no request of ours has a GetBody or an Idempotency-Key.
+func send(u *underway, via route, req *http.Request, body []byte) error {
+	a := &u.attempt
 	for {
-		g := &gate{trust: t.trust(), requestID: a.RequestID}
-		response, err := t.roundTrip(ctx, req, content, g)
+		e := via.evidence(u, req)
+		sent := req.WithContext(httptrace.WithClientTrace(u, e.trace()))
+		sent.Body = io.NopCloser(bytes.NewReader(body)) // net/http knows these two, and writes all at once
+		response, err := via.RoundTrip(sent)
+		if err == nil && response != nil {
+			if err = e.refuse(); err == nil {
+				return a.read(response)
+			}
+			response.Body.Close() // nil only if it is a caller's transport, and that refuses nothing
+		}
 		if err == nil {
-			return response, nil
+			err = errNoResponse
 		}
-		if !g.shut() || t.speaksOtherProtocol() {
+		if !e.notSent(err) {
 			a.Reached = Sent
-			return nil, err
+			return e.explain(err)
 		}
-		if !g.reused || ctx.Err() != nil {
-			a.Reached, a.Permanent = Unconnected, hopeless(err)
-			return nil, err
+		if !e.closedIdle() || u.Err() != nil {
+			a.Reached, a.Permanent = Unconnected, permanent(err)
+			return e.explain(err)
 		}
 	}
 }
 
-// roundTrip asks the RoundTripper, not an http.Client: so no redirect is followed and no cookie sent.
-func (t *Transport) roundTrip(ctx context.Context, req *http.Request, content []byte, g *gate) (*http.Response, error) {
-	traced := httptrace.WithClientTrace(ctx, g.trace())
-	sent := req.WithContext(traced)
-	sent.Body = io.NopCloser(bytes.NewReader(content)) // net/http knows these two, and writes all at once
-	response, err := t.roundTripper().RoundTrip(sent)
-	switch {
-	case err != nil:
-		return nil, err
-	case response == nil:
-		return nil, errors.New("the transport returned neither an answer nor an error")
-	case response.Body == nil:
-		response.Body = http.NoBody
-	case g.stray.Load():
-		response.Body.Close()
-		return nil, errStray
+// read takes what there is of a response; the error is why that is not all.
+func (a *Attempt) read(response *http.Response) error {
+	a.Reached, a.Status, a.Header, a.ReceivedAt = Answered, response.StatusCode, response.Header, time.Now()
+	if response.Body == nil {
+		return nil
 	}
-	return response, nil
-}
-
-func readAnswer(response *http.Response) ([]byte, error) {
-	if response.StatusCode == http.StatusSwitchingProtocols {
-		return nil, nil // no body: it is the connection, which no context ends
+	defer response.Body.Close()
+	if a.Status == http.StatusSwitchingProtocols {
+		return nil // no body: it is the connection, which no context ends
 	}
-	answer, err := io.ReadAll(io.LimitReader(response.Body, MaxAnswer+1))
-	if err == nil && len(answer) > MaxAnswer {
-		return nil, ErrTooLarge
+	var err error
+	a.Body, err = io.ReadAll(io.LimitReader(response.Body, MaxBody+1))
+	if err == nil && len(a.Body) > MaxBody {
+		a.Body = nil
+		return ErrTooLarge
 	}
 	if err != nil {
-		err = fmt.Errorf("the answer was cut off: %w", err)
+		return fmt.Errorf("the response was cut off: %w", err)
 	}
-	return answer, err
+	return nil
 }
 
-// explain adds whose limit ended the attempt. net/http tells only context.Cause, if anything.
-func (t *Transport) explain(ctx, attemptCtx context.Context, err error) error {
-	ended := attemptCtx.Err()
+// nameLimit adds whose limit ended the attempt. net/http returns only context.Cause, if anything.
+func (t *Transport) nameLimit(ctx, limited context.Context, err error) error {
+	ended := limited.Err()
 	if ended == nil {
 		return err
 	}
@@ -194,7 +230,7 @@ func (t *Transport) explain(ctx, attemptCtx context.Context, err error) error {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
 	if ctx.Err() == nil {
-		err = fmt.Errorf("the attempt took longer than %s: %w", t.timeout, err)
+		err = fmt.Errorf("the attempt took longer than %s: %w", t.config.Timeout, err)
 	}
 	return err
 }

@@ -27,20 +27,24 @@ func backoff(attempt int) time.Duration {
 // maxRetryAfter keeps a senseless number of seconds from overflowing; it is far past every real deadline.
 const maxRetryAfter = 365 * 24 * time.Hour
 
-// retryAfter reads the header in both of its forms, seconds and date. ok is false where there is none to honour.
+// retryAfter reads the header in both of its forms, seconds and date. A date counts from the response's own Date: only if
+// that is missing from now, by this machine. ok is false if there is none to honour.
 func retryAfter(header http.Header, now time.Time) (wait time.Duration, ok bool) {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second, true
 	}
-	date, err := http.ParseTime(value)
+	due, err := http.ParseTime(value)
 	if err != nil {
 		return 0, false
 	}
-	return min(max(date.Sub(now), 0), maxRetryAfter), true
+	if date, err := http.ParseTime(header.Get("Date")); err == nil {
+		now = date
+	}
+	return min(max(due.Sub(now), 0), maxRetryAfter), true
 }
 
-// worthWaiting says at once where the context would end the wait anyway.
+// worthWaiting reports at once that the context would end the wait anyway.
 func worthWaiting(ctx context.Context, wait time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("gave up before the next attempt: %w", err)

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"net"
@@ -11,7 +12,6 @@ import (
 
 var (
 	errClosedUnused = errors.New("the server closed the connection before anything was written")
-	errStray        = errors.New("the connection brought an answer before the request was sent")
 	errAbandoned    = errors.New("the request was given up before anything was written")
 )
 
@@ -22,34 +22,55 @@ const idleTimeout = 3 * time.Second
 const maxIdlePerHost = 64
 
 // newDefault returns the transport for callers who bring none. It speaks HTTP/1.1 only: HTTP/2 replays requests
-// in ways that are not ours to control. It does not ask for compression: answers are small.
-func newDefault(d *dialer) *http.Transport {
+// in ways that are not ours to control. It does not ask for compression: responses are small.
+//
+// It resumes TLS sessions, which over TLS 1.2 saves a round trip. The sessions are this transport's alone, and so of one
+// endpoint; crypto/tls keeps them by host name, offers none whose certificate does not verify any more, and sends no
+// early data over TCP.
+func newDefault() *http.Transport {
 	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         d.dial,
-		DialTLSContext:      d.dialTLS,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12}, // behind a proxy, where net/http shakes hands
-		TLSHandshakeTimeout: 10 * time.Second,
-		TLSNextProto:        map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
-		MaxIdleConnsPerHost: maxIdlePerHost,
-		IdleConnTimeout:     idleTimeout,
-		DisableCompression:  true,
+		Proxy:                  proxyFromEnvironment,
+		OnProxyConnectResponse: checkProxyResponse,
+		DialContext:            dial,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(0)},
+		TLSHandshakeTimeout:    10 * time.Second,
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
+		MaxIdleConnsPerHost:    maxIdlePerHost,
+		IdleConnTimeout:        idleTimeout,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: MaxBody,
 	}
+}
+
+// dial ends with the attempt that it is for. So does what net/http then does on the connection, the handshakes with a
+// proxy and of TLS: it does that on a context of its own, which would go on whatever became of the request. So the
+// connection is closed when its attempt ends, unless a request got it before.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	attempt := attemptContext(ctx)
+	var dialer net.Dialer
+	dialed, err := dialer.DialContext(attempt, network, address)
+	if err != nil {
+		return nil, err
+	}
+	keep := context.AfterFunc(attempt, func() { dialed.Close() })
+	return &conn{Conn: dialed, keep: keep, check: newConnCheck(dialed)}, nil
+}
+
+// attemptContext is that of the attempt that a dial is for.
+func attemptContext(ctx context.Context) context.Context {
+	if attempt, ok := ctx.Value(underwayKey{}).(*underway); ok {
+		return attempt
+	}
+	return ctx
 }
 
 // conn lets the bytes of a request out only through the request's gate.
 // Before a request owns it there is no gate: a TLS handshake or a proxy's CONNECT orders nothing.
 type conn struct {
 	net.Conn
-	peek *peek
-	gate atomic.Pointer[gate]
-	// dropped tells demand that the connection is gone. It may be called more than once.
-	dropped func()
-}
-
-func (c *conn) Close() error {
-	defer c.dropped()
-	return c.Conn.Close()
+	check *connCheck
+	gate  atomic.Pointer[gate]
+	keep  func() bool // keeps it open when its attempt ends. False: too late. Called once, by the first request that gets it
 }
 
 func (c *conn) Write(b []byte) (int, error) {
@@ -58,7 +79,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		return c.Conn.Write(b)
 	}
 	first := !g.passed()
-	if first && c.peek.dead(g.reused) {
+	if first && c.check.closed(g.idle) {
 		return 0, errClosedUnused
 	}
 	if !g.pass() {

@@ -1,124 +1,120 @@
-// Package transport sends signed requests and says truthfully whether one may have left this machine.
+// Package transport sends signed requests and reports truthfully whether one may have left this machine.
 //
-// It makes one HTTP attempt at a time and repeats it as its caller judges. It knows nothing about purchases.
+// [Transport.Do] repeats a request as its caller judges; attempt.go sends it once. The default transport is in conn.go
+// and gate.go; what only callers' transports need is in replay.go. The package knows nothing about purchases.
 package transport
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
-	"reflect"
-	"runtime"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/qianfan-go/computeunit/internal/bceauth"
 )
 
-// Transport is safe for concurrent use. Only its idea of the service's clock changes.
+// Transport is safe for concurrent use, and for printing meanwhile. Only its idea of the service's clock changes.
 type Transport struct {
-	client      *http.Client // nil: own is used
-	own         *http.Transport
-	dialer      dialer
-	timeout     time.Duration
-	maxAttempts int
-	userAgent   string
-	credentials func(context.Context) (bceauth.Credentials, error)
-	clock       clock
+	config   Config
+	own      *http.Transport // nil if the caller brought a client
+	clock    *clock
+	replaced func(context.Context, http.RoundTripper)
 }
 
-// Config is what a Transport is made of. Every field but Client is required.
+// Config is what a Transport is made of. Client and Replaced may be nil.
 type Config struct {
-	Client      *http.Client // the caller's; only its Transport and Timeout are used
-	Timeout     time.Duration
+	Client      *http.Client  // the caller's; only its Transport and Timeout are used
+	Timeout     time.Duration // of an attempt
 	MaxAttempts int
 	UserAgent   string
 	Credentials func(context.Context) (bceauth.Credentials, error)
-
+	// Testing is whether this process is a test binary, and DefaultEndpoint whether the caller named no endpoint: the
+	// two together must not spend money.
 	Testing         bool
 	DefaultEndpoint bool
-	Replaced        func(context.Context, http.RoundTripper)
+	// Replaced is called once, at the first attempt that goes around a replaced http.DefaultTransport.
+	Replaced func(ctx context.Context, replacement http.RoundTripper)
 }
 
-func (t *Transport) Timeout() time.Duration { return t.timeout }
+// New copies the caller's client, so that no later change to it has an effect.
+func New(config Config) *Transport {
+	t := &Transport{config: config, clock: new(clock), replaced: once(config.Replaced)}
+	if config.Client == nil {
+		t.own = newDefault()
+		return t
+	}
+	copied := *config.Client
+	t.config.Client = &copied
+	if copied.Timeout > 0 {
+		t.config.Timeout = min(config.Timeout, copied.Timeout)
+	}
+	return t
+}
 
+func once(report func(context.Context, http.RoundTripper)) func(context.Context, http.RoundTripper) {
+	var first sync.Once
+	return func(ctx context.Context, replacement http.RoundTripper) {
+		if report != nil {
+			first.Do(func() { report(ctx, replacement) })
+		}
+	}
+}
+
+// Timeout is that of an attempt: the shorter of the configured one and that of the caller's client.
+func (t *Transport) Timeout() time.Duration { return t.config.Timeout }
+
+// CloseIdleConnections closes those of the default transport. Those of a caller's are the caller's.
 func (t *Transport) CloseIdleConnections() {
 	if t.own != nil {
 		t.own.CloseIdleConnections()
 	}
 }
 
-// New copies the caller's client, so that no later change to it has an effect.
-func New(config Config) *Transport {
-	t := &Transport{
-		timeout:     config.Timeout,
-		maxAttempts: config.MaxAttempts,
-		userAgent:   config.UserAgent,
-		credentials: config.Credentials,
-	}
-	if config.Client == nil {
-		t.own = newDefault(&t.dialer)
-		return t
-	}
-	copied := *config.Client
-	t.client = &copied
-	if copied.Timeout > 0 {
-		t.timeout = min(t.timeout, copied.Timeout)
-	}
-	return t
+// route is what an attempt is sent through, and how much that proves. The two are read once an attempt, together.
+type route struct {
+	http.RoundTripper
+	trust trust
 }
 
-// roundTripper reads http.DefaultTransport at every call, as an http.Client does.
-func (t *Transport) roundTripper() http.RoundTripper {
+var errTest = errors.New("this is a test binary, and a test must not spend money: " +
+	"mock http.DefaultTransport (httpmock.Activate), start a computeunittest server, " +
+	"or say where to send with WithEndpoint or WithHTTPClient")
+
+// route refuses to send from a test to the service itself, unless the caller said so. A mock that replaces
+// http.DefaultTransport is used in a test. In any other program it is not, as it would hide what was sent.
+func (t *Transport) route(ctx context.Context) (route, error) {
 	switch {
-	case t.own != nil:
-		return t.own
-	case t.client.Transport != nil:
-		return t.client.Transport
-	default:
-		return http.DefaultTransport
+	case t.own == nil:
+		return t.callersRoute(), nil
+	case defaultTransportReplaced() && t.config.Testing:
+		return route{http.DefaultTransport, opaque}, nil
+	case defaultTransportReplaced():
+		t.replaced(ctx, http.DefaultTransport)
+	case t.config.Testing && t.config.DefaultEndpoint:
+		return route{}, errTest
 	}
+	return route{t.own, ours}, nil
 }
 
-func (t *Transport) trust() trust {
-	if t.own != nil {
-		return ours
-	}
-	if _, ok := t.roundTripper().(*http.Transport); ok {
-		return hooked
-	}
-	return opaque
-}
+// original is http.DefaultTransport as this program found it, nil if that was something else than net/http's.
+var original, _ = http.DefaultTransport.(*http.Transport)
 
-// speaksOtherProtocol tells that a caller's *http.Transport may have sent without a hook firing, by a protocol that was
-// put into TLSNextProto. To be asked after a RoundTrip only: net/http's own HTTP/2 adds itself there at the first.
-func (t *Transport) speaksOtherProtocol() bool {
-	theirs, ok := t.roundTripper().(*http.Transport)
-	if !ok || theirs == t.own {
-		return false
-	}
-	for _, protocol := range theirs.TLSNextProto {
-		if !firesHooks(runtime.FuncForPC(reflect.ValueOf(protocol).Pointer()).Name()) {
-			return true
-		}
-	}
-	return false
-}
-
-// firesHooks tells by a function's name that it is of the HTTP/2 of net/http or of golang.org/x/net, which fire the
-// hooks as HTTP/1.1 does. Whose it is cannot be told otherwise; under another name it is not trusted.
-func firesHooks(function string) bool {
-	return strings.HasPrefix(function, "net/http.") || strings.HasPrefix(function, "net/http/internal/") ||
-		strings.HasPrefix(function, "golang.org/x/net/http2.") || strings.Contains(function, "/golang.org/x/net/http2.")
+// defaultTransportReplaced compares pointers: other types need not be comparable.
+func defaultTransportReplaced() bool {
+	current, ok := http.DefaultTransport.(*http.Transport)
+	return !ok || current != original
 }
 
 // Request is one request, and what its caller makes of each attempt to send it.
 type Request struct {
 	URL  *url.URL
 	Body []byte
-	// Before, if not nil, is called when an attempt is signed and about to be sent.
+	// Before, if not nil, is called when an attempt is signed and about to be sent. Its error prevents that, and is the
+	// attempt's. The context is the attempt's, and is checked again after it.
 	Before func(context.Context, *Attempt) error
-	// After judges every attempt.
+	// After is asked after every attempt whether to make another.
 	After func(*Attempt) Again
 	// Waiting, if not nil, is called before the wait for another attempt.
 	Waiting func(*Attempt, time.Duration)
@@ -130,37 +126,34 @@ type Again int
 const (
 	// Never is the zero value: what is not allowed expressly is not sent again.
 	Never Again = iota
-	// AfterBackoff waits for Retry-After where the answer has one, else for a random, growing time.
+	// AfterBackoff waits for Retry-After if the response has one, else for a random, growing time.
 	AfterBackoff
-	// AfterRetryAfter sends again only if the answer has a Retry-After.
+	// AfterRetryAfter waits for Retry-After. If the response has none, it is Never.
 	AfterRetryAfter
-	// WithClockCorrected sends once more at once, signed with the time of the answer's Date header.
+	// WithClockCorrected sends once more at once, signed with the time of the response's Date header.
 	WithClockCorrected
 )
 
-// Do makes attempts until Judge or the limit ends them, and returns their number.
-// The error tells why an attempt that Judge wanted was not made although the limit allowed it.
-func (t *Transport) Do(ctx context.Context, call *Request) (attempts int, gaveUp error) {
+// Do makes attempts until After or the limit ends them, and returns their number.
+// The error is why an attempt that After wanted was not made although the limit allowed it.
+func (t *Transport) Do(ctx context.Context, r *Request) (attempts int, gaveUp error) {
 	corrected := false
 	for n := 1; ; n++ {
-		a := t.attempt(ctx, call, n)
-		again := call.After(a)
-		if again == WithClockCorrected && (!t.clock.correct(a.Header) || corrected) {
+		a := t.attempt(ctx, r, n)
+		again := r.After(a)
+		if again == WithClockCorrected && (!t.clock.correct(a) || corrected) {
 			return n, nil
 		}
-		if again == Never || n >= t.maxAttempts {
-			return n, nil
-		}
-		if _, ok := retryAfter(a.Header, t.clock.now()); again == AfterRetryAfter && !ok {
+		wait, ok := t.wait(again, a)
+		if !ok || n >= t.config.MaxAttempts {
 			return n, nil
 		}
 		corrected = corrected || again == WithClockCorrected
-		wait := t.wait(again, a)
 		if err := worthWaiting(ctx, wait); err != nil {
 			return n, err
 		}
-		if call.Waiting != nil {
-			call.Waiting(a, wait)
+		if r.Waiting != nil {
+			r.Waiting(a, wait)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return n, err
@@ -168,12 +161,18 @@ func (t *Transport) Do(ctx context.Context, call *Request) (attempts int, gaveUp
 	}
 }
 
-func (t *Transport) wait(again Again, a *Attempt) time.Duration {
-	if again == WithClockCorrected {
-		return 0
+// wait returns how long to wait for another attempt. ok is false if there is to be none.
+func (t *Transport) wait(again Again, a *Attempt) (wait time.Duration, ok bool) {
+	switch again {
+	case WithClockCorrected:
+		return 0, true
+	case AfterRetryAfter:
+		return retryAfter(a.Header, t.clock.now())
+	case AfterBackoff:
+		if wait, ok := retryAfter(a.Header, t.clock.now()); ok {
+			return wait, true
+		}
+		return backoff(a.Number), true
 	}
-	if wait, ok := retryAfter(a.Header, t.clock.now()); ok {
-		return wait
-	}
-	return backoff(a.Number)
+	return 0, false
 }

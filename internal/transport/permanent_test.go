@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-func TestHopeless(t *testing.T) {
+func TestPermanent(t *testing.T) {
 	notFound := func(name string) error { return &net.DNSError{Name: name, IsNotFound: true} }
 	for _, row := range []struct {
 		name string
@@ -29,8 +29,12 @@ func TestHopeless(t *testing.T) {
 		{"label too long", notFound(strings.Repeat("a", 64)), true},
 		{"longest label", notFound(strings.Repeat("a", 63)), false},
 		{"name too long", notFound(strings.Repeat("a.", 127) + "a"), true},
+		{"proxy wants a password", fmt.Errorf("x: %w", &proxyRefusal{407}), true},
+		{"proxy wants a password, as net/http puts it", errors.New("Proxy Authentication Required"), true},
+		{"proxy refuses", &proxyRefusal{403}, false},
+		{"proxy address", fmt.Errorf("x: %w", errProxyAddress), true},
 		{"server down", &net.DNSError{Name: "bad..name", IsTimeout: true}, false},
 	} {
-		t.Run(row.name, func(t *testing.T) { assert.Equal(t, row.want, hopeless(row.err)) })
+		t.Run(row.name, func(t *testing.T) { assert.Equal(t, row.want, permanent(row.err)) })
 	}
 }

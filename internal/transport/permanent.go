@@ -4,17 +4,28 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"strings"
 )
 
-// hopeless reports whether connecting again would fail the same way: a certificate that does not verify,
-// a peer that does not speak TLS, a host name that cannot exist.
-func hopeless(err error) bool {
+// permanent reports whether connecting again would fail the same way: a certificate that does not verify, a peer that
+// does not speak TLS, a host name that cannot exist, a proxy that wants another password or has no valid address.
+func permanent(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var notTLS tls.RecordHeaderError
 	var dns *net.DNSError
 	return errors.As(err, &certificate) || errors.As(err, &notTLS) ||
-		errors.As(err, &dns) && dns.IsNotFound && !validHostName(dns.Name)
+		errors.As(err, &dns) && dns.IsNotFound && !validHostName(dns.Name) ||
+		errors.Is(err, errProxyAddress) || isProxyAuthRequired(err)
+}
+
+// isProxyAuthRequired knows the error of the default transport, and the text that is all net/http leaves in a caller's.
+func isProxyAuthRequired(err error) bool {
+	var refusal *proxyRefusal
+	if errors.As(err, &refusal) {
+		return refusal.status == http.StatusProxyAuthRequired
+	}
+	return err.Error() == http.StatusText(http.StatusProxyAuthRequired)
 }
 
 // validHostName knows only the lengths and the letters that DNS allows: names that break them are refused

@@ -1,0 +1,85 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
+)
+
+// purchase is one call, what became of it on its way, and what its caller was told.
+type purchase struct {
+	serviceID string
+	fault     string
+	truth     simulator.Truth // what an honest client reports if the request reached the fault
+	reached   bool            // the request came to the fault
+	mayGuess  bool            // no client can know that the request did not come there
+	cancelled bool            // the caller's context ended at a random moment
+	response  *computeunit.PurchaseComputeUnitResponse
+	err       error
+}
+
+// audit is what callers were told, held against the ledger.
+type audit struct {
+	bought, notPurchased, unknown         int
+	double, hidden, claimed, wrongUnknown int
+	examples                              []string
+}
+
+func (a *audit) add(p purchase, orders []simulator.Order) {
+	if len(orders) > 1 {
+		a.wrong(&a.double, p, orders)
+	}
+	notPurchased, unknown := errors.Is(p.err, computeunit.ErrNotPurchased), errors.Is(p.err, computeunit.ErrOutcomeUnknown)
+	switch {
+	case p.err == nil:
+		a.bought++
+		if !p.backedBy(orders) {
+			a.wrong(&a.claimed, p, orders)
+		}
+	case notPurchased && !unknown:
+		a.notPurchased++
+		if len(orders) > 0 || p.reached && p.truth == simulator.MustNotKnow {
+			a.wrong(&a.hidden, p, orders)
+		}
+	case unknown && !notPurchased:
+		a.unknown++
+		if p.isDefinite() {
+			a.wrong(&a.wrongUnknown, p, orders)
+		}
+	default: // neither or both
+		a.wrong(&a.claimed, p, orders)
+	}
+}
+
+func (p *purchase) backedBy(orders []simulator.Order) bool {
+	return slices.ContainsFunc(orders, func(o simulator.Order) bool {
+		return o.InstanceID == p.response.Result.InstanceID && o.OrderID == p.response.Result.OrderID
+	})
+}
+
+// isDefinite reports whether an honest client had to know: nothing ended the call early, and what it met was clear.
+func (p *purchase) isDefinite() bool {
+	if p.cancelled || errors.Is(p.err, context.DeadlineExceeded) {
+		return false
+	}
+	return p.reached && p.truth != simulator.MustNotKnow || !p.reached && !p.mayGuess
+}
+
+func (a *audit) wrong(count *int, p purchase, orders []simulator.Order) {
+	*count++
+	if len(a.examples) < 10 {
+		a.examples = append(a.examples, fmt.Sprintf("%s (%s, must be %s, reached: %t): %d orders, told %v",
+			p.serviceID, p.fault, p.truth, p.reached, len(orders), p.err))
+	}
+}
+
+func (a *audit) String() string {
+	return fmt.Sprintf("| told | purchases |\n|---|---|\n| bought | %d |\n| not purchased | %d |\n| unknown | %d |\n\n"+
+		"| wrong | count |\n|---|---|\n| double orders | %d |\n| orders hidden behind not purchased | %d |\n"+
+		"| purchases claimed that no order backs | %d |\n| definite answers called unknown | %d |",
+		a.bought, a.notPurchased, a.unknown, a.double, a.hidden, a.claimed, a.wrongUnknown)
+}

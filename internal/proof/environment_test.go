@@ -1,0 +1,53 @@
+package proof
+
+import (
+	"encoding/pem"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// The default transport takes its proxy and the certificates that it trusts from the environment. Go reads both once a
+// process: so they are set before any test, and processes that tests start get what was there before.
+var (
+	environment = os.Environ()
+	ownProxy    *moodyProxy // of the default transport
+)
+
+// ownTrustsTests reports whether the default transport trusts the certificate of httptest: if Go takes roots from a file.
+var ownTrustsTests = runtime.GOOS != "windows" && runtime.GOOS != "darwin"
+
+// proxiedHost is in the certificate of httptest. Nobody looks it up: the proxy connects to the service, whatever it is asked for.
+const proxiedHost = "https://example.com"
+
+func runTests(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "proof")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	ownProxy = startMoodyProxy()
+	defer ownProxy.listener.Close()
+	for name, value := range map[string]string{
+		"SSL_CERT_FILE": writeCertificate(folder), "HTTPS_PROXY": ownProxy.url(), "NO_PROXY": "", "no_proxy": "",
+	} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	return m.Run()
+}
+
+// writeCertificate writes the one that every TLS server of httptest has.
+func writeCertificate(folder string) (path string) {
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
+	path = filepath.Join(folder, "certificate.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		panic(err)
+	}
+	return path
+}

@@ -1,0 +1,57 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+var errProxyAddress = errors.New("the proxy's address in the environment is not valid: " +
+	"check HTTPS_PROXY and HTTP_PROXY (they are not repeated here, they may hold a password)")
+
+// proxyFromEnvironment is net/http's, whose error repeats the address.
+func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
+	proxy, err := http.ProxyFromEnvironment(req)
+	if err != nil {
+		return nil, errProxyAddress
+	}
+	return proxy, nil
+}
+
+// proxyRefusal is a proxy's status in response to CONNECT, other than 200. net/http would keep only its text.
+type proxyRefusal struct{ status int }
+
+func (p *proxyRefusal) Error() string {
+	status := strings.TrimSpace(fmt.Sprint(p.status, " ", http.StatusText(p.status)))
+	return "the proxy answered " + status + " to CONNECT"
+}
+
+// checkProxyResponse is an http.Transport's OnProxyConnectResponse.
+func checkProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+	if response.StatusCode != http.StatusOK {
+		return &proxyRefusal{response.StatusCode}
+	}
+	return nil
+}
+
+// throughProxy adds to an error that the connection was to a proxy, if the address that was asked for is not the
+// request's own.
+func throughProxy(asked string, target *url.URL, err error) error {
+	if asked == "" || asked == dialAddress(target) {
+		return err
+	}
+	return fmt.Errorf("through the proxy %s: %w", asked, err)
+}
+
+// dialAddress is what net/http connects to for a request without a proxy.
+func dialAddress(target *url.URL) string {
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	}
+	return net.JoinHostPort(target.Hostname(), port)
+}

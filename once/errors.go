@@ -1,0 +1,104 @@
+package once
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/qianfan-go/computeunit"
+)
+
+// ErrKeyReused means that the key was used for another request: the JSON that is sent differs, release times compared as
+// instants. Nothing was sent. It comes together with the outcome of what the key has:
+// [computeunit.ErrOutcomeUnknown] if that is bought or open, else [computeunit.ErrNotPurchased].
+var ErrKeyReused = errors.New("the key was used for another request")
+
+// BlockedError means that a purchase is open that only a listing or a person can settle, and that no listing has.
+// [Buyer.Buy] returns it for another key of the same service, with [computeunit.ErrNotPurchased], and for the open key
+// itself, with [computeunit.ErrOutcomeUnknown]; [Buyer.ResolveNotPurchased] if a new instance is listed.
+type BlockedError struct {
+	// Key is the open purchase's: the one to resolve.
+	Key string
+	// ServiceID is the service that it keeps closed.
+	ServiceID string
+	// Since is when the key was claimed.
+	Since time.Time
+	// NotBefore is when [Buyer.ResolveNotPurchased] is possible: the service refuses the attempt from then on. Zero if no
+	// attempt is known.
+	NotBefore time.Time
+	// Candidates are new instances of the service that belong to no key.
+	Candidates []string
+}
+
+// Error names the key to resolve, and what can be done.
+func (e *BlockedError) Error() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "the purchase with key %q for service %q is open since %s", e.Key, e.ServiceID, e.Since.Format(time.RFC3339))
+	if len(e.Candidates) > 0 {
+		fmt.Fprintf(&text, ", and new instances are listed that belong to no key: %q", e.Candidates)
+	}
+	text.WriteString("; a listing may still settle it, or a person with ResolveBought")
+	if !e.NotBefore.IsZero() {
+		fmt.Fprintf(&text, ", or after %s with ResolveNotPurchased", e.NotBefore.Format(time.RFC3339))
+	}
+	return text.String()
+}
+
+// TooEarlyError means that an attempt of the purchase could still make an order. [Buyer.ResolveNotPurchased] returns it.
+type TooEarlyError struct {
+	// Until is when that ends, by the service's clock. Look again after it, and only then say that nothing was bought.
+	Until time.Time
+}
+
+// Error says when it is no longer too early.
+func (e *TooEarlyError) Error() string {
+	return "too early: an attempt can still make an order until " + e.Until.Format(time.RFC3339) +
+		" by the service's clock; look for an order after that, and call again"
+}
+
+// blocked describes an open purchase.
+func (b *Buyer) blocked(r record, candidates []string) *BlockedError {
+	return &BlockedError{
+		Key:        r.Key,
+		ServiceID:  r.Request.ServiceID,
+		Since:      r.Since,
+		NotBefore:  r.fence(b.margin),
+		Candidates: candidates,
+	}
+}
+
+// failure is what Buy returns: an error that matches exactly one of the two outcomes, and whatever the cause matches but
+// for another outcome.
+func failure(outcome error, r record, cause error) error {
+	var called *computeunit.OutcomeError
+	switch {
+	case errors.As(cause, &called) && errors.Is(cause, outcome) && !errors.Is(cause, otherThan(outcome)):
+		return fmt.Errorf("once: key %q: %w", r.Key, cause)
+	case errors.Is(cause, computeunit.ErrNotPurchased) || errors.Is(cause, computeunit.ErrOutcomeUnknown):
+		cause = errors.New(cause.Error()) // an outcome of one step, which is not the purchase's
+	}
+	return fmt.Errorf("once: key %q: %w", r.Key, &computeunit.OutcomeError{
+		Action:    "PurchaseComputeUnit",
+		Outcome:   outcome,
+		ServiceID: r.Request.ServiceID,
+		RequestID: r.RequestID,
+		Err:       cause,
+	})
+}
+
+func otherThan(outcome error) error {
+	if outcome == computeunit.ErrNotPurchased {
+		return computeunit.ErrOutcomeUnknown
+	}
+	return computeunit.ErrNotPurchased
+}
+
+// join is errors.Join on one line.
+func join(first, second error) error {
+	if first == nil || second == nil {
+		return cmp.Or(first, second)
+	}
+	return fmt.Errorf("%w; %w", first, second)
+}

@@ -1,0 +1,189 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/once"
+)
+
+// Scenario is what the service and the network do in a run of the crash suite.
+type Scenario struct {
+	Name string
+	// Fates are those of the requests, in order. After them every request is served.
+	Fates []Fate
+}
+
+// Scenarios are those that the crash suite runs.
+func Scenarios() []Scenario {
+	return []Scenario{
+		{"bought", nil},
+		{"bought without an instance id", []Fate{OrderOnly}},
+		{"refused, then bought", []Fate{RefuseRetry}},
+		{"refused", []Fate{Refuse}},
+		{"the request is lost", []Fate{Lose}},
+		{"the answer is lost", []Fate{LoseAnswer}},
+	}
+}
+
+// fault is what happens at one step of one process.
+type fault struct {
+	at   int
+	fate Fate
+}
+
+// faults are those of every step; Cancel is tried where a caller waits.
+func faults() []Fate { return []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel} }
+
+// script directs one process after the other: each has one fault, and the last has none.
+type script struct {
+	scenario Scenario
+	requests int
+	fault    fault
+	steps    int
+	met      bool
+	during   Kind // the step that the fault met
+}
+
+func (s *script) next(f fault) {
+	s.fault, s.steps, s.met = f, 0, false
+}
+
+func (s *script) Direct(_ *Process, kind Kind) Fate {
+	s.steps++
+	served := Go
+	if kind == Request {
+		if s.requests++; s.requests <= len(s.scenario.Fates) {
+			served = s.scenario.Fates[s.requests-1]
+		}
+	}
+	if s.steps != s.fault.at {
+		return served
+	}
+	s.met, s.during = true, kind
+	return s.fault.fate
+}
+
+// Crashes runs each scenario with every pair of faults: one process meets the first, another one the second, a third
+// finishes. Each run has a journal of its own, from open.
+func Crashes(t *testing.T, open func(t *testing.T) func(*Process) once.Journal) {
+	for _, scenario := range Scenarios() {
+		t.Run(scenario.Name, func(t *testing.T) {
+			runs := 0
+			for _, first := range faults() {
+				for i, met := 1, true; met; i++ {
+					for _, second := range faults() {
+						for j, more := 1, true; more && met; j++ {
+							runs++
+							met, more = crash(t, scenario, open, fault{i, first}, fault{j, second})
+						}
+					}
+				}
+			}
+			t.Logf("%d runs", runs)
+		})
+	}
+}
+
+// crash is one run. It reports whether each fault was met: if not, there are no further steps to try.
+func crash(t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second fault) (metFirst, metSecond bool) {
+	synctest.Test(t, func(t *testing.T) {
+		world := &World{Lag: func() time.Duration { return 0 }, RetryAfter: time.Second}
+		world.Add("older")
+		director := &script{scenario: scenario}
+		journal := open(t)
+
+		director.next(first)
+		buyOnce(world, NewProcess(world, director, journal), director)
+		metFirst = director.met
+		director.next(second)
+		buyOnce(world, NewProcess(world, director, journal), director)
+		metSecond = director.met
+		director.next(fault{})
+		director.scenario.Fates = nil
+		finish(world, NewProcess(world, director, journal), []string{"key"})
+
+		for _, violation := range world.Violations {
+			t.Errorf("%s; %s", fmt.Sprintf("first %+v, second %+v", first, second), violation)
+		}
+	})
+	return metFirst, metSecond
+}
+
+func request() computeunit.PurchaseComputeUnitRequest {
+	return computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(1), ReplicasCount: 1}
+}
+
+// buyOnce is a process that starts, settles, and buys. It holds what it said against the history, if it lived to say it.
+func buyOnce(world *World, p *Process, director *script) {
+	ctx, cancel := context.WithTimeout(p.begin(context.Background(), "key"), 3*time.Minute)
+	defer cancel()
+	p.Buyer.Settle(ctx)
+	before := director.requests
+	bought, err := p.Buyer.Buy(ctx, "key", request())
+	if p.dead {
+		return
+	}
+	world.Answered("key", bought, err)
+	// Rule 9: who only cancels leaves nothing open that was answered.
+	answered := director.requests > before && director.requests > len(director.scenario.Fates)
+	if director.met && director.fault.fate == Cancel && answered && director.during != Journal && err != nil &&
+		(director.during == Request || director.during == Received) {
+		world.violate("cancelled during the attempt, which was answered: %v", err)
+	}
+}
+
+// finish settles what is open, has a person settle the rest, and buys every key: nothing may stay open.
+func finish(world *World, p *Process, keys []string) {
+	world.ListAll()
+	for range 3 {
+		p.Buyer.Settle(p.begin(context.Background(), ""))
+		time.Sleep(10 * time.Minute)
+	}
+	open, err := p.Buyer.Settle(p.begin(context.Background(), ""))
+	if err != nil {
+		world.violate("Settle: %v", err)
+	}
+	for _, left := range open {
+		if world.orderOf(left.Key) != nil {
+			world.violate("key %s is open, and its order is listed: %+v", left.Key, left)
+		}
+	}
+	time.Sleep(time.Hour)
+	for _, left := range open {
+		resolveTruly(world, p, left.Key)
+	}
+	for _, key := range keys {
+		ctx := p.begin(context.Background(), key)
+		bought, err := p.Buyer.Buy(ctx, key, request())
+		if errors.Is(err, computeunit.ErrNotPurchased) && refusedByService(err) {
+			bought, err = p.Buyer.Buy(ctx, key, request())
+		}
+		world.Answered(key, bought, err)
+		if err != nil {
+			world.violate("key %s can't be bought at the end: %v", key, err)
+		}
+	}
+}
+
+func refusedByService(err error) bool { return errors.Is(err, computeunit.ErrAccessDenied) }
+
+// resolveTruly is a person who knows what the service has.
+func resolveTruly(world *World, p *Process, key string) error {
+	ctx := p.begin(context.Background(), key)
+	if o := world.orderOf(key); o != nil {
+		_, err := p.Buyer.ResolveBought(ctx, key, o.instance.InstanceID, o.orderID)
+		return err
+	}
+	resolved, err := p.Buyer.ResolveNotPurchased(ctx, key)
+	if err == nil && resolved.State == once.StateNotPurchased && !p.dead {
+		world.Count("resolved not purchased")
+		world.NotPurchased(key)
+	}
+	return err
+}

@@ -1,0 +1,160 @@
+// Package proof holds package once against its promise. It has a model of the service in memory, processes that crash,
+// pause and lose what they send at any step, and a history that answers are held against. Two searches use it: every
+// crash and cancellation, in pairs (crash.go), and the interleavings that a seed finds (schedule.go). The folder
+// testdata/rules has a patch for each rule of docs/once.md that switches it off; a search has to find each.
+package proof
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/qianfan-go/computeunit"
+)
+
+// World is the service, the network before it, and what has happened. Not safe for concurrent use: the processes take
+// turns.
+type World struct {
+	History
+	Offset     time.Duration        // the service's clock, less the processes'
+	Leeway     time.Duration        // how long after its expiry a signature is still accepted
+	RetryAfter time.Duration        // what a 429 asks for
+	Lag        func() time.Duration // until an order is listed
+	orders     []*order
+	late       []*http.Request
+	foreign    []computeunit.Instance
+	ids        int
+}
+
+// order is one that the service made.
+type order struct {
+	key        string
+	requestID  string
+	orderID    string
+	instance   computeunit.Instance
+	serviceID  string
+	listedFrom time.Time
+}
+
+// Now is the service's clock.
+func (w *World) Now() time.Time { return time.Now().Add(w.Offset) }
+
+func (w *World) response(status int, body any) *http.Response {
+	text, _ := json.Marshal(body)
+	recorded := &http.Response{
+		StatusCode: status,
+		Header:     http.Header{"Date": {w.Now().UTC().Format(http.TimeFormat)}, "Content-Type": {"application/json"}},
+		Body:       readAllOnce(text),
+	}
+	return recorded
+}
+
+func (w *World) refuse(status int, code string) *http.Response {
+	return w.response(status, map[string]any{"requestId": "r", "code": code, "message": "refused"})
+}
+
+// list answers DescribeComputeUnits.
+func (w *World) list(r *http.Request) *http.Response {
+	if w.expired(r) {
+		return w.refuse(http.StatusBadRequest, "RequestExpired")
+	}
+	var asked computeunit.DescribeComputeUnitsRequest
+	decodeBody(r, &asked)
+	listed := slices.Clone(w.foreign)
+	for _, o := range w.orders {
+		if strings.EqualFold(o.serviceID, asked.ServiceID) && !time.Now().Before(o.listedFrom) {
+			listed = append(listed, o.instance)
+		}
+	}
+	if listed == nil {
+		listed = []computeunit.Instance{}
+	}
+	return w.response(http.StatusOK, map[string]any{"requestId": "l", "result": map[string]any{"instances": listed}})
+}
+
+// purchase answers PurchaseComputeUnit, and makes the order.
+func (w *World) purchase(r *http.Request, withInstance bool) *http.Response {
+	if w.expired(r) {
+		w.Count("refused by the fence")
+		return w.refuse(http.StatusBadRequest, "RequestExpired")
+	}
+	var asked computeunit.PurchaseComputeUnitRequest
+	decodeBody(r, &asked)
+	w.ids++
+	o := &order{
+		key:       keyOf(r.Context()),
+		requestID: r.Header.Get("X-Bce-Request-Id"),
+		orderID:   fmt.Sprintf("order-%d", w.ids),
+		instance: computeunit.Instance{
+			InstanceID: fmt.Sprintf("instance-%d", w.ids), PaymentTiming: asked.Billing.PaymentTiming,
+			ReplicasCount: asked.ReplicasCount, Status: computeunit.InstanceRunning,
+		},
+		serviceID:  asked.ServiceID,
+		listedFrom: time.Now().Add(w.Lag()),
+	}
+	w.orders = append(w.orders, o)
+	w.ordered(o)
+	result := map[string]any{"orderId": o.orderID}
+	if withInstance {
+		result["instanceId"] = o.instance.InstanceID
+	}
+	return w.response(http.StatusOK, map[string]any{"requestId": o.requestID, "result": result})
+}
+
+// expired reads when the request was signed from its signature: bce-auth-v1/{ak}/{timestamp}/{seconds}/...
+func (w *World) expired(r *http.Request) bool {
+	parts := strings.Split(r.Header.Get("Authorization"), "/")
+	signed, err := time.Parse(time.RFC3339, parts[2])
+	seconds, err2 := strconv.Atoi(parts[3])
+	if err != nil || err2 != nil {
+		panic("a request without a signature")
+	}
+	life := time.Duration(seconds) * time.Second
+	return w.Now().After(signed.Add(life+w.Leeway)) || signed.After(w.Now().Add(life+w.Leeway))
+}
+
+// Deliver serves the oldest request that is still on its way. Its answer reaches nobody.
+func (w *World) Deliver() bool {
+	if len(w.late) == 0 {
+		return false
+	}
+	w.Count("served late")
+	request := w.late[0]
+	w.late = w.late[1:]
+	w.purchase(request, true)
+	return true
+}
+
+// ListAll ends every lag.
+func (w *World) ListAll() {
+	for _, o := range w.orders {
+		o.listedFrom = time.Time{}
+	}
+}
+
+// Add lists an instance that no key's order made: one that was there before, or that somebody outside bought.
+func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
+
+// AddLike lists one of the timing and size of a request.
+func (w *World) AddLike(instanceID string, request computeunit.PurchaseComputeUnitRequest) {
+	w.foreign = append(w.foreign, computeunit.Instance{
+		InstanceID:    instanceID,
+		PaymentTiming: request.Billing.PaymentTiming,
+		ReplicasCount: request.ReplicasCount,
+		Status:        computeunit.InstanceRunning,
+	})
+}
+
+// orderOf is the truth about a key.
+func (w *World) orderOf(key string) *order {
+	for _, o := range w.orders {
+		if o.key == key {
+			return o
+		}
+	}
+	return nil
+}

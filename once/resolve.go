@@ -1,0 +1,118 @@
+package once
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// ResolveBought records that a person has found the order of an open purchase. One of the two ids may be empty; without
+// an instance id the purchase stays open until a listing or a person names it. An instance that the service had before
+// the purchase, or that belongs to another key, is refused.
+func (b *Buyer) ResolveBought(ctx context.Context, key, instanceID, orderID string) (Purchase, error) {
+	r, err := b.resolve(ctx, key, func(r record) (record, error) {
+		return b.write(ctx, r, func(next *record) error { return next.resolveBought(instanceID, orderID) })
+	})
+	if errors.Is(err, errTaken) {
+		err = fmt.Errorf("once: key %q: instance %q belongs to another key", key, instanceID)
+	}
+	return r.Purchase, err
+}
+
+func (p *Purchase) resolveBought(instanceID, orderID string) error {
+	said := Order{instanceID, orderID, p.RequestID}
+	switch {
+	case instanceID == "" && orderID == "":
+		return errors.New("an instance id or an order id is needed")
+	case p.State == StateBought && !p.sameOrder(said):
+		return fmt.Errorf("it is bought as instance %q, order %q", p.InstanceID, p.OrderID)
+	case p.stage() == StateBought:
+		return errResolved
+	case slices.Contains(p.Before.InstanceIDs, instanceID):
+		return fmt.Errorf("instance %q was there before the purchase", instanceID)
+	}
+	if err := p.apply(sayBought); err != nil {
+		return err
+	}
+	p.InstanceID, p.OrderID = cmp.Or(instanceID, p.InstanceID), cmp.Or(orderID, p.OrderID)
+	p.forget()
+	return nil
+}
+
+// errResolved means that the record says already what a person says.
+var errResolved = errors.New("resolved already")
+
+// ResolveNotPurchased records that a person has found no order for an open purchase: the service is free again, and a
+// Buy of the key may try again. Look for the order after the time that the [*BlockedError] names NotBefore, and then
+// call: until then this fails with a [*TooEarlyError], because a process that stood still could still send. It lists the
+// service first, and fails with a [*BlockedError] if a new instance, of any timing and size, belongs to no key.
+//
+// An empty listing is no proof: when an order is listed is not documented. Ask Baidu, or look at the bill.
+func (b *Buyer) ResolveNotPurchased(ctx context.Context, key string) (Purchase, error) {
+	said := time.Now()
+	r, err := b.resolve(ctx, key, func(r record) (record, error) {
+		if r.State == StateNotPurchased {
+			return r, errResolved
+		}
+		if err := b.checkNotPurchased(ctx, r, said); err != nil { // rule 10
+			return r, err
+		}
+		return b.write(ctx, r, func(next *record) error {
+			if next.version != r.version {
+				return fmt.Errorf("%w: look again", errLost)
+			}
+			return next.apply(sayNotPurchased)
+		})
+	})
+	return r.Purchase, err
+}
+
+// checkNotPurchased is about a purchase with an attempt. What a person said is as old as the call: the fence must have
+// passed before that.
+func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time) error {
+	if r.State != StateSending {
+		return nil // the machine decides
+	}
+	listed, err := b.list(ctx, r.Request.ServiceID)
+	if err != nil {
+		return err
+	}
+	until := r.fence(b.margin)
+	if until.IsZero() {
+		return errForeign
+	}
+	if !listed.Date.Add(-time.Since(said)).After(until) {
+		return &TooEarlyError{Until: until}
+	}
+	unowned, err := b.unowned(ctx, r, listed.Result.Instances)
+	if err != nil {
+		return err
+	}
+	if len(unowned) > 0 {
+		return b.blocked(r, idsOf(unowned))
+	}
+	return nil
+}
+
+// resolve is what both have in common. A person may say the same twice.
+func (b *Buyer) resolve(ctx context.Context, key string, say func(record) (record, error)) (record, error) {
+	r, found, err := b.lookup(ctx, key)
+	if err == nil && !found {
+		err = errors.New("the journal has no such key")
+	}
+	if err == nil {
+		r, err = say(r)
+	}
+	switch {
+	case errors.Is(err, errResolved):
+		return r, nil
+	case err != nil:
+		return r, fmt.Errorf("once: key %q: %w", key, err)
+	}
+	b.log(ctx, slog.LevelWarn, "resolved", r, nil)
+	return r, nil
+}
