@@ -85,7 +85,7 @@ func TestAClientThatIsResetCanStillHaveBought(t *testing.T) {
 			_, err := sendInMemory(t, s, time.Hour)
 			assert.Error(t, err)
 		}
-		assert.Zero(t, time.Since(started), "the client is told at once")
+		assert.Zero(t, time.Since(started), "the client sees it at once")
 		assert.Empty(t, s.Orders())
 		time.Sleep(time.Minute)
 		synctest.Wait()

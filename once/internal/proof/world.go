@@ -136,6 +136,13 @@ func (w *World) ListAll() {
 	}
 }
 
+// Add lists an instance that no key's order made: one that was there before, or that somebody outside bought.
+func (w *World) Add(instanceID string) {
+	w.foreign = append(w.foreign, computeunit.Instance{
+		InstanceID: instanceID, PaymentTiming: computeunit.PaymentTimingPrepaid, ReplicasCount: 1, Status: computeunit.InstanceRunning,
+	})
+}
+
 // orderOf is the truth about a key.
 func (w *World) orderOf(key string) *order {
 	for _, o := range w.orders {
