@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -244,4 +245,37 @@ func soon(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+var errDial = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+
+func newClientTo(t *testing.T, endpoint string, options ...computeunit.Option) *computeunit.Client {
+	t.Helper()
+	client, err := computeunit.NewClient(
+		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
+		append([]computeunit.Option{computeunit.WithEndpoint(endpoint)}, options...)...)
+	require.NoError(t, err)
+	return client
+}
+
+// buyOnce buys and returns how many attempts the error speaks of.
+func attemptsOf(t *testing.T, err error) int {
+	t.Helper()
+	var failed *computeunit.OutcomeError
+	require.ErrorAs(t, err, &failed)
+	return failed.Attempts
+}
+
+// closedPort is an address on loopback where nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
+}
+
+// withTransport gives a client a transport of the caller's own.
+func withTransport(transport http.RoundTripper) computeunit.Option {
+	return computeunit.WithHTTPClient(&http.Client{Transport: transport})
 }

@@ -55,12 +55,16 @@ func (c *call) run(key string) (record, error) {
 	if err := c.ctx.Err(); err != nil {
 		return none, failure(computeunit.ErrOutcomeUnknown, none, err)
 	}
+	other := c.buyer.checkEndpoint(c.ctx)
+	if other != nil && !errors.Is(other, errEndpoint) {
+		return none, failure(computeunit.ErrOutcomeUnknown, none, other)
+	}
 	r, err := c.buyer.read(c.ctx, key)
 	if err != nil {
 		return none, failure(computeunit.ErrOutcomeUnknown, none, err)
 	}
-	if err := c.buyer.checkEndpoint(c.ctx); err != nil {
-		return r, failure(outcomeOf(r), r, err)
+	if other != nil {
+		return r, failure(outcomeOf(r), r, other)
 	}
 	switch r.State {
 	case unclaimed, StateNotPurchased:
@@ -97,7 +101,7 @@ func (c *call) check(r record) error {
 
 var errForeign = errors.New("a later version of this package wrote the record: use that version")
 
-// claim makes the key and its service this call's (rule 1), and sends.
+// claim makes the key and its service this call's (rule 1), and sends. The record was read just now.
 func (c *call) claim(r record) (record, error) {
 	for wait := newServiceWait(c); ; {
 		if err := c.check(r); err != nil {
@@ -113,11 +117,28 @@ func (c *call) claim(r record) (record, error) {
 		case !errors.Is(err, errTaken):
 			return claimed, failure(computeunit.ErrOutcomeUnknown, claimed, err)
 		}
-		if err := wait.next(); err != nil {
-			return c.notClaimed(r.Key, err)
+		waited := wait.untilFree()
+		if r, err = c.readAgain(r.Key); err != nil {
+			return r, failure(computeunit.ErrOutcomeUnknown, r, join(waited, err))
 		}
-		r = claimed
+		switch {
+		case r.isOpen() || r.State == StateBought: // another Buy has had the service for this key meanwhile
+			return c.follow(r)
+		case waited != nil:
+			return r, failure(computeunit.ErrNotPurchased, r, waited)
+		}
 	}
+}
+
+// readAgain is for the end of a wait: what was read before it may be out of date.
+func (c *call) readAgain(key string) (record, error) {
+	ctx, cancel := journalContext(c.ctx)
+	defer cancel()
+	r, err := c.buyer.read(ctx, key)
+	if err == nil && r.State == unclaimed {
+		r.Request = c.asked
+	}
+	return r, err
 }
 
 // claimed begins the purchase anew: what an earlier one that was not purchased left does not matter.
@@ -125,7 +146,7 @@ func (c *call) claimed(next *record) error {
 	if next.isOpen() || next.State == StateBought {
 		return errLost
 	}
-	if err := c.check(*next); err != nil {
+	if next.State != unclaimed && (next.foreign() || !sameRequest(next.Request, c.asked)) {
 		return errLost
 	}
 	request, err := asSent(c.asked)
@@ -136,23 +157,6 @@ func (c *call) claimed(next *record) error {
 	next.Purchase = Purchase{Key: next.Key, Request: request, State: state, Since: time.Now().UTC().Round(0), Others: next.Others}
 	next.service = ""
 	return next.apply(claim)
-}
-
-// notClaimed says what the key has at the end of a wait for its service: another Buy may have had it meanwhile.
-func (c *call) notClaimed(key string, cause error) (record, error) {
-	ctx, cancel := journalContext(c.ctx)
-	defer cancel()
-	r, err := c.buyer.read(ctx, key)
-	if err != nil {
-		return r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err))
-	}
-	if r.State == unclaimed {
-		r.Request = c.asked
-	}
-	if r.isOpen() || r.State == StateBought {
-		return c.follow(r)
-	}
-	return r, failure(computeunit.ErrNotPurchased, r, cause)
 }
 
 // send lists, and purchases. The record is claimed by this call.
@@ -179,7 +183,7 @@ func (c *call) notPurchased(a *attempts, e event, cause error) (record, error) {
 		if !a.isMine(next) {
 			return errLost
 		}
-		next.Refusal, next.Candidates, next.ListedWithin = cause.Error(), nil, 0
+		next.Refusal, next.ListedWithin = cause.Error(), 0
 		return next.apply(e)
 	})
 	switch {

@@ -1,7 +1,6 @@
 package once
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -90,47 +89,42 @@ func newServiceWait(c *call) *serviceWait {
 	return &serviceWait{call: c, service: serviceOf(c.asked), pauses: newPauses()}
 }
 
-// next returns nil when it is worth trying to claim the service again, and an error when the wait is over: the context
-// ended, or a *BlockedError.
-func (w *serviceWait) next() error {
+// untilFree returns nil when the service was free, and an error when the wait is over: the context ended, or a
+// *BlockedError, because only a person can settle the purchase that keeps the service closed.
+func (w *serviceWait) untilFree() error {
+	for {
+		row, found, err := w.call.buyer.store.ReadOpenService(w.call.ctx, w.service)
+		if err != nil {
+			return fmt.Errorf("reading the journal: %w", err)
+		}
+		if !found {
+			return nil
+		}
+		open, err := w.lookAfter(decode(row))
+		if err != nil || !open {
+			return err
+		}
+		if err := w.pauses.next(w.call.ctx); err != nil {
+			return fmt.Errorf("waiting for the purchase with key %q for the same service: %w", row.Key, err)
+		}
+	}
+}
+
+// lookAfter does what another key's Buy may do for the purchase that keeps the service closed: nothing while its process
+// may be at work; else to close what was not sent, or to look for what was.
+func (w *serviceWait) lookAfter(r record) (open bool, err error) {
 	b, ctx := w.call.buyer, w.call.ctx
-	row, found, err := b.store.ReadOpenService(ctx, w.service)
-	if err != nil {
-		return fmt.Errorf("reading the journal: %w", err)
-	}
-	if !found {
-		return w.pauses.next(ctx)
-	}
-	r := decode(row)
 	idle := w.seen.unchanged(r.version) >= b.takeover
 	switch {
-	case r.needsSettling() || r.State == StateSending && idle:
-		return w.settle(ctx, r)
 	case r.State == StatePreparing && idle:
-		return ignoreLost(b.closeIdle(ctx, r))
-	default:
-		return w.pauses.next(ctx)
+		r, err = b.closeIdle(ctx, r)
+		return r.isOpen(), err
+	case !r.needsSettling() && !idle:
+		return true, nil
 	}
-}
-
-// settle is for a purchase that nobody works on. If a listing does not settle it, a person has to.
-func (w *serviceWait) settle(ctx context.Context, r record) error {
-	looked, err := w.call.buyer.look(ctx, r, true)
-	if !looked.isOpen() {
-		return nil
+	r, err = b.look(ctx, r, true)
+	if r.needsSettling() {
+		err = join(b.blocked(r, r.Candidates), err)
 	}
-	if looked.needsSettling() {
-		return join(w.call.buyer.blocked(looked, looked.Candidates), err)
-	}
-	if err != nil {
-		return err
-	}
-	return w.pauses.next(ctx)
-}
-
-func ignoreLost(_ record, err error) error {
-	if errors.Is(err, errLost) {
-		return nil
-	}
-	return err
+	return r.isOpen(), err
 }

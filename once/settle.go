@@ -49,8 +49,7 @@ func (b *Buyer) settle(ctx context.Context, r record, idle bool) (record, error)
 	case r.State != StatePreparing:
 		return b.look(ctx, r, idle)
 	case idle:
-		closed, err := b.closeIdle(ctx, r)
-		return closed, ignoreLost(closed, err)
+		return b.closeIdle(ctx, r)
 	default:
 		return r, nil
 	}
@@ -80,6 +79,9 @@ func (b *Buyer) closeIdle(ctx context.Context, r record) (record, error) {
 		}
 		return next.apply(abandon)
 	})
+	if errors.Is(err, errLost) {
+		return closed, nil
+	}
 	if err == nil {
 		b.log(ctx, slog.LevelWarn, "settled", closed, nil)
 	}

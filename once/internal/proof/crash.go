@@ -94,19 +94,19 @@ func Crashes(t *testing.T, open func(t *testing.T) func(*Process) once.Journal) 
 func crash(t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second fault) (metFirst, metSecond bool) {
 	synctest.Test(t, func(t *testing.T) {
 		world := &World{Lag: func() time.Duration { return 0 }, RetryAfter: time.Second}
-		world.foreign = []computeunit.Instance{{InstanceID: "older", PaymentTiming: "Prepaid", ReplicasCount: 1, Status: "Running"}}
+		world.Add("older")
 		director := &script{scenario: scenario}
 		journal := open(t)
 
 		director.next(first)
-		buyOnce(world, NewProcess(world, director, journal, nil), director)
+		buyOnce(world, NewProcess(world, director, journal), director)
 		metFirst = director.met
 		director.next(second)
-		buyOnce(world, NewProcess(world, director, journal, nil), director)
+		buyOnce(world, NewProcess(world, director, journal), director)
 		metSecond = director.met
 		director.next(fault{})
 		director.scenario.Fates = nil
-		finish(world, NewProcess(world, director, journal, nil), []string{"key"})
+		finish(world, NewProcess(world, director, journal), []string{"key"})
 
 		for _, violation := range world.Violations {
 			t.Errorf("%s; %s", fmt.Sprintf("first %+v, second %+v", first, second), violation)

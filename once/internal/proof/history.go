@@ -17,10 +17,10 @@ type History struct {
 	Violations []string
 	Counters   map[string]int
 
-	now    int            // counts what happens
-	sent   map[string]int // by request id: when "sending" was written
-	denied map[string]int // by key: when it was last said that it has no order
-	told   map[string]once.Purchase
+	now    int                      // counts what happens
+	sent   map[string]int           // by request id: when "sending" was written
+	denied map[string]int           // by key: when it was last said that it has no order
+	last   map[string]once.Purchase // by key: as it was written last
 	known  []*order
 }
 
@@ -41,13 +41,29 @@ func (h *History) tick() int {
 	return h.now
 }
 
-// wrote notes when an attempt was put down.
+// wrote notes when an attempt was put down, and counts what a search must have seen.
 func (h *History) wrote(record store.Record) {
 	var p once.Purchase
-	if record.State != string(once.StateSending) || json.Unmarshal(record.Data, &p) != nil || p.RequestID == "" {
+	if json.Unmarshal(record.Data, &p) != nil {
 		return
 	}
-	h.put(p.RequestID)
+	if h.last == nil {
+		h.last = map[string]once.Purchase{}
+	}
+	was := h.last[p.Key]
+	h.last[p.Key] = p
+	switch {
+	case p.State == once.StateSending && p.RequestID != "":
+		h.put(p.RequestID)
+	case p.State == once.StatePreparing && was.State == once.StatePreparing:
+		h.Count("taken over")
+	case p.State == once.StateNotPurchased && p.Evidence == "":
+		h.Count("closed before anything was sent")
+	case p.Evidence == once.EvidenceListing:
+		h.Count("settled by a listing")
+	case p.Evidence == once.EvidenceAnswer && was.State == once.StateBought:
+		h.Count("answers after a listing or a person")
+	}
 }
 
 // put notes an attempt the first time that it is seen: when it is written down, or at the latest when it is sent.

@@ -51,7 +51,9 @@ func (s stepped) Owners(ctx context.Context, instanceIDs []string) (owners map[s
 
 func (s stepped) Insert(ctx context.Context, record store.Record) (done bool, err error) {
 	err = s.process.Journal(ctx, func(ctx context.Context) (err error) {
-		done, err = s.store.Insert(ctx, record)
+		if done, err = s.store.Insert(ctx, record); done {
+			s.process.world.wrote(record)
+		}
 		return err
 	})
 	return done && err == nil, err

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"log/slog"
 	"net/http"
 	"strings"
 
@@ -66,7 +65,7 @@ var (
 )
 
 // NewProcess starts a process on a journal, whose calls have to go through Process.Journal.
-func NewProcess(world *World, director Director, journal func(*Process) once.Journal, logger *slog.Logger) *Process {
+func NewProcess(world *World, director Director, journal func(*Process) once.Journal, options ...once.Option) *Process {
 	p := &Process{world: world, director: director, cancel: func() {}}
 	client, err := computeunit.NewClient(
 		computeunit.StaticCredentials("ak", "sk"), // not a secret: nothing checks it
@@ -74,10 +73,6 @@ func NewProcess(world *World, director Director, journal func(*Process) once.Jou
 		computeunit.WithHTTPClient(&http.Client{Transport: p}),
 	)
 	if err == nil {
-		options := []once.Option{}
-		if logger != nil {
-			options = append(options, once.WithLogger(logger))
-		}
 		p.Buyer, err = once.New(client, journal(p), options...)
 	}
 	if err != nil {

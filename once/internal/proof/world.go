@@ -136,6 +136,19 @@ func (w *World) ListAll() {
 	}
 }
 
+// Add lists an instance that no key's order made: one that was there before, or that somebody outside bought.
+func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
+
+// AddLike lists one of the timing and size of a request.
+func (w *World) AddLike(instanceID string, request computeunit.PurchaseComputeUnitRequest) {
+	w.foreign = append(w.foreign, computeunit.Instance{
+		InstanceID:    instanceID,
+		PaymentTiming: request.Billing.PaymentTiming,
+		ReplicasCount: request.ReplicasCount,
+		Status:        computeunit.InstanceRunning,
+	})
+}
+
 // orderOf is the truth about a key.
 func (w *World) orderOf(key string) *order {
 	for _, o := range w.orders {

@@ -1,0 +1,264 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/qianfan-go/computeunit/once"
+)
+
+// Run is what a seed came to.
+type Run struct {
+	Seed       uint64
+	Violations []string
+	Counters   map[string]int
+	Log        string // only if it was asked for
+}
+
+// Schedule runs one seed: two processes buy two keys for one service, others settle and resolve, and a scheduler picks at
+// each step who goes on and what becomes of that step.
+func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, verbose bool) (run Run) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduler(seed, journal, verbose)
+		s.search()
+		s.drain()
+		run = Run{seed, s.world.Violations, s.world.Counters, s.log.String()}
+	})
+	return run
+}
+
+// maxSteps ends a search; what is under way then goes on without faults.
+const maxSteps = 250
+
+// actor is one call that a process makes, on a goroutine of its own.
+type actor struct {
+	name    string
+	process *Process
+	waiting Kind      // the step that it is about to do; empty while it sleeps
+	fate    chan Fate // of that step
+	frozen  time.Time // it does not go on before
+	ended   bool
+}
+
+type scheduler struct {
+	seed    uint64
+	random  *rand.Rand
+	world   *World
+	journal func(*Process) once.Journal
+	options []once.Option
+	log     strings.Builder
+	verbose bool
+	actors  []*actor
+	byOwner map[*Process]*actor
+	calls   int
+	faults  int  // how many of 100 steps have one
+	calm    bool // no more faults
+}
+
+var (
+	keys    = []string{"key-1", "key-2"}
+	offsets = []time.Duration{0, 0, 0, 3 * time.Minute, 20 * time.Minute, 2 * time.Hour}
+	leeways = []time.Duration{0, 25 * time.Minute}
+	lags    = []time.Duration{0, 0, 10 * time.Second, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour}
+	waits   = []time.Duration{time.Second, 15 * time.Second, time.Minute, 40 * time.Minute}
+	passing = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 6 * time.Minute, 40 * time.Minute}
+	limits  = []time.Duration{20 * time.Second, 5 * time.Minute, 90 * time.Minute}
+	freezes = []time.Duration{time.Minute, 10 * time.Minute, time.Hour}
+)
+
+func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
+
+func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool) *scheduler {
+	random := rand.New(rand.NewPCG(seed, 14))
+	s := &scheduler{seed: seed, random: random, journal: journal, verbose: verbose, byOwner: map[*Process]*actor{}}
+	s.faults = pick(random, []int{0, 3, 8, 20})
+	s.world = &World{
+		Offset:     pick(random, offsets),
+		Leeway:     pick(random, leeways),
+		RetryAfter: pick(random, waits),
+		Lag:        func() time.Duration { return pick(random, lags) },
+	}
+	if random.IntN(2) == 0 {
+		s.world.Add("older")
+	}
+	if verbose {
+		s.options = []once.Option{once.WithLogger(slog.New(slog.NewTextHandler(&s.log, nil)))}
+	}
+	return s
+}
+
+// Direct has a step of a process wait until the scheduler lets it go on.
+func (s *scheduler) Direct(p *Process, kind Kind) Fate {
+	a := s.byOwner[p]
+	a.waiting = kind
+	return <-a.fate
+}
+
+func (s *scheduler) note(format string, args ...any) {
+	if s.verbose {
+		fmt.Fprintf(&s.log, "%s  %s\n", time.Now().UTC().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+	}
+}
+
+// search picks until there is nothing left to pick, or enough was picked.
+func (s *scheduler) search() {
+	for range maxSteps {
+		synctest.Wait()
+		ready := s.ready()
+		switch n := s.random.IntN(20); {
+		case len(s.running()) < 2 && s.calls < 8:
+			s.start()
+		case n == 0 && s.calls < 12:
+			s.start()
+		case n == 1 && len(s.world.late) > 0:
+			s.note("a late request arrives")
+			s.world.Deliver()
+		case n == 2 && len(ready) > 0:
+			a := pick(s.random, ready)
+			a.frozen = time.Now().Add(pick(s.random, freezes))
+			s.world.Count("pauses")
+			s.note("%s pauses at %s until %s", a.name, a.waiting, a.frozen.UTC().Format(time.TimeOnly))
+		case len(ready) > 0 && n < 18:
+			a := pick(s.random, ready)
+			s.goOn(a, s.fate(a.waiting))
+		case len(s.running()) > 0 || len(s.world.late) > 0:
+			s.pass()
+		default:
+			return
+		}
+	}
+}
+
+// pass lets time go by: a little if somebody is ready to go on.
+func (s *scheduler) pass() {
+	d := pick(s.random, passing)
+	s.note("%s pass", d)
+	time.Sleep(d)
+}
+
+func (s *scheduler) running() []*actor {
+	return slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.ended })
+}
+
+func (s *scheduler) ready() []*actor {
+	return slices.DeleteFunc(s.running(), func(a *actor) bool {
+		return a.waiting == "" || !s.calm && time.Now().Before(a.frozen)
+	})
+}
+
+func (s *scheduler) goOn(a *actor, fate Fate) {
+	s.note("%s goes on at %s: %d", a.name, a.waiting, fate)
+	a.waiting = ""
+	a.fate <- fate
+}
+
+// fate is what becomes of a step: mostly nothing.
+func (s *scheduler) fate(kind Kind) Fate {
+	if s.calm {
+		return Go
+	}
+	switch n := s.random.IntN(100); {
+	case kind == Request && n >= 55:
+		return pick(s.random, []Fate{Lose, LoseAnswer, LoseAnswer, Late, Late, Refuse, RefuseRetry, RefuseRetry, OrderOnly})
+	case n >= s.faults:
+		return Go
+	}
+	fate := pick(s.random, []Fate{Crash, CrashAfter, Fail, FailAfter, Cancel})
+	if fate == Cancel {
+		s.world.Count("cancellations")
+	}
+	return fate
+}
+
+// start has a new process begin a call.
+func (s *scheduler) start() {
+	s.calls++
+	key := pick(s.random, keys)
+	switch n := s.random.IntN(10); {
+	case n < 6:
+		s.run("Buy "+key, key, func(ctx context.Context, p *Process) {
+			bought, err := p.Buyer.Buy(ctx, key, request())
+			s.note("Buy %s: %v %+v", key, err, bought)
+			if !p.dead {
+				s.world.Answered(key, bought, err)
+				if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) {
+					s.world.Count("blocked")
+				}
+			}
+		})
+	case n < 8:
+		s.run("Settle", "", func(ctx context.Context, p *Process) {
+			for range 3 {
+				open, err := p.Buyer.Settle(ctx)
+				s.note("Settle: %v %+v", err, open)
+				if err := sleep(ctx, time.Minute); err != nil {
+					return
+				}
+			}
+		})
+	default:
+		s.run("Resolve "+key, key, func(ctx context.Context, p *Process) {
+			err := resolveTruly(s.world, p, key)
+			s.note("Resolve %s: %v", key, err)
+			if early := (*once.TooEarlyError)(nil); errors.As(err, &early) {
+				s.world.Count("too early")
+			}
+		})
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s *scheduler) run(name, key string, call func(context.Context, *Process)) {
+	p := NewProcess(s.world, s, s.journal, s.options...)
+	a := &actor{name: fmt.Sprintf("%d %s", s.calls, name), process: p, fate: make(chan Fate)}
+	s.actors = append(s.actors, a)
+	s.byOwner[p] = a
+	limit := pick(s.random, limits)
+	s.note("%s begins, for %s", a.name, limit)
+	go func() {
+		ctx, cancel := context.WithTimeout(p.begin(context.Background(), key), limit)
+		defer cancel()
+		call(ctx, p)
+		a.ended = true
+		s.note("%s ended", a.name)
+	}()
+	synctest.Wait()
+}
+
+// drain has everybody finish without faults, what is late arrive, and everything settled and bought.
+func (s *scheduler) drain() {
+	s.calm = true
+	s.note("no more faults")
+	s.calmDown()
+	for s.world.Deliver() {
+	}
+	s.calls++
+	s.run("finish", "", func(_ context.Context, p *Process) { finish(s.world, p, keys) })
+	s.calmDown()
+}
+
+func (s *scheduler) calmDown() {
+	for synctest.Wait(); len(s.running()) > 0; synctest.Wait() {
+		if ready := s.ready(); len(ready) > 0 {
+			s.goOn(ready[0], Go)
+		} else {
+			time.Sleep(30 * time.Second)
+		}
+	}
+}
