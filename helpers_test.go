@@ -249,17 +249,11 @@ func signedHeaders(t *testing.T, req sentRequest) []string {
 }
 
 // inMemory is a transport that hands requests to a simulator without a network, so that a test's fake clock moves both.
-type inMemory struct {
-	sim  *simulator.Simulator
-	lost func() bool // the request does not arrive
-}
+type inMemory struct{ sim *simulator.Simulator }
 
 var errLost = errors.New("connection reset by peer")
 
 func (m *inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
-	if m.lost != nil && m.lost() {
-		return nil, errLost
-	}
 	recorder := httptest.NewRecorder()
 	m.sim.ServeHTTP(recorder, req)
 	return recorder.Result(), nil
