@@ -45,8 +45,13 @@ func startMoodyProxy() *moodyProxy {
 
 func (p *moodyProxy) url() string { return "http://" + p.listener.Addr().String() }
 
-// fixed is for a transport of the caller's own.
-func (p *moodyProxy) fixed(*http.Request) (*url.URL, error) { return url.Parse(p.url()) }
+// ofProxiedHost is for a transport of the caller's own.
+func (p *moodyProxy) ofProxiedHost(request *http.Request) (*url.URL, error) {
+	if "https://"+request.URL.Host != proxiedHost {
+		return nil, nil
+	}
+	return url.Parse(p.url())
+}
 
 // alwaysHealthy, as a seed, serves all.
 const alwaysHealthy = 0
