@@ -210,7 +210,7 @@ func TestCallIsUnknownWithoutAWholeObjectInASuccess(t *testing.T) {
 	}
 }
 
-// What can be known beforehand must not cost the doubt afterwards.
+// What can be known beforehand must not end in an unknown outcome.
 func TestCallSendsNothingWhoseAnswerItCannotDecode(t *testing.T) {
 	var typedNil *modified
 	for name, response := range map[string]any{"no pointer": modified{}, "nil pointer": typedNil} {
