@@ -1,6 +1,7 @@
 package once
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,13 +80,9 @@ func (p *Purchase) answer(order Order) error {
 	if err := p.apply(answer); err != nil {
 		return err
 	}
-	if order.InstanceID != "" {
-		p.InstanceID = order.InstanceID
-	}
-	if order.OrderID != "" {
-		p.OrderID = order.OrderID
-	}
-	p.RequestID, p.Refusal, p.Unknown, p.Candidates = order.RequestID, "", false, nil
+	p.InstanceID, p.OrderID = cmp.Or(order.InstanceID, p.InstanceID), cmp.Or(order.OrderID, p.OrderID)
+	p.RequestID, p.Refusal = order.RequestID, ""
+	p.forget()
 	return nil
 }
 
@@ -114,7 +111,7 @@ func (b *Buyer) disown(ctx context.Context, key, instanceID string) error {
 		if err := next.apply(disown); err != nil {
 			return err
 		}
-		next.InstanceID, next.OrderID, next.Unknown, next.Candidates, next.ListedWithin = "", "", true, nil, 0
+		next.InstanceID, next.OrderID, next.Unknown, next.ListedWithin = "", "", true, 0
 		next.service = parked(key)
 		return nil
 	})

@@ -55,7 +55,7 @@ func (a *attempts) begin(ctx context.Context, info computeunit.AttemptInfo) erro
 		next.Before = a.before // rule 2
 		next.RequestID = info.RequestID
 		next.SignatureExpires = info.SignatureExpires.UTC().Round(0)
-		next.Candidates, next.ListedWithin, next.Unknown, next.Refusal = nil, 0, false, ""
+		next.ListedWithin, next.Refusal = 0, ""
 		return next.apply(send)
 	})
 	if err != nil {

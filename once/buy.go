@@ -183,7 +183,7 @@ func (c *call) notPurchased(a *attempts, e event, cause error) (record, error) {
 		if !a.isMine(next) {
 			return errLost
 		}
-		next.Refusal, next.Candidates, next.ListedWithin = cause.Error(), nil, 0
+		next.Refusal, next.ListedWithin = cause.Error(), 0
 		return next.apply(e)
 	})
 	switch {

@@ -74,7 +74,8 @@ func (p *Purchase) found(instanceID string) error {
 	if err := p.apply(find); err != nil {
 		return err
 	}
-	p.InstanceID, p.Candidates, p.Unknown = instanceID, nil, false
+	p.InstanceID = instanceID
+	p.forget()
 	return nil
 }
 

@@ -58,10 +58,29 @@ func decode(row store.Record) record {
 func decodeData(data []byte) (p Purchase, whole bool) {
 	var read document
 	if json.Unmarshal(data, &read) != nil {
-		return read.Purchase, false
+		return decodeForeign(data), false
 	}
 	again, err := json.Marshal(read)
 	return read.Purchase, err == nil && read.Format == format && sameJSON(again, data)
+}
+
+// decodeForeign reads what is needed to look after a purchase whose request has something unknown in it.
+func decodeForeign(data []byte) Purchase {
+	var read struct {
+		Purchase
+		Request struct {
+			ServiceID string `json:"serviceId"`
+			Billing   struct {
+				PaymentTiming computeunit.PaymentTiming `json:"paymentTiming"`
+			} `json:"billing"`
+			ReplicasCount int `json:"replicasCount"`
+		} `json:"request"`
+	}
+	_ = json.Unmarshal(data, &read) // as far as it goes: without a listing before, nothing is looked after
+	p := read.Purchase
+	p.Request = computeunit.PurchaseComputeUnitRequest{ServiceID: read.Request.ServiceID, ReplicasCount: read.Request.ReplicasCount}
+	p.Request.Billing.PaymentTiming = read.Request.Billing.PaymentTiming
+	return p
 }
 
 func sameJSON(a, b []byte) bool {

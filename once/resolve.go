@@ -1,6 +1,7 @@
 package once
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,28 +24,22 @@ func (b *Buyer) ResolveBought(ctx context.Context, key, instanceID, orderID stri
 }
 
 func (p *Purchase) resolveBought(instanceID, orderID string) error {
+	said := Order{instanceID, orderID, p.RequestID}
 	switch {
 	case instanceID == "" && orderID == "":
 		return errors.New("an instance id or an order id is needed")
-	case p.State == StateSending && slices.Contains(p.Before.InstanceIDs, instanceID):
-		return fmt.Errorf("instance %q was there before the purchase", instanceID)
-	case p.State == StateBought && p.sameOrder(Order{instanceID, orderID, p.RequestID}) && (instanceID == "" || p.InstanceID != ""):
-		return errResolved
-	case p.State == StateBought && !p.sameOrder(Order{instanceID, orderID, p.RequestID}):
+	case p.State == StateBought && !p.sameOrder(said):
 		return fmt.Errorf("it is bought as instance %q, order %q", p.InstanceID, p.OrderID)
+	case p.stage() == StateBought:
+		return errResolved
 	case slices.Contains(p.Before.InstanceIDs, instanceID):
 		return fmt.Errorf("instance %q was there before the purchase", instanceID)
 	}
 	if err := p.apply(sayBought); err != nil {
 		return err
 	}
-	if instanceID != "" {
-		p.InstanceID, p.Candidates = instanceID, nil
-	}
-	if orderID != "" {
-		p.OrderID = orderID
-	}
-	p.Unknown = false
+	p.InstanceID, p.OrderID = cmp.Or(instanceID, p.InstanceID), cmp.Or(orderID, p.OrderID)
+	p.forget()
 	return nil
 }
 
@@ -86,7 +81,11 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 	if err != nil {
 		return err
 	}
-	if until := r.fence(b.margin); !listed.Date.Add(-time.Since(said)).After(until) {
+	until := r.fence(b.margin)
+	if until.IsZero() {
+		return errForeign
+	}
+	if !listed.Date.Add(-time.Since(said)).After(until) {
 		return &TooEarlyError{Until: until}
 	}
 	unowned, err := b.unowned(ctx, r, listed.Result.Instances)

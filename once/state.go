@@ -85,10 +85,19 @@ func (p *Purchase) apply(e event) error {
 			if row.by != same {
 				p.Evidence = row.by
 			}
+			p.forget()
 			return nil
 		}
 	}
 	return &refusedEventError{event: e, key: p.Key, stage: p.stage()}
+}
+
+// forget drops what is only true of a purchase that was sent and is not settled.
+func (p *Purchase) forget() {
+	p.Unknown = p.Unknown && p.State == StateSending
+	if !p.isOpen() || p.State == StatePreparing {
+		p.Candidates = nil
+	}
 }
 
 // refusedEventError means that somebody else has moved the purchase.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"compress/gzip"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -270,6 +272,32 @@ func TestEarlyHints(t *testing.T) {
 	assert.Equal(t, http.StatusOK, answer.StatusCode)
 	assert.Contains(t, string(body), s.Orders()[0].OrderID)
 	assert.Empty(t, answer.Header.Get("Link"))
+}
+
+func TestTwoAnswersToOneRequest(t *testing.T) {
+	s := New(withClock(Config{}))
+	s.Inject(Fault{Kind: Twice, When: AfterOrder})
+	server, _ := newServer(t, s)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, wireRequest(t.Context(), server.URL, purchasePath, postpaidBody).Write(conn))
+	answers := bufio.NewReader(conn)
+	for range 2 {
+		answer, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		assert.Contains(t, string(body), s.Orders()[0].OrderID)
+	}
+	assert.Len(t, s.Orders(), 1)
+}
+
+func TestADateThatIsOff(t *testing.T) {
+	s := New(withClock(Config{}))
+	s.Inject(Fault{DateOff: -time.Hour})
+	assert.Equal(t, "Sun, 22 Nov 2026 07:00:00 GMT", buy(s, postpaidBody).Header.Get("Date"))
+	assert.Equal(t, "Sun, 22 Nov 2026 08:00:00 GMT", buy(s, postpaidBody).Header.Get("Date"))
 }
 
 func TestEndlessHints(t *testing.T) {

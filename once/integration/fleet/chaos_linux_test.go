@@ -26,15 +26,15 @@ func (f *fleet) chaos(stop chan struct{}) {
 		select {
 		case <-stop:
 			return
-		case <-time.After(time.Duration(100+f.random.IntN(700)) * time.Millisecond):
+		case <-time.After(time.Duration(200+f.random.IntN(1200)) * time.Millisecond):
 		}
 		m := f.members[f.random.IntN(len(f.members))]
 		long := time.Duration(f.random.IntN(3000)) * time.Millisecond
 		switch n := f.random.IntN(100); {
-		case n < 40:
+		case n < 50:
 			going.Go(func() { f.killMember(m) })
-		case n < 70:
-			going.Go(func() { f.stopMember(m, long, n < 55) })
+		case n < 80:
+			going.Go(func() { f.stopMember(m, long, n < 65) })
 		case n < 95 && f.proxy != nil:
 			f.proxy.Cut()
 			f.counters.cuts.Add(1)

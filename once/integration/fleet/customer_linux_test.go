@@ -25,10 +25,7 @@ func (c *customer) buy() {
 	refusals := 0
 	for deadline := time.Now().Add(patience); refusals < refusalsAccepted && time.Now().Before(deadline); c.pause() {
 		answers := c.ask()
-		if len(answers) == 0 {
-			continue
-		}
-		all := true
+		all := len(answers) > 0
 		for _, a := range answers {
 			if a.Outcome == bought {
 				if c.random.IntN(5) == 0 {
@@ -47,7 +44,7 @@ func (c *customer) buy() {
 	}
 }
 
-func (c *customer) pause() { time.Sleep(time.Duration(50+c.random.IntN(400)) * time.Millisecond) }
+func (c *customer) pause() { time.Sleep(time.Duration(100+c.random.IntN(1500)) * time.Millisecond) }
 
 // ask has one to three members buy at the same time, and returns their answers.
 func (c *customer) ask() (answers []*answer) {

@@ -30,9 +30,9 @@ var (
 
 const (
 	fleetSize = 8
-	customers = 64
-	// keysPerService have to wait for each other: one purchase is open at a time.
-	keysPerService = 5
+	customers = 48
+	// Customers of one service wait for each other: one purchase is open at a time.
+	services = 24
 )
 
 func TestMain(m *testing.M) {
@@ -151,7 +151,7 @@ func (f *fleet) request() computeunit.PurchaseComputeUnitRequest {
 		billing = computeunit.Prepaid(1 + f.random.IntN(12))
 	}
 	return computeunit.PurchaseComputeUnitRequest{
-		ServiceID:     fmt.Sprintf("svco-%d", f.random.IntN(max(1, *keys/keysPerService))),
+		ServiceID:     fmt.Sprintf("svco-%d", f.random.IntN(services)),
 		Billing:       billing,
 		ReplicasCount: 1 + f.random.IntN(2),
 	}
@@ -171,8 +171,13 @@ func (f *fleet) sail(t *testing.T) {
 	}
 	chaos.Go(func() { f.chaos(stop) })
 	chaos.Go(func() { f.operator.work(stop) })
+	began, done := time.Now(), 0
 	for key := range f.requests {
 		queue <- key
+		if done++; done%100 == 0 {
+			t.Logf("%d keys begun after %s; a person said bought %d times, not purchased %d times", done,
+				time.Since(began).Round(time.Second), f.counters.saidBought.Load(), f.counters.saidNot.Load())
+		}
 	}
 	close(queue)
 	buying.Wait()

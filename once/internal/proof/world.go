@@ -137,9 +137,15 @@ func (w *World) ListAll() {
 }
 
 // Add lists an instance that no key's order made: one that was there before, or that somebody outside bought.
-func (w *World) Add(instanceID string) {
+func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
+
+// AddLike lists one of the timing and size of a request.
+func (w *World) AddLike(instanceID string, request computeunit.PurchaseComputeUnitRequest) {
 	w.foreign = append(w.foreign, computeunit.Instance{
-		InstanceID: instanceID, PaymentTiming: computeunit.PaymentTimingPrepaid, ReplicasCount: 1, Status: computeunit.InstanceRunning,
+		InstanceID:    instanceID,
+		PaymentTiming: request.Billing.PaymentTiming,
+		ReplicasCount: request.ReplicasCount,
+		Status:        computeunit.InstanceRunning,
 	})
 }
 

@@ -1,0 +1,140 @@
+package once_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/internal/proof"
+)
+
+// buySlowly has a process buy under a key whose answer arrives only after an hour.
+func (b *bench) buySlowly(key string, log *logged) (bought chan once.Purchase) {
+	bought = make(chan once.Purchase)
+	slow := true
+	b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+		if kind == proof.Received && slow {
+			slow = false
+			time.Sleep(time.Hour)
+		}
+		return proof.Go
+	}
+	go func() {
+		p, err := b.process(once.WithLogger(log.logger())).Buy(b.t.Context(), key, prepaid)
+		assert.NoError(b.t, err)
+		bought <- p
+	}()
+	time.Sleep(time.Minute)
+	return bought
+}
+
+func TestAnAnswerIsWrittenOverAListing(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return 10 * time.Hour }
+		bought := b.buySlowly("a", new(logged))
+		b.world.Add("outside")
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, open)
+		require.Equal(t, "outside", b.purchase("a").InstanceID)
+		answered := <-bought
+		assert.Equal(t, "instance-1", answered.InstanceID)
+		assert.Equal(t, once.EvidenceAnswer, answered.Evidence)
+		assert.Equal(t, answered, b.purchase("a"))
+	})
+}
+
+func TestAnAnswerIsWrittenOverAPersonWhoSaidNotPurchased(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return 10 * time.Hour }
+		bought := b.buySlowly("a", new(logged))
+		time.Sleep(40 * time.Minute)
+		_, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, <-bought, b.purchase("a"))
+		assert.Equal(t, "instance-1", b.purchase("a").InstanceID)
+	})
+}
+
+// Key a was resolved wrongly, and key b was given a's instance by a listing.
+func TestAnAnswerOpensThePurchaseAgainThatHasItsInstance(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return 5 * time.Minute }
+		log := new(logged)
+		bought := b.buySlowly("a", log)
+		_, err := b.process().ResolveBought(t.Context(), "a", "mistaken", "")
+		require.NoError(t, err)
+		b.leaveUnknown("b", proof.Lose)
+		time.Sleep(10 * time.Minute)
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, open)
+		require.Equal(t, "instance-1", b.purchase("b").InstanceID)
+
+		answered := <-bought
+		assert.Equal(t, "instance-1", answered.InstanceID)
+		again := b.purchase("b")
+		assert.Equal(t, once.StateSending, again.State)
+		assert.True(t, again.Unknown)
+		assert.Empty(t, again.InstanceID)
+		assert.Contains(t, log.String(), "opened again")
+
+		open, err = b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		assert.Equal(t, "b", open[0].Key)
+		_, err = b.process().Buy(t.Context(), "c", prepaid)
+		var blocked *once.BlockedError
+		require.ErrorAs(t, err, &blocked)
+		assert.Equal(t, "b", blocked.Key, "b keeps the service closed again")
+	})
+}
+
+// The purchase that is opened again can't close its service while a third key has it, and no listing settles it then.
+func TestAPurchaseThatIsOpenedAgainWaitsForItsService(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return 5 * time.Minute }
+		bought := b.buySlowly("a", new(logged))
+		_, err := b.process().ResolveBought(t.Context(), "a", "mistaken", "")
+		require.NoError(t, err)
+		b.leaveUnknown("b", proof.Lose)
+		time.Sleep(10 * time.Minute)
+		_, err = b.process().Settle(t.Context())
+		require.NoError(t, err)
+		b.leaveUnknown("c", proof.LoseAnswer)
+		<-bought
+
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Len(t, open, 1, "c is settled, and b is not given c's instance")
+		assert.Equal(t, "instance-2", b.purchase("c").InstanceID)
+		open, err = b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		assert.Equal(t, "b", open[0].Key)
+	})
+}
+
+func TestTwoAnswersForAKeyAreBothKept(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return 10 * time.Hour }
+		log := new(logged)
+		first := b.buySlowly("a", log)
+		time.Sleep(40 * time.Minute)
+		_, err := b.process().ResolveNotPurchased(t.Context(), "a") // a person who is mistaken
+		require.NoError(t, err)
+		second, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Equal(t, "instance-2", second.InstanceID)
+		bought := <-first
+		assert.Equal(t, "instance-2", bought.InstanceID)
+		require.Len(t, bought.Others, 1)
+		assert.Equal(t, "instance-1", bought.Others[0].InstanceID)
+		assert.Equal(t, "order-1", bought.Others[0].OrderID)
+		assert.True(t, strings.Contains(log.String(), "bought twice"))
+	})
+}

@@ -1,0 +1,142 @@
+package once_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/internal/proof"
+)
+
+// at runs something at the first step of a kind.
+func (b *bench) at(kind proof.Kind, do func()) {
+	done := false
+	b.direct = func(_ *proof.Process, at proof.Kind) proof.Fate {
+		if at == kind && !done {
+			done = true
+			do()
+		}
+		return proof.Go
+	}
+}
+
+func TestSendingIsWrittenBeforeTheRequestLeaves(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Add("older")
+		var sending once.Purchase
+		b.at(proof.Request, func() { sending = b.purchase("a") })
+		bought, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Equal(t, once.StateSending, sending.State)
+		assert.Equal(t, bought.RequestID, sending.RequestID)
+		assert.Equal(t, time.Now().Add(5*time.Minute).UTC(), sending.SignatureExpires)
+		assert.Equal(t, once.Listing{ServiceID: "svco-1", Date: time.Now().UTC(), InstanceIDs: []string{"older"}}, sending.Before)
+	})
+}
+
+func TestARefusalIsWrittenBeforeTheWaitForAnotherAttempt(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.RetryAfter = time.Minute
+		b.requests = []proof.Fate{proof.RefuseRetry}
+		done := make(chan error)
+		go func() {
+			_, err := b.process().Buy(t.Context(), "a", prepaid)
+			done <- err
+		}()
+		time.Sleep(time.Second)
+		assert.Equal(t, once.StatePreparing, b.purchase("a").State)
+		require.NoError(t, <-done)
+	})
+}
+
+func TestThereIsNoOtherAttemptIfTheRefusalCanNotBeWritten(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.requests = []proof.Fate{proof.RefuseRetry}
+		refused := false
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			refused = refused || kind == proof.Received
+			if refused && kind == proof.Journal {
+				return proof.Fail
+			}
+			return proof.Go
+		}
+		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown, "it is not purchased, and the record does not say so")
+		assert.Equal(t, 1, b.sent)
+	})
+}
+
+func TestTheContextDoesNotEndAnAttempt(t *testing.T) {
+	for _, kind := range []proof.Kind{proof.Request, proof.Received} {
+		inBench(t, func(t *testing.T, b *bench) {
+			ctx, cancel := context.WithCancel(t.Context())
+			b.at(kind, func() { cancel(); synctest.Wait() })
+			bought, err := b.process().Buy(ctx, "a", prepaid)
+			require.NoError(t, err)
+			assert.Equal(t, "instance-1", bought.InstanceID)
+			assert.Equal(t, once.StateBought, b.purchase("a").State)
+		})
+	}
+}
+
+func TestTheContextPreventsAnAttempt(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		ctx, cancel := context.WithCancel(t.Context())
+		b.at(proof.List, cancel)
+		_, err := b.process().Buy(ctx, "a", prepaid)
+		require.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		require.ErrorIs(t, err, context.Canceled)
+		assert.Zero(t, b.sent)
+		assert.Equal(t, once.StateNotPurchased, b.purchase("a").State)
+	})
+}
+
+func TestTheContextEndsTheWaitForAnotherAttempt(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.RetryAfter = time.Hour
+		b.requests = []proof.Fate{proof.RefuseRetry}
+		started := time.Now()
+		_, err := b.process().Buy(within(t, time.Minute), "a", prepaid)
+		require.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		assert.Equal(t, time.Minute, time.Since(started))
+		assert.Equal(t, 1, b.sent)
+		assert.Equal(t, once.StateNotPurchased, b.purchase("a").State)
+	})
+}
+
+func TestNothingIsSentWithASignatureThatIsAboutToExpire(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		listed := false
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			if listed && kind == proof.Journal {
+				listed = false
+				time.Sleep(4*time.Minute + 51*time.Second)
+			}
+			listed = listed || kind == proof.List
+			return proof.Go
+		}
+		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		assert.Zero(t, b.sent)
+	})
+}
+
+// The service tolerates this clock. A fence that far in the future would keep a person from settling anything.
+func TestNothingIsSentWithAClockThatIsFarAhead(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Offset, b.world.Leeway = -6*time.Minute, time.Hour
+		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		require.ErrorContains(t, err, "clock")
+		assert.Zero(t, b.sent)
+		b.world.Offset = -4 * time.Minute
+		_, err = b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+	})
+}

@@ -1,0 +1,163 @@
+package once_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/internal/proof"
+)
+
+func TestResolveBought(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		resolved, err := b.process().ResolveBought(t.Context(), "a", "found", "order")
+		require.NoError(t, err)
+		assert.Equal(t, once.StateBought, resolved.State)
+		assert.Equal(t, once.EvidencePerson, resolved.Evidence)
+		assert.Equal(t, b.purchase("a"), resolved)
+		again, err := b.process().ResolveBought(t.Context(), "a", "found", "order")
+		require.NoError(t, err, "who says the same twice")
+		assert.Equal(t, resolved, again)
+		bought, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Equal(t, resolved, bought)
+	})
+}
+
+func TestResolveBoughtWithoutAnInstanceStaysOpen(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		_, err := b.process().ResolveBought(t.Context(), "a", "", "order")
+		require.NoError(t, err)
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		_, err = b.process().ResolveBought(t.Context(), "a", "found", "")
+		require.NoError(t, err)
+		assert.Equal(t, "order", b.purchase("a").OrderID)
+		open, err = b.process().Settle(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, open)
+	})
+}
+
+func TestResolveBoughtIsChecked(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Add("older")
+		b.world.Lag = func() time.Duration { return time.Hour }
+		_, err := b.process().Buy(t.Context(), "other", prepaid)
+		require.NoError(t, err)
+		b.leaveUnknown("a", proof.Lose)
+		for _, test := range []struct{ key, instance, order, text string }{
+			{"a", "", "", "an instance id or an order id"},
+			{"a", "older", "", "was there before"},
+			{"a", "instance-1", "", "another key"},
+			{"other", "instance-2", "", "it is bought as"},
+			{"nobody", "instance-2", "", "no such key"},
+		} {
+			_, err := b.process().ResolveBought(t.Context(), test.key, test.instance, test.order)
+			assert.ErrorContains(t, err, test.text)
+		}
+		assert.Equal(t, once.StateSending, b.purchase("a").State)
+	})
+}
+
+func TestResolveBoughtOfWhatWasNotSentIsRefused(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.crashAt(proof.List)
+		_, err := b.process().ResolveBought(t.Context(), "a", "found", "")
+		require.ErrorContains(t, err, "preparing")
+	})
+}
+
+func TestResolveNotPurchasedIsTooEarlyUntilTheFenceHasPassed(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		until := b.purchase("a").SignatureExpires.Add(30 * time.Minute)
+		_, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		var early *once.TooEarlyError
+		require.ErrorAs(t, err, &early)
+		assert.Equal(t, until, early.Until)
+		time.Sleep(time.Until(until))
+		_, err = b.process().ResolveNotPurchased(t.Context(), "a")
+		require.ErrorAs(t, err, &early)
+		time.Sleep(time.Second)
+		resolved, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, once.StateNotPurchased, resolved.State)
+		assert.Equal(t, once.EvidencePerson, resolved.Evidence)
+		again, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		require.NoError(t, err, "who says the same twice")
+		assert.Equal(t, resolved, again)
+		_, err = b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+	})
+}
+
+// The fence is compared with the service's clock, which may be far from this machine's.
+func TestResolveNotPurchasedAsksTheServicesClock(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		time.Sleep(2 * time.Hour)
+		b.world.Offset, b.world.Leeway = -2*time.Hour, 4*time.Hour
+		_, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		var early *once.TooEarlyError
+		require.ErrorAs(t, err, &early)
+	})
+}
+
+// What a person says is as old as the call: an order could have been made while it waited.
+func TestResolveNotPurchasedCountsFromItsBegin(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		b.at(proof.List, func() { time.Sleep(time.Hour) })
+		_, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		var early *once.TooEarlyError
+		require.ErrorAs(t, err, &early)
+	})
+}
+
+func TestResolveNotPurchasedIsRefusedWhileANewInstanceIsNobodys(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		b.world.AddLike("outside", postpaid)
+		time.Sleep(time.Hour)
+		_, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		var blocked *once.BlockedError
+		require.ErrorAs(t, err, &blocked)
+		assert.Equal(t, []string{"outside"}, blocked.Candidates)
+	})
+}
+
+func TestResolveNotPurchasedOfWhatWasNotSent(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.crashAt(proof.List)
+		resolved, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, once.StateNotPurchased, resolved.State)
+	})
+}
+
+func TestResolveNotPurchasedOfABoughtKeyIsRefused(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.requests = []proof.Fate{proof.OrderOnly}
+		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		time.Sleep(time.Hour)
+		_, err = b.process().ResolveNotPurchased(t.Context(), "a")
+		require.ErrorContains(t, err, "bought")
+	})
+}
+
+func TestWithFenceMargin(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		time.Sleep(6 * time.Minute)
+		_, err := b.process(once.WithFenceMargin(0)).ResolveNotPurchased(t.Context(), "a")
+		require.NoError(t, err)
+	})
+}
