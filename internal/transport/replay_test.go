@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"testing"
@@ -283,6 +284,20 @@ func (w withToken) RoundTrip(req *http.Request) (*http.Response, error) {
 	return blindfold{w.send}.RoundTrip(req)
 }
 
+// reporting gets no connection for a token, reports one for the request, and not what it writes on it.
+type reporting struct {
+	t    *testing.T
+	send http.RoundTripper
+}
+
+func (r reporting) RoundTrip(req *http.Request) (*http.Response, error) {
+	asking(req.Context(), r.t, &http.Transport{}, "http://"+closedPort(r.t))
+	trace := httptrace.ContextClientTrace(req.Context())
+	trace.GetConn(req.URL.Host)
+	trace.GotConn(httptrace.GotConnInfo{})
+	return blindfold{r.send}.RoundTrip(req)
+}
+
 // An *http.Transport can hand a scheme to a RoundTripper that fires no hooks.
 func TestADialErrorOfATransportThatSentBeforeIsUnknown(t *testing.T) {
 	sim := simulator.New(simulator.Config{})
@@ -300,6 +315,7 @@ func TestADialErrorOfATransportThatSentBeforeIsUnknown(t *testing.T) {
 		"registered protocol":                 registered(blindfold{loser{inner}}),
 		"registered protocol, with its hooks": registered(loser{inner}),
 		"registered protocol, with a token":   registered(withToken{t, tokens.URL, loser{inner}}),
+		"registered protocol, half-reporting": registered(reporting{t, loser{inner}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(sim.Orders())
