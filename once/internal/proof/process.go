@@ -149,7 +149,7 @@ func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (p *Process) purchase(r *http.Request) (*http.Response, error) {
-	p.world.put(r.Header.Get("X-Bce-Request-Id"))
+	p.world.left(r.Header.Get("X-Bce-Request-Id"))
 	fate, done, err := p.step(Request)
 	if !done {
 		return nil, err
