@@ -121,6 +121,9 @@ func (p *Process) step(kind Kind) (fate Fate, done bool, err error) {
 
 // Journal is one statement of the journal.
 func (p *Process) Journal(ctx context.Context, statement func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	_, done, err := p.step(Journal)
 	var failed error
 	if done {
