@@ -37,8 +37,9 @@ func MariaDB() (*Server, error) {
 	}
 	s := &Server{
 		Dialect: "mysql", Driver: "mysql",
-		DSN: fmt.Sprintf("root@tcp(127.0.0.1:%s)/once", port),
-		dir: dir,
+		DSN:     fmt.Sprintf("root@tcp(127.0.0.1:%s)/once", port),
+		Address: "127.0.0.1:" + port,
+		dir:     dir,
 		command: []string{server, "--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + port,
 			"--socket=" + filepath.Join(dir, "socket"), "--pid-file=" + filepath.Join(dir, "pid"), "--max-connections=200"},
 		ping: createDatabase,

@@ -30,8 +30,9 @@ func PostgreSQL() (*Server, error) {
 	}
 	s := &Server{
 		Dialect: "postgresql", Driver: "pgx",
-		DSN: fmt.Sprintf("postgres://once@127.0.0.1:%s/postgres?sslmode=disable", port),
-		dir: dir,
+		DSN:     fmt.Sprintf("postgres://once@127.0.0.1:%s/postgres?sslmode=disable", port),
+		Address: "127.0.0.1:" + port,
+		dir:     dir,
 		command: []string{filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port,
 			"-c", "unix_socket_directories=", "-c", "max_connections=200"},
 		ping: ping,

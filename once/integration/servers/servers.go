@@ -22,6 +22,8 @@ import (
 type Server struct {
 	// Dialect, Driver and DSN are what once.SQL and sql.Open take.
 	Dialect, Driver, DSN string
+	// Address is its host and port, as in the DSN.
+	Address string
 
 	dir     string
 	command []string

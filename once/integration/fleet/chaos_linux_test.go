@@ -1,0 +1,89 @@
+package fleet
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// counters show that what the test is about did happen.
+type counters struct {
+	kills, stops, stopsPastTheFence, jumps, cuts, serverKills atomic.Int64
+	tooEarly, saidBought, saidNot, gaveUp                     atomic.Int64
+}
+
+// pastTheFence is more than a signature's life and the margin.
+const pastTheFence = 5*time.Minute + fenceMargin + 10*time.Second
+
+// chaos goes on until stop is closed, and leaves everything running.
+func (f *fleet) chaos(stop chan struct{}) {
+	var going sync.WaitGroup
+	defer going.Wait()
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(time.Duration(200+f.random.IntN(1200)) * time.Millisecond):
+		}
+		m := f.members[f.random.IntN(len(f.members))]
+		long := time.Duration(f.random.IntN(3000)) * time.Millisecond
+		switch n := f.random.IntN(100); {
+		case n < 50:
+			going.Go(func() { f.killMember(m) })
+		case n < 80:
+			going.Go(func() { f.stopMember(m, long, n < 65) })
+		case n < 95 && f.proxy != nil:
+			f.proxy.Cut()
+			f.counters.cuts.Add(1)
+		case n >= 95 && f.database != nil:
+			f.killServer(long)
+		}
+	}
+}
+
+func (f *fleet) killMember(m *member) {
+	m.chaos.Lock()
+	defer m.chaos.Unlock()
+	m.kill()
+	f.counters.kills.Add(1)
+	f.must(m.start())
+}
+
+// stopMember stops a process; past the fence, if the service's clock goes on meanwhile.
+func (f *fleet) stopMember(m *member, long time.Duration, past bool) {
+	m.chaos.Lock()
+	defer m.chaos.Unlock()
+	m.signal(syscall.SIGSTOP)
+	defer m.signal(syscall.SIGCONT)
+	f.counters.stops.Add(1)
+	time.Sleep(long / 2)
+	if past {
+		f.jump()
+		f.counters.stopsPastTheFence.Add(1)
+	}
+	time.Sleep(long / 2)
+}
+
+// jump moves the service's clock past the fence of everything that is signed by now.
+func (f *fleet) jump() {
+	f.must(f.service.post("/jump?by=" + pastTheFence.String()))
+	f.counters.jumps.Add(1)
+}
+
+func (f *fleet) killServer(long time.Duration) {
+	f.database.Kill()
+	f.counters.serverKills.Add(1)
+	time.Sleep(long)
+	f.must(f.database.Start())
+}
+
+// must ends the test at once: what fails here is not what is tested.
+func (f *fleet) must(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fleet:", err)
+		os.Exit(1)
+	}
+}

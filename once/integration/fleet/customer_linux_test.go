@@ -1,0 +1,80 @@
+package fleet
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A customer wants one purchase under a key, and asks until that is bought, or was refused so often that it gives up.
+type customer struct {
+	fleet  *fleet
+	random *rand.Rand
+	key    string
+}
+
+const (
+	refusalsAccepted = 4
+	patience         = 10 * time.Minute
+)
+
+var jobID atomic.Int64
+
+func (c *customer) buy() {
+	refusals := 0
+	for deadline := time.Now().Add(patience); refusals < refusalsAccepted && time.Now().Before(deadline); c.pause() {
+		answers := c.ask()
+		all := len(answers) > 0
+		for _, a := range answers {
+			if a.Outcome == bought {
+				if c.random.IntN(5) == 0 {
+					c.ask() // again: it is to be the same
+				}
+				return
+			}
+			all = all && a.Outcome == notPurchased && !a.Blocked
+		}
+		if all {
+			refusals++
+		}
+	}
+	if refusals < refusalsAccepted {
+		c.fleet.counters.gaveUp.Add(1)
+	}
+}
+
+func (c *customer) pause() { time.Sleep(time.Duration(100+c.random.IntN(1500)) * time.Millisecond) }
+
+// ask has one to three members buy at the same time, and returns their answers.
+func (c *customer) ask() (answers []*answer) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for range 1 + max(0, c.random.IntN(6)-3) {
+		m := c.fleet.members[c.random.IntN(len(c.fleet.members))]
+		j := job{ID: int(jobID.Add(1)), Key: c.key, Request: c.fleet.requests[c.key], Timeout: c.timeout()}
+		all.Go(func() {
+			began := time.Now()
+			a, asked := m.do(j)
+			if !asked {
+				return
+			}
+			c.fleet.history.add(c.key, call{began: began, ended: time.Now(), answer: a})
+			if a != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				answers = append(answers, a)
+			}
+		})
+	}
+	all.Wait()
+	return answers
+}
+
+// timeout is how long the caller waits: some do not.
+func (c *customer) timeout() time.Duration {
+	if c.random.IntN(4) == 0 {
+		return time.Duration(c.random.IntN(1500)) * time.Millisecond
+	}
+	return 15 * time.Second
+}

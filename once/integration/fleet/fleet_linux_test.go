@@ -1,0 +1,198 @@
+package fleet
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/integration/servers"
+)
+
+var (
+	keys = flag.Int("keys", 100, "how many keys each database's fleet buys under")
+	seed = flag.Uint64("seed", 0, "of faults and chaos; 0 takes one and prints it. Processes make their own order beside it")
+)
+
+const (
+	fleetSize = 8
+	customers = 48
+	// Customers of one service wait for each other: one purchase is open at a time.
+	services = 24
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	var err error
+	switch os.Getenv(roleVariable) {
+	case "":
+		os.Exit(m.Run())
+	case "buyer":
+		var p place
+		if err = json.Unmarshal([]byte(os.Getenv(placeVariable)), &p); err == nil {
+			err = runBuyer(p)
+		}
+	case "service":
+		n, _ := strconv.ParseUint(os.Getenv(seedVariable), 10, 64)
+		err = runService(n)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// TestFleet buys under each key, in eight processes that share a journal, whatever happens to them and to the database, and
+// then holds journal, answers and ledger against each other. SQLite always, servers if ONCE_DATABASES asks for them.
+func TestFleet(t *testing.T) {
+	for _, dialect := range []string{"sqlite", "postgresql", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			asked := strings.Split(os.Getenv("ONCE_DATABASES"), ",")
+			if dialect != "sqlite" && !slices.Contains(asked, dialect) && !slices.Contains(asked, "all") {
+				t.Skipf("ONCE_DATABASES does not ask for %s: make fleet runs on all databases", dialect)
+			}
+			newFleet(t, dialect).sail(t)
+		})
+	}
+}
+
+// fleet is everything of one run.
+type fleet struct {
+	seed     uint64
+	random   *rand.Rand // of the chaos
+	database *servers.Server
+	proxy    *servers.Proxy
+	service  *service
+	members  []*member
+	attempts *attempts
+	ledger   *ledger
+	operator *operator
+	history  *history
+	counters counters
+	requests map[string]computeunit.PurchaseComputeUnitRequest
+}
+
+func newFleet(t *testing.T, dialect string) *fleet {
+	f := &fleet{
+		seed:     *seed,
+		attempts: &attempts{keys: map[string]string{}},
+		history:  &history{calls: map[string][]call{}},
+		requests: map[string]computeunit.PurchaseComputeUnitRequest{},
+	}
+	if f.seed == 0 {
+		f.seed = rand.Uint64()
+	}
+	f.random = rand.New(rand.NewPCG(f.seed, 0))
+	var err error
+	f.service, err = startService(f.seed)
+	require.NoError(t, err)
+	t.Cleanup(f.service.process.kill)
+	f.ledger = &ledger{service: f.service, attempts: f.attempts}
+
+	here := f.place(t, dialect)
+	buyer, db, err := here.buyer()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	f.operator = &operator{buyer: buyer, fleet: f, since: map[string]time.Time{}}
+	journal, err := once.SQL(db, once.Dialect(dialect))
+	require.NoError(t, err)
+	require.NoError(t, journal.Migrate(t.Context()))
+	for range fleetSize {
+		m := &member{place: here, attempts: f.attempts}
+		require.NoError(t, m.start())
+		t.Cleanup(m.kill)
+		f.members = append(f.members, m)
+	}
+	for i := range *keys {
+		f.requests[fmt.Sprintf("key-%05d", i)] = f.request()
+	}
+	return f
+}
+
+// place is the same for all members. A server is reached through a proxy.
+func (f *fleet) place(t *testing.T, dialect string) place {
+	p := place{Endpoint: f.service.endpoint, Dialect: dialect}
+	if dialect == "sqlite" {
+		pragmas := url.Values{"_pragma": {"busy_timeout(20000)", "journal_mode(wal)", "synchronous(full)"}}
+		p.Driver, p.DSN = "sqlite", "file:"+filepath.Join(t.TempDir(), "journal.db")+"?"+pragmas.Encode()
+		return p
+	}
+	start := servers.PostgreSQL
+	if dialect == "mysql" {
+		start = servers.MariaDB
+	}
+	var err error
+	f.database, err = start()
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.database.Remove() })
+	f.proxy, err = servers.NewProxy(f.database.Address)
+	require.NoError(t, err)
+	p.Driver, p.DSN = f.database.Driver, strings.Replace(f.database.DSN, f.database.Address, f.proxy.Address(), 1)
+	return p
+}
+
+func (f *fleet) request() computeunit.PurchaseComputeUnitRequest {
+	billing := computeunit.Postpaid()
+	if f.random.IntN(2) == 0 {
+		billing = computeunit.Prepaid(1 + f.random.IntN(12))
+	}
+	return computeunit.PurchaseComputeUnitRequest{
+		ServiceID:     fmt.Sprintf("svco-%d", f.random.IntN(services)),
+		Billing:       billing,
+		ReplicasCount: 1 + f.random.IntN(2),
+	}
+}
+
+// sail lets customers buy while there is chaos, then settles what is open in calm, and looks at the end.
+func (f *fleet) sail(t *testing.T) {
+	stop, queue := make(chan struct{}), make(chan string)
+	var chaos, buying sync.WaitGroup
+	for range customers {
+		random := rand.New(rand.NewPCG(f.seed, f.random.Uint64()))
+		buying.Go(func() {
+			for key := range queue {
+				(&customer{fleet: f, random: random, key: key}).buy()
+			}
+		})
+	}
+	chaos.Go(func() { f.chaos(stop) })
+	chaos.Go(func() { f.operator.work(stop) })
+	began, done := time.Now(), 0
+	for key := range f.requests {
+		queue <- key
+		if done++; done%100 == 0 {
+			t.Logf("%d keys begun after %s; a person said bought %d times, not purchased %d times", done,
+				time.Since(began).Round(time.Second), f.counters.saidBought.Load(), f.counters.saidNot.Load())
+		}
+	}
+	close(queue)
+	buying.Wait()
+	close(stop)
+	chaos.Wait()
+	f.calm(t)
+	f.verify(t)
+}
+
+// calm has nothing more go wrong, and waits for what is late.
+func (f *fleet) calm(t *testing.T) {
+	require.NoError(t, f.service.post("/calm"))
+	time.Sleep(5 * time.Second) // no request is held longer
+	deadline := time.Now().Add(5 * time.Minute)
+	for open := 1; open > 0 && time.Now().Before(deadline); time.Sleep(time.Second) {
+		open = f.operator.round()
+	}
+}

@@ -1,0 +1,166 @@
+package fleet
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/once"
+)
+
+// An operator looks after what is open, from a process that nobody kills, and knows the bill: what is open for long is
+// resolved by the truth.
+type operator struct {
+	buyer *once.Buyer
+	fleet *fleet
+	since map[string]time.Time // since when a key is seen open, by key and request id
+	turn  int
+}
+
+// openForLong is when listings had their time.
+const openForLong = 6 * time.Second
+
+func (o *operator) work(stop chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(500 * time.Millisecond):
+			o.round()
+		}
+	}
+}
+
+// round looks after everything, and returns how many purchases are open.
+func (o *operator) round() int {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	open, err := o.buyer.Settle(ctx)
+	seen := map[string]time.Time{}
+	var long []once.Purchase
+	for _, p := range open {
+		id := p.Key + " " + p.RequestID
+		if seen[id] = o.since[id]; seen[id].IsZero() {
+			seen[id] = time.Now()
+		}
+		if p.State != once.StatePreparing && time.Since(seen[id]) > openForLong {
+			long = append(long, p)
+		}
+	}
+	o.since = seen
+	o.resolve(ctx, long)
+	if err != nil {
+		return len(open) + 1 // it could not look at everything
+	}
+	return len(open)
+}
+
+// resolve says what the bill says. Half of what is bought is left to the listings.
+func (o *operator) resolve(ctx context.Context, open []once.Purchase) {
+	var none []once.Purchase
+	for _, p := range open {
+		o.turn++
+		orders, certain := o.fleet.ledger.ordersOf(p.Key)
+		switch {
+		case !certain:
+		case len(orders) == 0:
+			none = append(none, p)
+		case o.turn%2 == 0 || p.State == once.StateBought:
+			o.resolveBought(ctx, p, orders[0])
+		}
+	}
+	if len(none) > 0 {
+		o.resolveNotPurchased(ctx, none)
+	}
+}
+
+func (o *operator) resolveBought(ctx context.Context, p once.Purchase, made order) {
+	orderID := made.OrderID
+	if o.turn%3 == 0 {
+		orderID = ""
+	}
+	if _, err := o.buyer.ResolveBought(ctx, p.Key, made.InstanceID, orderID); err == nil {
+		o.fleet.counters.saidBought.Add(1)
+	}
+}
+
+// resolveNotPurchased looks at the bill when the fence of all has passed: then nothing is added to it.
+func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase) {
+	if o.turn%2 == 0 { // as an impatient person does
+		var early *once.TooEarlyError
+		if _, err := o.buyer.ResolveNotPurchased(ctx, open[0].Key); errors.As(err, &early) {
+			o.fleet.counters.tooEarly.Add(1)
+		}
+	}
+	o.fleet.jump()
+	time.Sleep(time.Second) // what was let in before the jump is in the bill by then
+	for _, p := range open {
+		if orders, certain := o.fleet.ledger.ordersOf(p.Key); !certain || len(orders) > 0 {
+			continue
+		}
+		if _, err := o.buyer.ResolveNotPurchased(ctx, p.Key); err == nil {
+			o.fleet.counters.saidNot.Add(1)
+		}
+	}
+}
+
+// order is a line of the bill.
+type order struct {
+	simulator.Order
+	Made time.Time // by the clock that does not jump
+	key  string
+}
+
+// ledger is the service's: the bill.
+type ledger struct {
+	service  *service
+	attempts *attempts
+
+	mu     sync.Mutex
+	orders []order
+}
+
+// all reads what is new and returns everything.
+func (l *ledger) all() ([]order, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	response, err := http.Get(fmt.Sprintf("%s/orders?from=%d", l.service.control, len(l.orders)))
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	var more []order
+	if err := json.NewDecoder(response.Body).Decode(&more); err != nil {
+		return nil, err
+	}
+	l.orders = append(l.orders, more...)
+	return l.orders, nil
+}
+
+// ordersOf returns the orders of a key. It is uncertain while there is an order of which nobody knows yet whose it is.
+func (l *ledger) ordersOf(key string) (orders []order, certain bool) {
+	all, err := l.all()
+	certain = err == nil
+	for _, order := range all {
+		switch owner, known := l.attempts.keyOf(order.ClientRequestID); {
+		case !known:
+			certain = false
+		case owner == key:
+			orders = append(orders, order)
+		}
+	}
+	return orders, certain
+}
+
+func (s *service) post(path string) error {
+	response, err := http.Post(s.control+path, "", nil)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}

@@ -1,0 +1,81 @@
+//go:build linux
+
+package servers
+
+import (
+	"io"
+	"net"
+	"sync"
+)
+
+// A Proxy stands before a server, so that its connections can be cut in the middle of a statement.
+type Proxy struct {
+	listener net.Listener
+	target   string
+
+	mu    sync.Mutex
+	conns map[net.Conn]bool
+}
+
+// NewProxy listens on a free port of loopback and connects to the target. It ends with the process.
+func NewProxy(target string) (*Proxy, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &Proxy{listener: listener, target: target, conns: map[net.Conn]bool{}}
+	go p.accept()
+	return p, nil
+}
+
+// Address is where it listens.
+func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
+// Cut closes every connection, in both directions, whatever is on its way.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for conn := range p.conns {
+		_ = conn.Close()
+	}
+}
+
+func (p *Proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		go p.serve(client)
+	}
+}
+
+func (p *Proxy) serve(client net.Conn) {
+	defer p.track(client)()
+	server, err := net.Dial("tcp", p.target)
+	if err != nil {
+		return
+	}
+	defer p.track(server)()
+	ended := make(chan struct{}, 2)
+	pass := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		ended <- struct{}{}
+	}
+	go pass(server, client)
+	go pass(client, server)
+	<-ended
+}
+
+// track has a connection cut by Cut until the function that it returns closes it.
+func (p *Proxy) track(conn net.Conn) (done func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[conn] = true
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.conns, conn)
+		_ = conn.Close()
+	}
+}
