@@ -280,7 +280,7 @@ func ExampleWithEndpoint() {
 	// computeunit: the endpoint's scheme must be https; http is for loopback addresses only, as the body is not signed
 }
 
-// A proxy of your own. Where the transport is an *http.Transport, a failed connection is still known for what it
+// A proxy of your own. If the transport is an *http.Transport, a failed connection is still known for what it
 // is: nothing was bought.
 func ExampleWithHTTPClient() {
 	own := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment}}

@@ -2,8 +2,11 @@ package computeunit_test
 
 import (
 	"fmt"
+	"go/ast"
+	"go/parser"
 	"go/scanner"
 	"go/token"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -17,43 +20,56 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
-// The conventions for the code in the READMEs, so that it can be compiled:
+// The conventions for the code in the READMEs and in docs, so that it can be compiled:
 //
-//   - A ```go fence that starts with "package" is a whole file. Those of one package belong together; one that
-//     imports "testing" is a _test.go file. They are compiled, vetted, and their tests are run.
-//   - Every other ```go fence is statements. They are compiled and vetted as the body of a function that returns an
-//     error, with the names of fragmentNames, and with the imports of fragmentImports that they use.
+//   - A ```go fence that is a whole file begins with "package". Those of one package in a document belong together; one
+//     that imports "testing" is a _test.go file. They are compiled, vetted, and their tests are run.
+//   - One with declarations only becomes a file of its own, with the imports of knownImports that it uses.
+//   - Every other one is statements: the body of a function that returns an error, with knownNames beside the imports. It
+//     may leave out the last return, and leave variables unused.
 var readmes = []string{"README.md", "README.zh-CN.md"}
 
-const fragmentNames = `
+const knownNames = `
 var (
-	ctx     = context.Background()
+	ctx     context.Context
 	client  *computeunit.Client
-	before  *computeunit.DescribeComputeUnitsResponse
 	request computeunit.PurchaseComputeUnitRequest
+	db      *sql.DB
 	err     error
 )
 `
 
-var fragmentImports = map[string]string{
-	"context": "context", "errors": "errors", "json": "encoding/json", "log": "log", "slog": "log/slog", "time": "time",
-	"computeunit": "github.com/qianfan-go/computeunit",
+const module = "github.com/qianfan-go/computeunit"
+
+var knownImports = map[string]string{
+	"assert": "github.com/stretchr/testify/assert", "computeunit": module, "computeunittest": module + "/computeunittest",
+	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httpmock": "github.com/jarcoal/httpmock",
+	"json": "encoding/json", "log": "log", "once": module + "/once", "os": "os", "slog": "log/slog", "sql": "database/sql",
+	"testing": "testing", "time": "time",
+}
+
+// documents are the READMEs and all of docs.
+func documents(t *testing.T) []string {
+	t.Helper()
+	docs, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, docs)
+	return append(slices.Clone(readmes), docs...)
 }
 
 var fencePattern = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
 
-// fences are the contents of a README's code blocks in a language.
-func fences(t *testing.T, readme, language string) (code []string) {
+// fences are the contents of a document's code blocks in a language.
+func fences(t *testing.T, document, language string) (code []string) {
 	t.Helper()
-	for _, match := range fencePattern.FindAllStringSubmatch(read(t, readme), -1) {
+	for _, match := range fencePattern.FindAllStringSubmatch(read(t, document), -1) {
 		if match[1] == language {
 			code = append(code, match[2])
 		}
 	}
-	require.NotEmpty(t, code, readme)
 	return code
 }
 
@@ -64,49 +80,73 @@ func read(t *testing.T, path string) string {
 	return string(text)
 }
 
-// prose is a README without its code blocks.
-func prose(t *testing.T, readme string) string {
+// prose is a document without its code blocks.
+func prose(t *testing.T, document string) string {
 	t.Helper()
-	return fencePattern.ReplaceAllString(read(t, readme), "")
+	return fencePattern.ReplaceAllString(read(t, document), "")
 }
 
-// TestREADME compiles, vets and runs the code of both READMEs as a service would: in modules of their own.
+// TestREADME compiles, vets and runs the code of every document as a service would: in a module of its own. README.zh-CN.md
+// has the same code as README.md: see TestTheREADMEsHaveTheSameCode.
 func TestREADME(t *testing.T) {
-	for _, readme := range readmes {
-		t.Run(readme, func(t *testing.T) {
-			folder := readmeModule(t, readme)
-			inModule(t, folder, nil, "vet", "./...")
-			inModule(t, folder, nil, "test", "./...")
-			assert.Contains(t, buyFromSimulator(t, folder, simulator.Fault{}), "bought: instance")
-			lost := simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}
-			assert.Contains(t, buyFromSimulator(t, folder, lost), "bought, as the list shows: instance")
-		})
+	folder := t.TempDir()
+	writeModule(t, folder)
+	for _, document := range documents(t) {
+		if document != "README.zh-CN.md" {
+			writeCode(t, filepath.Join(folder, strings.TrimSuffix(filepath.Base(document), ".md")), document)
+		}
+	}
+	succeeds(t, goCommand(folder, "vet", "./..."))
+	succeeds(t, goCommand(folder, "test", "./..."))
+}
+
+// The program of the README, against a simulator.
+func TestTheProgramOfTheREADME(t *testing.T) {
+	folder := t.TempDir()
+	writeModule(t, folder)
+	writeCode(t, folder, "README.md")
+	program := filepath.Join(folder, "program")
+	succeeds(t, goCommand(folder, "build", "-o", program, "./main"))
+	for want, fault := range map[string]computeunittest.Fault{
+		"bought: instance ":                                   {},
+		"nothing was bought: computeunit: ":                   computeunittest.Denied(),
+		"an order may exist, do not buy again: computeunit: ": computeunittest.LoseAnswer(),
+	} {
+		server := computeunittest.NewServer()
+		defer server.Close()
+		server.NextPurchases(fault)
+		buy := exec.Command(program)
+		buy.Env = append(os.Environ(), "QIANFAN_ACCESS_KEY="+server.Credentials.AccessKeyID,
+			"QIANFAN_SECRET_KEY="+server.Credentials.SecretAccessKey, "QIANFAN_CONSOLE_BASE_URL="+server.URL)
+		output, _ := buy.CombinedOutput()
+		assert.Contains(t, string(output), want)
 	}
 }
 
-// readmeModule writes a module with all the code. It takes this package from the checkout, and the rest from the
-// module cache: no network.
-func readmeModule(t *testing.T, readme string) (folder string) {
+// writeModule takes this module from the checkout, and the rest from the module cache: no network.
+func writeModule(t *testing.T, folder string) {
 	t.Helper()
-	folder = t.TempDir()
 	checkout, err := os.Getwd()
 	require.NoError(t, err)
 	_, requirements, _ := strings.Cut(read(t, "go.mod"), "\ngo ")
 	write(t, folder, "go.mod", "module example.com/readme\n\ngo "+requirements+
-		"\nrequire github.com/qianfan-go/computeunit v0.0.0\n\nreplace github.com/qianfan-go/computeunit => "+strconv.Quote(checkout)+"\n")
+		"\nrequire "+module+" v0.0.0\n\nreplace "+module+" => "+strconv.Quote(checkout)+"\n")
 	write(t, folder, "go.sum", read(t, "go.sum"))
-	for i, code := range fences(t, readme, "go") {
+}
+
+func writeCode(t *testing.T, folder, document string) {
+	t.Helper()
+	for i, code := range fences(t, document, "go") {
 		name, isFile := strings.CutPrefix(code, "package ")
 		switch {
 		case !isFile:
-			write(t, folder, fmt.Sprintf("fragment%d/fragment.go", i), wrapped(code))
+			write(t, folder, fmt.Sprintf("fragment%d/fragment.go", i), completed(t, code))
 		case strings.Contains(code, `"testing"`):
 			write(t, folder, fmt.Sprintf("%s/fence%d_test.go", strings.Fields(name)[0], i), code)
 		default:
 			write(t, folder, fmt.Sprintf("%s/fence%d.go", strings.Fields(name)[0], i), code)
 		}
 	}
-	return folder
 }
 
 func write(t *testing.T, folder, name, text string) {
@@ -116,44 +156,55 @@ func write(t *testing.T, folder, name, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
-// wrapped makes a file of statements.
-func wrapped(code string) string {
+// completed makes a file of declarations, or of statements.
+func completed(t *testing.T, code string) string {
+	t.Helper()
+	if _, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+code, 0); err != nil {
+		code = knownNames + "\nfunc _() error {\n" + code + ending(t, code) + "}\n"
+	}
 	var file strings.Builder
 	file.WriteString("package fragment\n\nimport (\n")
-	for _, name := range slices.Sorted(maps.Keys(fragmentImports)) {
-		if regexp.MustCompile(`\b` + name + `\.`).MatchString(code + fragmentNames) {
-			fmt.Fprintf(&file, "\t%q\n", fragmentImports[name])
+	for _, name := range slices.Sorted(maps.Keys(knownImports)) {
+		if regexp.MustCompile(`\b` + name + `\.[A-Z]`).MatchString(code) {
+			fmt.Fprintf(&file, "\t%q\n", knownImports[name])
 		}
 	}
-	file.WriteString(")\n" + fragmentNames + "\nfunc _() error {\n" + code)
-	file.WriteString("\t_, _ = client, err\n\treturn nil\n}\n")
-	return file.String()
+	return file.String() + ")\n" + code
 }
 
-func inModule(t *testing.T, folder string, environment []string, arguments ...string) string {
+// ending uses the variables that statements declare, and returns, unless they end with a return of their own.
+func ending(t *testing.T, statements string) string {
 	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc _() error {\n"+statements+"}\n", 0)
+	require.NoError(t, err, statements)
+	body := file.Decls[0].(*ast.FuncDecl).Body.List
+	if _, returns := body[len(body)-1].(*ast.ReturnStmt); returns {
+		return ""
+	}
+	var uses strings.Builder
+	for _, statement := range body {
+		if assigned, ok := statement.(*ast.AssignStmt); ok && assigned.Tok == token.DEFINE {
+			for _, variable := range assigned.Lhs {
+				if name := variable.(*ast.Ident).Name; name != "_" {
+					uses.WriteString("\t_ = " + name + "\n")
+				}
+			}
+		}
+	}
+	return uses.String() + "\treturn nil\n"
+}
+
+func goCommand(folder string, arguments ...string) *exec.Cmd {
 	command := exec.Command("go", arguments...)
 	command.Dir = folder
 	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local")
-	command.Env = append(command.Env, environment...)
-	output, err := command.CombinedOutput()
-	require.NoError(t, err, "go %s:\n%s", strings.Join(arguments, " "), output)
-	return string(output)
+	return command
 }
 
-func buyFromSimulator(t *testing.T, folder string, fault simulator.Fault) (output string) {
+func succeeds(t *testing.T, command *exec.Cmd) {
 	t.Helper()
-	sim := simulator.New(simulator.Config{})
-	sim.Inject(fault)
-	url, stop, err := simulator.Serve(sim)
-	require.NoError(t, err)
-	defer stop()
-	defer func() { assert.Len(t, sim.Orders(), 1) }()
-	return inModule(t, folder, []string{
-		"QIANFAN_ACCESS_KEY=" + simulator.DefaultAccessKeyID,
-		"QIANFAN_SECRET_KEY=" + simulator.DefaultSecretAccessKey,
-		"QIANFAN_CONSOLE_BASE_URL=" + url,
-	}, "run", "./main")
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, "%s:\n%s", command, output)
 }
 
 func TestTheREADMEsHaveTheSameCode(t *testing.T) {
@@ -164,15 +215,17 @@ func TestTheREADMEsHaveTheSameCode(t *testing.T) {
 				code[i] = append(code[i], bare(fence))
 			}
 		}
+		assert.NotEmpty(t, code[0])
 		assert.Equal(t, code[0], code[1])
 	}
 }
 
-// withoutGoComments is the tokens, one a line.
+// The comments are in two languages.
 func withoutGoComments(code string) string {
-	var tokens strings.Builder
+	files := token.NewFileSet()
 	var s scanner.Scanner
-	s.Init(token.NewFileSet().AddFile("", -1, len(code)), []byte(code), nil, 0)
+	var tokens strings.Builder
+	s.Init(files.AddFile("", -1, len(code)), []byte(code), nil, 0)
 	for {
 		_, kind, literal := s.Scan()
 		if kind == token.EOF {
@@ -182,35 +235,63 @@ func withoutGoComments(code string) string {
 	}
 }
 
-var shellComment = regexp.MustCompile(`(?m)^#.*$`)
+var shellComment = regexp.MustCompile(`(?m)#.*$`)
 
 func withoutShellComments(code string) string { return shellComment.ReplaceAllString(code, "#") }
 
-func TestTheREADMEsNameTheTwoCommands(t *testing.T) {
+// A reader of one README finds the same in the other: as many headings, table rows and list items, and the same links.
+func TestTheREADMEsHaveTheSameStructure(t *testing.T) {
+	structure := make([]map[string]any, len(readmes))
+	for i, readme := range readmes {
+		text := prose(t, readme)
+		structure[i] = map[string]any{
+			"headings": len(all(`(?m)^(##) `, text)),
+			"rows":     len(all(`(?m)^(\|)`, text)),
+			"items":    len(all(`(?m)^(- )`, text)),
+			"links":    slices.Sorted(slices.Values(all(`\]\(([^)]+)\)`, strings.Replace(text, "README.zh-CN.md", "README.md", 1)))),
+			"code":     slices.Sorted(slices.Values(all("`([^`]+)`", text))),
+		}
+	}
+	assert.Equal(t, structure[0], structure[1])
+}
+
+func TestTheREADMEsStayShort(t *testing.T) {
 	for _, readme := range readmes {
-		assert.Equal(t, "go run ./examples/prepaid\ngo test ./...\n", fences(t, readme, "sh")[0], readme)
+		text := read(t, readme)
+		assert.LessOrEqual(t, strings.Count(text, "\n"), 200, "lines of %s", readme)
+		assert.LessOrEqual(t, len(strings.Fields(text)), 1500, "words of %s", readme)
 	}
 }
 
-// What the READMEs point at must be there: files, headings, tests, programs, targets of make.
-func TestTheREADMEsPointAtWhatExists(t *testing.T) {
-	tests := testNames(t)
+func TestTheREADMEsNameTheTwoCommands(t *testing.T) {
 	for _, readme := range readmes {
-		text := prose(t, readme)
+		assert.Contains(t, fences(t, readme, "sh"), "go run ./examples/prepaid\ngo test ./...\n", readme)
+	}
+}
+
+// What tests are called is for those who change the code: it is in docs, if anywhere.
+func TestTheREADMEsNameNoTest(t *testing.T) {
+	for _, readme := range readmes {
+		assert.Empty(t, all(`\b((?:Test|Fuzz|Example)[A-Z]\w+)`, prose(t, readme)), readme)
+	}
+}
+
+// What the documents point at must be there: files, headings, tests, programs, targets of make.
+func TestTheDocumentsPointAtWhatExists(t *testing.T) {
+	tests, makefile := testNames(t), read(t, "Makefile")
+	for _, document := range append(documents(t), "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md") {
+		text := prose(t, document)
 		for _, link := range all(`\]\(([^)]+)\)`, text) {
-			checkLink(t, readme, link)
+			checkLink(t, document, link)
 		}
-		named := all(`\b((?:Test|Fuzz|Example)[A-Z]\w+)`, text)
-		assert.Greater(t, len(named), 20, readme)
-		for _, name := range named {
-			assert.True(t, tests[name], "%s: there is no test %s", readme, name)
+		for _, name := range all(`\b((?:Test|Fuzz|Example)[A-Z]\w+)`, text) {
+			assert.True(t, tests[name], "%s: there is no test %s", document, name)
 		}
-		for _, program := range all(`go run \./(\w+/\w+)`, read(t, readme)) {
-			assert.DirExists(t, program, readme)
+		for _, program := range all(`go run \./([\w/]+)`, read(t, document)) {
+			assert.DirExists(t, program, document)
 		}
-		makefile := read(t, "Makefile")
-		for _, target := range all("`make ([\\w-]+)`", text) {
-			assert.Regexp(t, `(?m)^`+target+`:`, makefile, readme)
+		for _, target := range all("`make ([\\w-]+)", text) {
+			assert.Regexp(t, `(?m)^`+target+`:`, makefile, document)
 		}
 	}
 }
@@ -223,39 +304,134 @@ func all(pattern, text string) (found []string) {
 	return found
 }
 
-func checkLink(t *testing.T, readme, link string) {
+func checkLink(t *testing.T, document, link string) {
 	t.Helper()
-	switch heading, within := strings.CutPrefix(link, "#"); {
-	case strings.HasPrefix(link, "https://"):
-	case within:
-		assert.Contains(t, anchors(t, readme), heading, readme)
-	default:
-		_, err := os.Stat(filepath.FromSlash(link))
-		assert.NoError(t, err, readme)
+	if strings.HasPrefix(link, "https://") {
+		return
 	}
+	path, heading, _ := strings.Cut(link, "#")
+	target := document
+	if path != "" {
+		target = filepath.Join(filepath.Dir(document), filepath.FromSlash(path))
+	}
+	if slices.Contains(writtenLater, target) && !exists(target) {
+		return
+	}
+	if !assert.True(t, exists(target), "%s: there is no %s", document, target) || heading == "" {
+		return
+	}
+	assert.Contains(t, anchors(t, target), heading, "%s links to %s", document, link)
+}
+
+// writtenLater are documents that another branch brings.
+var writtenLater = []string{"docs/once.md", "docs/testing.md", "docs/benchmarks.md"}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // anchors are the headings as GitHub links to them: lower-case, blanks as hyphens, without punctuation.
-func anchors(t *testing.T, readme string) (anchors []string) {
+func anchors(t *testing.T, document string) (anchors []string) {
+	t.Helper()
 	punctuation := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
-	for _, heading := range all(`(?m)^#+ (.+)$`, prose(t, readme)) {
+	for _, heading := range all(`(?m)^#+ (.+)$`, prose(t, document)) {
 		anchors = append(anchors, strings.ReplaceAll(punctuation.ReplaceAllString(strings.ToLower(heading), ""), " ", "-"))
 	}
 	return anchors
 }
 
-// testNames are the tests of this module.
+// testNames are the tests of this repository.
 func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
-	for _, pattern := range []string{"*_test.go", "internal/*/*_test.go"} {
-		paths, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		for _, path := range paths {
-			for _, name := range all(`(?m)^func ((?:Test|Fuzz|Example)\w+)\(`, read(t, path)) {
-				names[name] = true
-			}
+	for _, path := range files(t, "_test.go") {
+		for _, name := range all(`(?m)^func ((?:Test|Fuzz|Example)\w+)\(`, read(t, path)) {
+			names[name] = true
 		}
 	}
 	return names
+}
+
+// files are those of the repository, nested modules too, whose names end so.
+func files(t *testing.T, ending string) (paths []string) {
+	t.Helper()
+	require.NoError(t, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "node_modules"):
+			return fs.SkipDir
+		case !entry.IsDir() && strings.HasSuffix(path, ending):
+			paths = append(paths, path)
+		}
+		return nil
+	}))
+	return paths
+}
+
+// plainWords are words that do not belong into comments, error texts and documents, and what to say instead. Written so
+// that a pattern does not match itself.
+var plainWords = map[string]string{
+	`tell[s]`:                     "reports, says",
+	`men[d](s|ed|ing)?`:           "fix",
+	`lac[k](s|ed|ing)?`:           "missing, shortage",
+	`doub[t](s|ed|ful)?`:          "unknown, ambiguous",
+	`hopeles[s](ly)?`:             "permanent",
+	`pee[k](s|ed|ing)?`:           "look",
+	`no (eye|ear) (sees|hear[s])`: "invisible",
+}
+
+// rewordedLater are files that other branches own.
+var rewordedLater = []string{"internal/transport/conn_test.go", "stray_test.go", "types.go", "outcome_test.go", "instances_test.go", "once/sql.go",
+	"internal/simulator/refusal.go", "internal/simulator/purchase_test.go", "examples/observability/README.md",
+	"computeunittest/fault.go", "computeunittest/doc.go"}
+
+func TestLanguage(t *testing.T) {
+	texts := map[string]string{}
+	for _, path := range files(t, ".go") {
+		texts[path] = commentsAndStrings(read(t, path))
+	}
+	for _, path := range files(t, ".md") {
+		texts[path] = read(t, path)
+	}
+	for word, instead := range plainWords {
+		pattern := regexp.MustCompile(`(?im)^.*\b(` + word + `)(\b|$).*$`)
+		for path, text := range texts {
+			if slices.Contains(rewordedLater, path) {
+				continue
+			}
+			for _, line := range pattern.FindAllString(text, -1) {
+				t.Errorf("%s: say %q here: %s", path, instead, strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+// commentsAndStrings is what people read of a file besides its code.
+func commentsAndStrings(code string) string {
+	var s scanner.Scanner
+	var texts strings.Builder
+	s.Init(token.NewFileSet().AddFile("", -1, len(code)), []byte(code), nil, scanner.ScanComments)
+	for {
+		_, kind, literal := s.Scan()
+		switch kind {
+		case token.EOF:
+			return texts.String()
+		case token.COMMENT, token.STRING:
+			texts.WriteString(literal + "\n")
+		}
+	}
+}
+
+// A source without an address cannot be looked up.
+func TestEverySourceHasAnAddress(t *testing.T) {
+	sources := 0
+	for _, path := range files(t, ".go") {
+		for _, line := range all(`(?m)^\s*//.*\bSource[:](.*)$`, read(t, path)) {
+			sources++
+			assert.Contains(t, line, "https://", path)
+		}
+	}
+	assert.Greater(t, sources, 10)
 }

@@ -46,12 +46,12 @@ func Expired() Fault {
 	return refusal("Expired", http.StatusBadRequest, "RequestExpired", "the signature has expired")
 }
 
-// OutOfStock is a refusal for lack of stock. Its code and its status are invented.
+// OutOfStock is a refusal for a shortage of stock. Its code and its status are invented.
 func OutOfStock() Fault {
 	return refusal("OutOfStock", http.StatusBadRequest, simulator.CodeOutOfStock, "simulator: out of stock")
 }
 
-// OutOfBalance is a refusal for lack of balance. Its code and its status are invented.
+// OutOfBalance is a refusal for a shortage of balance. Its code and its status are invented.
 func OutOfBalance() Fault {
 	return refusal("OutOfBalance", http.StatusBadRequest, simulator.CodeOutOfBalance, "simulator: the balance is too small")
 }

@@ -1,6 +1,8 @@
 package examples_test
 
 import (
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -15,35 +17,60 @@ import (
 
 // Each example is to be copied: its folder must compile in another module, whatever is beside it here.
 func TestEveryExampleCompilesInAnotherModule(t *testing.T) {
-	entries, err := os.ReadDir(".")
-	require.NoError(t, err)
-	examples := 0
-	for _, entry := range entries {
-		if !entry.IsDir() {
+	folders := exampleFolders(t)
+	require.GreaterOrEqual(t, len(folders), 5)
+	others := otherModule(t, "..")
+	for _, folder := range folders {
+		assertNothingInternal(t, folder)
+		if !isModule(folder) {
+			copyFolder(t, folder, filepath.Join(others, folder))
+		}
+	}
+	vet(t, others)
+}
+
+// A module of its own has requirements that the root has not.
+func TestEveryExampleWithRequirementsCompilesInAnotherModule(t *testing.T) {
+	for _, folder := range exampleFolders(t) {
+		if !isModule(folder) {
 			continue
 		}
-		examples++
-		t.Run(entry.Name(), func(t *testing.T) {
-			requirements := ".."
-			if _, err := os.Stat(filepath.Join(entry.Name(), "go.mod")); err == nil {
-				requirements = entry.Name() // a module of its own, for what only it needs
-			}
-			module := otherModule(t, requirements)
-			copyFolder(t, entry.Name(), filepath.Join(module, entry.Name()))
+		t.Run(folder, func(t *testing.T) {
+			download(t, folder)
+			module := otherModule(t, folder)
+			copyFolder(t, folder, filepath.Join(module, folder))
 			vet(t, module)
 		})
 	}
-	assert.GreaterOrEqual(t, examples, 5)
 }
 
 func TestTheExamplesInTheDocumentationCompileInAnotherModule(t *testing.T) {
-	for _, folder := range []string{"..", filepath.Join("..", "computeunittest")} {
-		module := otherModule(t, "..")
+	module := otherModule(t, "..")
+	for name, folder := range map[string]string{"computeunit": "..", "computeunittest": "../computeunittest"} {
 		text, err := os.ReadFile(filepath.Join(folder, "example_test.go"))
 		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(module, "example_test.go"), text, 0o600))
-		vet(t, module)
+		require.NoError(t, os.Mkdir(filepath.Join(module, name), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(module, name, "example_test.go"), text, 0o600))
 	}
+	vet(t, module)
+}
+
+// exampleFolders are the folders beside this file.
+func exampleFolders(t *testing.T) (folders []string) {
+	t.Helper()
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			folders = append(folders, entry.Name())
+		}
+	}
+	return folders
+}
+
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil
 }
 
 // The two that can spend money have a file in common, because each is to be copied alone.
@@ -53,6 +80,33 @@ func TestPrepaidAndPostpaidAskInTheSameWay(t *testing.T) {
 	postpaid, err := os.ReadFile("postpaid/live.go")
 	require.NoError(t, err)
 	assert.Equal(t, string(prepaid), string(postpaid))
+}
+
+// assertNothingInternal wants imports that every module may have.
+func assertNothingInternal(t *testing.T, folder string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, imported := range file.Imports {
+			assert.NotContains(t, imported.Path.Value, "/internal/", path)
+			assert.NotContains(t, imported.Path.Value, "/computeunit/examples/", path)
+		}
+	}
+}
+
+// download brings the requirements of a nested module into the module cache, which has those of the root only. Without
+// them there, and without a network, nothing can compile the copy.
+func download(t *testing.T, folder string) {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", "mod", "download")
+	command.Dir = folder
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Skipf("the requirements of %s are not to be had: %s", folder, output)
+	}
 }
 
 // otherModule is an empty module with the requirements of the one in the folder, and this repository for the library.

@@ -5,121 +5,59 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
-	"net/http"
-	"os"
 	"time"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/metric"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
 func main() {
 	log.SetFlags(0)
-	sim := simulator.New(simulator.Config{})
-	url, stop, err := simulator.Serve(sim)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer stop()
-
 	// A real service sends both to its collector; here they stay in memory, to be printed.
 	spans := tracetest.NewInMemoryExporter()
 	tracing := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
 	reader := sdkmetric.NewManualReader()
-	metrics := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
-	purchases, err := metrics.Meter("shop").Int64Counter("computeunit.purchases")
+	o, err := newObserver(tracing, sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
 	if err != nil {
 		log.Fatal(err)
 	}
 
-	// A wrapped transport shows the client nothing of what it sent: a failed connection, too, is then unknown.
-	traced := otelhttp.NewTransport(likeTheClientsOwn(), otelhttp.WithTracerProvider(tracing))
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
-		computeunit.WithEndpoint(url),
-		computeunit.WithHTTPClient(&http.Client{Transport: traced}))
-	if err != nil {
-		log.Fatal(err)
-	}
-
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	sim.Inject(
-		simulator.Fault{}, // passes
-		simulator.Fault{Kind: simulator.ErrorAnswer, Status: 403, Code: "AccessDenied"},
-		simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder},
-	)
+	server.NextPurchases(
+		computeunittest.Throttled(0), // and the client tries again
+		computeunittest.Fault{},
+		computeunittest.Denied(),
+		computeunittest.LoseAnswer())
 	for range 3 {
-		_, err := client.PurchaseComputeUnit(ctx, computeunit.PurchaseComputeUnitRequest{
-			ServiceID: "svco-48esssdpa594", Billing: computeunit.Postpaid(), ReplicasCount: 1,
-		})
-		count(ctx, purchases, err)
+		buy(ctx, o, client)
 	}
+	server.Close() // a connection that is refused stays certain: nothing was purchased
+	buy(ctx, o, client)
 	report(ctx, spans, reader)
 }
 
-// likeTheClientsOwn does what the client's own transport does: HTTP/1.1 only, and idle connections are closed soon,
-// because a purchase that meets one which the service is just closing is unknown.
-func likeTheClientsOwn() *http.Transport {
-	var http1 http.Protocols
-	http1.SetHTTP1(true)
-	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		Protocols:           &http1,
-		TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     3 * time.Second,
+func buy(ctx context.Context, o *observer, client *computeunit.Client) {
+	request := computeunit.PurchaseComputeUnitRequest{
+		ServiceID: "svco-48esssdpa594", Billing: computeunit.Postpaid(), ReplicasCount: 1,
 	}
-}
-
-// count is the one metric to have: purchases by outcome.
-func count(ctx context.Context, purchases metric.Int64Counter, err error) {
-	outcome := "bought"
+	_, err := o.purchase(ctx, client, request)
 	switch {
+	case err == nil:
+		fmt.Println("bought")
 	case errors.Is(err, computeunit.ErrNotPurchased):
-		outcome = "not_purchased"
-	case err != nil: // computeunit.ErrOutcomeUnknown
-		outcome = "unknown"
+		fmt.Println("nothing was bought")
+	default: // computeunit.ErrOutcomeUnknown
+		fmt.Println("an order may exist")
 	}
-	purchases.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", outcome)))
-}
-
-func report(ctx context.Context, spans *tracetest.InMemoryExporter, reader *sdkmetric.ManualReader) {
-	for _, span := range spans.GetSpans() {
-		fmt.Printf("span %s: %s, status %s\n", span.Name, span.EndTime.Sub(span.StartTime).Round(time.Millisecond), span.Status.Code)
-	}
-	var collected metricdata.ResourceMetrics
-	if err := reader.Collect(ctx, &collected); err != nil {
-		log.Fatal(err)
-	}
-	for _, scope := range collected.ScopeMetrics {
-		for _, m := range scope.Metrics {
-			fmt.Print(m.Name, " ")
-			if err := json.NewEncoder(os.Stdout).Encode(points(m.Data)); err != nil {
-				log.Fatal(err)
-			}
-		}
-	}
-}
-
-func points(data metricdata.Aggregation) map[string]int64 {
-	counts := map[string]int64{}
-	sum, _ := data.(metricdata.Sum[int64])
-	for _, point := range sum.DataPoints {
-		outcome, _ := point.Attributes.Value("outcome")
-		counts[outcome.AsString()] = point.Value
-	}
-	return counts
 }

@@ -3,8 +3,8 @@ package bceauth
 import (
 	"encoding/json"
 	"fmt"
-	"html"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,11 +26,11 @@ func (s *Signature) Redact(text string) string {
 		return redactHeaders(text, "")
 	}
 	text = redactHeaders(text, s.authorization)
-	pairs := []string{s.authorization[strings.LastIndexByte(s.authorization, '/')+1:], inSignature}
+	text = strings.ReplaceAll(text, s.authorization[strings.LastIndexByte(s.authorization, '/')+1:], inSignature)
 	for _, form := range escapedForms(s.token) {
-		pairs = append(pairs, form, inToken)
+		text = strings.ReplaceAll(text, form, inToken)
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return text
 }
 
 // redactHeaders takes out each Authorization header in a text, the sent one or another, whole or cut off.
@@ -131,14 +131,27 @@ func hexWidth(text string, start, digits int, char byte) int {
 	return end
 }
 
-// entityWidth reads an entity of HTML. The longest one for ASCII has ten bytes.
+// entities are those that HTML has for ASCII.
+var entities = map[string]byte{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
+
+// entityWidth reads an entity of HTML by name or by number, of which the longest has ten bytes.
 func entityWidth(text string, char byte) int {
-	end := strings.IndexByte(text[:min(len(text), 10)], ';') + 1
-	if html.UnescapeString(text[:end]) != string(rune(char)) {
+	name, _, ok := strings.Cut(text[1:min(len(text), 10)], ";")
+	code := uint64(entities[name])
+	if digits, isNumber := strings.CutPrefix(name, "#"); isNumber {
+		base := 10
+		if hex := strings.TrimLeft(digits, "xX"); hex != digits {
+			digits, base = hex, 16
+		}
+		code, _ = strconv.ParseUint(digits, base, 8)
+	}
+	if !ok || code != uint64(char) {
 		return 0
 	}
-	return end
+	return len("&;") + len(name)
 }
+
+var escapeHTML = strings.NewReplacer(`&`, "&amp;", `<`, "&lt;", `>`, "&gt;", `"`, "&#34;", `'`, "&#39;")
 
 // escapedForms are the ways in which a response can repeat a secret: as it is, in JSON, in Go, in a URL, in HTML.
 func escapedForms(secret string) []string {
@@ -148,10 +161,12 @@ func escapedForms(secret string) []string {
 	inJSON, _ := json.Marshal(secret) // cannot fail
 	quoted := string(inJSON[1 : len(inJSON)-1])
 	inGo := strconv.Quote(secret)
-	return []string{
+	forms := []string{
 		secret, quoted, strings.ReplaceAll(quoted, "/", `\/`), inGo[1 : len(inGo)-1],
-		url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret),
+		url.QueryEscape(secret), url.PathEscape(secret), escapeHTML.Replace(secret),
 	}
+	slices.Sort(forms)
+	return slices.Compact(forms) // else each would be looked for in what replaced the one before
 }
 
 // RedactError returns err with its text redacted. What it wraps stays within reach.

@@ -13,10 +13,10 @@ import (
 // purchase is one call, what became of it on its way, and what its caller was told.
 type purchase struct {
 	serviceID string
+	road      road
 	fault     string
 	truth     simulator.Truth // what an honest client reports if the request reached the fault
 	reached   bool            // the request came to the fault
-	mayGuess  bool            // no client can know that the request did not come there
 	cancelled bool            // the caller's context ended at a random moment
 	response  *computeunit.PurchaseComputeUnitResponse
 	err       error
@@ -55,25 +55,31 @@ func (a *audit) add(p purchase, orders []simulator.Order) {
 	}
 }
 
+// backedBy reports whether an order has the ids that the caller was told. One of the two may be empty.
 func (p *purchase) backedBy(orders []simulator.Order) bool {
-	return slices.ContainsFunc(orders, func(o simulator.Order) bool {
-		return o.InstanceID == p.response.Result.InstanceID && o.OrderID == p.response.Result.OrderID
+	told := p.response.Result
+	return told != (computeunit.PurchaseResult{}) && slices.ContainsFunc(orders, func(o simulator.Order) bool {
+		return (told.InstanceID == "" || told.InstanceID == o.InstanceID) && (told.OrderID == "" || told.OrderID == o.OrderID)
 	})
 }
 
-// isDefinite reports whether an honest client had to know: nothing ended the call early, and what it met was clear.
+// isDefinite reports whether an honest client had to know: nothing ended the call early, and what it met was clear. The
+// rough network closes connections that another purchase may be about to use: then no client can know.
 func (p *purchase) isDefinite() bool {
-	if p.cancelled || errors.Is(p.err, context.DeadlineExceeded) {
+	if p.cancelled || p.road.vague || errors.Is(p.err, context.DeadlineExceeded) {
 		return false
 	}
-	return p.reached && p.truth != simulator.MustNotKnow || !p.reached && !p.mayGuess
+	if !p.reached {
+		return !p.road.disturb
+	}
+	return p.truth != simulator.MustNotKnow
 }
 
 func (a *audit) wrong(count *int, p purchase, orders []simulator.Order) {
 	*count++
 	if len(a.examples) < 10 {
-		a.examples = append(a.examples, fmt.Sprintf("%s (%s, must be %s, reached: %t): %d orders, told %v",
-			p.serviceID, p.fault, p.truth, p.reached, len(orders), p.err))
+		a.examples = append(a.examples, fmt.Sprintf("%s (%s: %s, must be %s, reached: %t): %d orders, told %v",
+			p.serviceID, p.road.name, p.fault, p.truth, p.reached, len(orders), p.err))
 	}
 }
 

@@ -66,7 +66,6 @@ func TestCampaign(t *testing.T) {
 	assert.Zero(t, result.wrongUnknown, "definite answers called unknown")
 	assert.Empty(t, result.examples)
 	callersProxy.listener.Close()
-	ownProxy.hangUp()
 	callersProxy.hangUp()
 	checkGoroutines(t, before)
 }
@@ -83,41 +82,43 @@ func checkGoroutines(t *testing.T, before int) {
 
 // road is a client, and what its requests pass on their way.
 type road struct {
+	name    string
 	client  *computeunit.Client
 	disturb bool // through the rough network
-	// mayGuess: no client can know that a request of this road did not arrive.
-	mayGuess bool
+	http2   bool
+	vague   bool // a request can be lost on it, or a connection fail, without the client's knowing which
 }
 
 // campaignRoads are three levels of trust (the default transport, an *http.Transport of the caller's, one that shows
 // nothing), each directly, through the rough network, and through the proxy over TLS.
 func campaignRoads(t *testing.T, service *faultyService, network *roughNetwork, proxy *moodyProxy) (roads []road) {
 	patience := computeunit.WithTimeout(campaignPatience)
-	callers := func(adapt func(*http.Transport)) *http.Transport {
-		transport := &http.Transport{MaxIdleConnsPerHost: campaignCallers}
-		adapt(transport)
+	callers := func(http2 bool) *http.Transport {
+		transport := &http.Transport{MaxIdleConnsPerHost: campaignCallers, Proxy: proxy.ofProxiedHost, Protocols: &http.Protocols{}}
+		transport.Protocols.SetHTTP1(true)
+		transport.Protocols.SetHTTP2(http2)
 		t.Cleanup(transport.CloseIdleConnections)
 		return transport
 	}
-	direct := func(*http.Transport) {}
-	proxied := func(transport *http.Transport) { transport.Proxy = proxy.fixed }
-	http2 := func(transport *http.Transport) { transport.Proxy, transport.ForceAttemptHTTP2 = proxy.fixed, true }
+	hooked := func() computeunit.Option { return through(callers(false)) }
+	opaque := func() computeunit.Option { return through(opaqueTransport{callers(false)}) }
 
 	own := []road{
-		{client: newClient(t, service.url, patience)},
-		{client: newClient(t, network.url(), patience), disturb: true, mayGuess: true},
+		{name: "default", client: newClient(t, service.url, patience)},
+		{name: "default, network", client: newClient(t, network.url(), patience), disturb: true},
 	}
 	if ownTrustsTests {
-		own = append(own, road{client: newClient(t, proxiedHost, patience)})
+		own = append(own, road{name: "default, proxy", client: newClient(t, proxiedHost, patience)})
 	}
 	roads = append(own, own...) // twice as often: what most callers use
 	return append(roads,
-		road{client: newClient(t, service.url, patience, through(callers(direct)))},
-		road{client: newClient(t, network.url(), patience, through(callers(direct))), disturb: true, mayGuess: true},
-		road{client: newClient(t, proxiedHost, patience, through(callers(http2)))},
-		road{client: newClient(t, service.url, patience, through(opaqueTransport{callers(direct)}))},
-		road{client: newClient(t, network.url(), patience, through(opaqueTransport{callers(direct)})), disturb: true, mayGuess: true},
-		road{client: newClient(t, proxiedHost, patience, through(opaqueTransport{callers(proxied)})), mayGuess: true})
+		road{name: "caller's", client: newClient(t, service.url, patience, hooked())},
+		road{name: "caller's, network", client: newClient(t, network.url(), patience, hooked()), disturb: true},
+		road{name: "caller's, proxy", client: newClient(t, proxiedHost, patience, hooked())},
+		road{name: "caller's, HTTP/2", client: newClient(t, proxiedHost, patience, through(callers(true))), http2: true, vague: true},
+		road{name: "opaque", client: newClient(t, service.url, patience, opaque())},
+		road{name: "opaque, network", client: newClient(t, network.url(), patience, opaque()), disturb: true},
+		road{name: "opaque, proxy", client: newClient(t, proxiedHost, patience, opaque()), vague: true})
 }
 
 // opaqueTransport hides that it is an *http.Transport.
@@ -144,22 +145,28 @@ func buyAll(roads []road, faults []simulator.CatalogueEntry, seed uint64) []purc
 
 // newPurchase meets a disturbance or a fault, as its road has it.
 func newPurchase(n int, taken road, faults []simulator.CatalogueEntry, random *rand.Rand) purchase {
+	p := purchase{road: taken}
+	met := plan{number: n, fault: len(faults) - 1}
 	if taken.disturb {
-		plan := plan{number: n, disturbance: pickDisturbance(random), fault: len(faults) - 1}
-		met := disturbances[plan.disturbance]
-		return purchase{serviceID: plan.serviceID(), fault: met.name, truth: met.truth, mayGuess: taken.mayGuess}
+		met.disturbance = pickDisturbance(random)
+		p.fault, p.truth = disturbances[met.disturbance].name, disturbances[met.disturbance].truth
+	} else {
+		met.fault = pickFault(random, faults, taken)
+		p.fault, p.truth = faults[met.fault].Name, faults[met.fault].Truth
 	}
-	plan := plan{number: n, fault: pickFault(random, len(faults))}
-	met := faults[plan.fault]
-	return purchase{serviceID: plan.serviceID(), fault: met.Name, truth: met.Truth, mayGuess: taken.mayGuess}
+	p.serviceID = met.serviceID()
+	return p
 }
 
-// pickFault lets a third of the purchases pass, and gives the rest any fault. The one that is none is the last.
-func pickFault(random *rand.Rand, faults int) int {
-	if random.IntN(3) == 0 {
-		return faults - 1
+// pickFault lets a third of the purchases pass, and gives the rest any fault. The one that is none is the last. HTTP/2
+// has no second answer.
+func pickFault(random *rand.Rand, faults []simulator.CatalogueEntry, taken road) int {
+	none := len(faults) - 1
+	fault := random.IntN(len(faults))
+	if random.IntN(3) == 0 || taken.http2 && faults[fault].Kind == simulator.Twice {
+		return none
 	}
-	return random.IntN(faults)
+	return fault
 }
 
 // pickDisturbance picks the last seldom: it takes all of the caller's patience.

@@ -49,6 +49,7 @@ func TestColdPurchase(t *testing.T) {
 		fmt.Fprintf(&table, "| %s | %d | %d | %d | %d |\n", c.name, tls13[i].first, tls13[i].later, tls12[i].first, tls12[i].later)
 		if c.ours {
 			assert.Equal(t, coldTrips{first: 3, later: 3}, tls13[i], "%s, TLS 1.3", c.name)
+			assert.Equal(t, coldTrips{first: 4, later: 3}, tls12[i], "%s, TLS 1.2", c.name)
 		}
 	}
 	t.Logf("round trips of a purchase that opens a connection:\n\n"+

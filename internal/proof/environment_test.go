@@ -2,6 +2,8 @@ package proof
 
 import (
 	"encoding/pem"
+	"io"
+	"log"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -23,6 +25,7 @@ var ownTrustsTests = runtime.GOOS != "windows" && runtime.GOOS != "darwin"
 const proxiedHost = "https://example.com"
 
 func runTests(m *testing.M) int {
+	log.SetOutput(io.Discard) // net/http reports there what it thinks of faults
 	folder, err := os.MkdirTemp("", "proof")
 	if err != nil {
 		panic(err)

@@ -45,8 +45,13 @@ func startMoodyProxy() *moodyProxy {
 
 func (p *moodyProxy) url() string { return "http://" + p.listener.Addr().String() }
 
-// fixed is for a transport of the caller's own.
-func (p *moodyProxy) fixed(*http.Request) (*url.URL, error) { return url.Parse(p.url()) }
+// ofProxiedHost is for a transport of the caller's own.
+func (p *moodyProxy) ofProxiedHost(request *http.Request) (*url.URL, error) {
+	if "https://"+request.URL.Host != proxiedHost {
+		return nil, nil
+	}
+	return url.Parse(p.url())
+}
 
 // alwaysHealthy, as a seed, serves all.
 const alwaysHealthy = 0
@@ -110,13 +115,6 @@ func (p *moodyProxy) hang(conn net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.hanging, conn)
-}
-
-// stillHanging is how many clients still wait for an answer to their CONNECT.
-func (p *moodyProxy) stillHanging() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.hanging)
 }
 
 // hangUp ends them: net/http waits for a minute in a transport of the caller's own, whatever became of the call.

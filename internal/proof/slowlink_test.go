@@ -13,15 +13,20 @@ import (
 // not how long anything takes.
 const linkDelay = 10 * time.Millisecond
 
-// slowLink carries connections to a server with a delay each way, and counts the round trips that they take. It gives
-// both ends a clock that only waiting moves: what an end sends is stamped with its clock, and what arrives sets the
-// other's to the stamp and one half of a round trip.
+// slowLink carries connections to a server with a delay each way, and counts the round trips that they take.
 type slowLink struct {
 	listener net.Listener
 	server   string
 
-	mu                 sync.Mutex
-	atClient, atServer int // in halves of a round trip
+	mu     sync.Mutex
+	clocks *clocks
+}
+
+// clocks are those of both ends, in halves of a round trip. Only waiting moves them: what an end sends is stamped with
+// its clock, and what arrives sets the other's to that stamp and one.
+type clocks struct {
+	sync.Mutex
+	client, server int
 }
 
 func startSlowLink(t *testing.T, server string) *slowLink {
@@ -42,15 +47,16 @@ func startSlowLink(t *testing.T, server string) *slowLink {
 	return l
 }
 
-// roundTrips is how many do takes.
+// roundTrips is how many do takes, on connections that it opens.
 func (l *slowLink) roundTrips(do func()) int {
+	taken := &clocks{}
 	l.mu.Lock()
-	l.atClient, l.atServer = 0, 0
+	l.clocks = taken
 	l.mu.Unlock()
 	do()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.atClient / 2
+	taken.Lock()
+	defer taken.Unlock()
+	return taken.client / 2
 }
 
 func (l *slowLink) carry(client net.Conn) {
@@ -61,11 +67,14 @@ func (l *slowLink) carry(client net.Conn) {
 	}
 	defer server.Close()
 	l.mu.Lock()
-	l.atClient += 2 // TCP's handshake
+	c := l.clocks
 	l.mu.Unlock()
+	c.Lock()
+	c.client += 2 // TCP's handshake
+	c.Unlock()
 	var directions sync.WaitGroup
-	directions.Go(func() { l.direct(client, server, &l.atClient, &l.atServer) })
-	directions.Go(func() { l.direct(server, client, &l.atServer, &l.atClient) })
+	directions.Go(func() { c.direct(client, server, &c.client, &c.server) })
+	directions.Go(func() { c.direct(server, client, &c.server, &c.client) })
 	directions.Wait()
 }
 
@@ -77,7 +86,7 @@ type flight struct {
 }
 
 // direct carries one direction. Reading goes on while what was read waits.
-func (l *slowLink) direct(from, to net.Conn, clock, other *int) {
+func (c *clocks) direct(from, to net.Conn, clock, other *int) {
 	flights := make(chan flight, 1000)
 	go func() {
 		defer close(flights)
@@ -87,16 +96,17 @@ func (l *slowLink) direct(from, to net.Conn, clock, other *int) {
 			if err != nil {
 				return
 			}
-			l.mu.Lock()
-			flights <- flight{buffer[:n], *clock, time.Now()}
-			l.mu.Unlock()
+			c.Lock()
+			stamp := *clock
+			c.Unlock()
+			flights <- flight{buffer[:n], stamp, time.Now()}
 		}
 	}()
 	for f := range flights {
 		time.Sleep(time.Until(f.sent.Add(linkDelay)))
-		l.mu.Lock()
+		c.Lock()
 		*other = max(*other, f.stamp+1)
-		l.mu.Unlock()
+		c.Unlock()
 		to.Write(f.bytes)
 	}
 	to.(*net.TCPConn).CloseWrite()

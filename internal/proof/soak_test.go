@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -18,7 +17,7 @@ import (
 	"github.com/qianfan-go/computeunit"
 )
 
-var soakSize = flag.Int("soak", 10_000, "how many purchases TestSoak makes")
+var soakSize = flag.Int("soak", 5_000, "how many purchases TestSoak makes")
 
 // maxGrowth is less than what a pointer kept for each purchase would add, in the short version too.
 const maxGrowth = 256 << 10
@@ -35,19 +34,18 @@ func TestSoak(t *testing.T) {
 		return err
 	}}
 
-	start := hold(t)
+	start := hold(client, runtime.NumGoroutine())
 	started := time.Now()
 	require.NoError(t, buyWith(buyer, benchCallers, *soakSize/10))
-	tenth := hold(t)
+	tenth := hold(client, start.goroutines)
 	require.NoError(t, buyWith(buyer, benchCallers, *soakSize-*soakSize/10))
-	end := hold(t)
+	end := hold(client, start.goroutines)
 
 	t.Logf("%d purchases, %d callers, %d connections, %s\n\n%s", *soakSize, benchCallers, server.connections(t),
 		time.Since(started).Round(time.Second), holdTable(start, tenth, end))
 	assert.Less(t, end.heap, tenth.heap+maxGrowth, "heap after garbage collection")
-	assert.Equal(t, tenth.goroutines, end.goroutines, "goroutines")
+	assert.Equal(t, start.goroutines, end.goroutines, "goroutines")
 	assert.Equal(t, tenth.descriptors, end.descriptors, "file descriptors")
-	runtime.KeepAlive(client)
 }
 
 // held is what the process holds on to while nothing is bought.
@@ -57,20 +55,17 @@ type held struct {
 	descriptors int // -1 if the system does not say
 }
 
-// hold waits until idle connections are closed, so that their number, which is chance, does not count.
-func hold(t *testing.T) held {
-	t.Helper()
-	least := held{goroutines: math.MaxInt}
-	for range 10 {
-		time.Sleep(500 * time.Millisecond)
-		least.goroutines = min(least.goroutines, runtime.NumGoroutine())
+// hold closes idle connections, and gives their goroutines a while to end.
+func hold(client *computeunit.Client, goroutines int) (now held) {
+	client.CloseIdleConnections()
+	for patience := 1000; runtime.NumGoroutine() > goroutines && patience > 0; patience-- {
+		time.Sleep(10 * time.Millisecond)
 	}
 	runtime.GC()
 	runtime.GC() // empties sync.Pools
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
-	least.heap, least.descriptors = memory.HeapAlloc, countDescriptors()
-	return least
+	return held{heap: memory.HeapAlloc, goroutines: runtime.NumGoroutine(), descriptors: countDescriptors()}
 }
 
 func countDescriptors() int {

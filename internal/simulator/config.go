@@ -45,7 +45,7 @@ type Config struct {
 	ReadFault func(Read) Fault
 }
 
-// Purchase is what Config.Fault is told about a purchase.
+// Purchase is what Config.Fault learns about a purchase.
 type Purchase struct {
 	ServiceID     string
 	ReplicasCount int
@@ -53,7 +53,7 @@ type Purchase struct {
 	Attempt       int // 1 for the first valid purchase for this service id, 2 for the second, …
 }
 
-// Read is what Config.ReadFault is told about a listing.
+// Read is what Config.ReadFault learns about a listing.
 type Read struct {
 	ServiceID     string
 	PaymentTiming string // empty: both

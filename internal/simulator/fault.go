@@ -13,7 +13,7 @@ type Fault struct {
 	Name       string        // for test names and tables; see Catalogue
 	Kind       Kind          // what goes wrong
 	When       When          // whether an order is in the ledger by then
-	Status     int           // see Kind; 0 means 200 where it may be left out
+	Status     int           // see Kind; 0, if it may be left out, means 200
 	Code       string        // for ErrorAnswer (empty: one that fits the status); for EmptyAnswer: the gateway's header
 	Message    string        // beside Code
 	Body       string        // for RawAnswer; {requestId}, {instanceId} and {orderId} stand for those of the request

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"compress/gzip"
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
@@ -188,7 +190,7 @@ func TestHugeBody(t *testing.T) {
 		assert.Greater(t, len(body), 1<<20)
 		var got gotAnswer
 		require.NoError(t, json.Unmarshal(body, &got))
-		assert.Equal(t, when == BeforeOrder, got.Result.InstanceID == "", "ids only where there is an order")
+		assert.Equal(t, when == BeforeOrder, got.Result.InstanceID == "", "ids only if there is an order")
 	})
 }
 
@@ -272,6 +274,32 @@ func TestEarlyHints(t *testing.T) {
 	assert.Empty(t, answer.Header.Get("Link"))
 }
 
+func TestTwoAnswersToOneRequest(t *testing.T) {
+	s := New(withClock(Config{}))
+	s.Inject(Fault{Kind: Twice, When: AfterOrder})
+	server, _ := newServer(t, s)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, wireRequest(t.Context(), server.URL, purchasePath, postpaidBody).Write(conn))
+	answers := bufio.NewReader(conn)
+	for range 2 {
+		answer, err := http.ReadResponse(answers, nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		assert.Contains(t, string(body), s.Orders()[0].OrderID)
+	}
+	assert.Len(t, s.Orders(), 1)
+}
+
+func TestADateThatIsOff(t *testing.T) {
+	s := New(withClock(Config{}))
+	s.Inject(Fault{DateOff: -time.Hour})
+	assert.Equal(t, "Sun, 22 Nov 2026 07:00:00 GMT", buy(s, postpaidBody).Header.Get("Date"))
+	assert.Equal(t, "Sun, 22 Nov 2026 08:00:00 GMT", buy(s, postpaidBody).Header.Get("Date"))
+}
+
 func TestEndlessHints(t *testing.T) {
 	s := New(withClock(Config{}))
 	s.Inject(Fault{Kind: EndlessHints}, Fault{Kind: EndlessHints, When: AfterOrder})
@@ -315,27 +343,27 @@ func TestFaultValid(t *testing.T) {
 		assert.NoError(t, fault.Valid(), name)
 	}
 	invalid := map[string]Fault{
-		"kind":            {Kind: "other"},
-		"when":            {Kind: Reset, When: 2},
-		"delay":           {Kind: SlowBody, Delay: -1},
-		"attempts":        {Kind: Reset, Attempts: -1},
-		"no status":       {Kind: ErrorAnswer},
-		"status 199":      {Kind: EmptyAnswer, Status: 199},
-		"status 600":      {Kind: HTMLAnswer, Status: 600},
-		"redirect 300":    {Kind: Redirect, Status: 300, Location: "/"},
-		"redirect where":  {Kind: Redirect, Status: 301},
-		"redirect after":  {Kind: Redirect, Status: 307, Location: "/", When: AfterOrder},
-		"hold":            {Hold: -1},
-		"cut 200":         {Kind: CutChunked, Status: 200},
-		"gzip 403 after":  {Kind: Gzip, Status: 403, When: AfterOrder},
-		"gzip before":     {Kind: Gzip},
-		"numbers before":  {Kind: Numbers},
-		"twice before":    {Kind: Twice},
-		"400 after":       {Kind: ErrorAnswer, Status: 400, When: AfterOrder},
-		"429 html after":  {Kind: HTMLAnswer, Status: 429, When: AfterOrder},
-		"403 empty after": {Kind: EmptyAnswer, Status: 403, When: AfterOrder},
-		"code 200 after":  {Kind: ErrorAnswer, Status: 200, Code: "AccessDenied", When: AfterOrder},
-		"hints before":    {Kind: EarlyHints},
+		"kind":                 {Kind: "other"},
+		"when":                 {Kind: Reset, When: 2},
+		"delay":                {Kind: SlowBody, Delay: -1},
+		"attempts":             {Kind: Reset, Attempts: -1},
+		"no status":            {Kind: ErrorAnswer},
+		"status 199":           {Kind: EmptyAnswer, Status: 199},
+		"status 600":           {Kind: HTMLAnswer, Status: 600},
+		"redirect 300":         {Kind: Redirect, Status: 300, Location: "/"},
+		"redirect no location": {Kind: Redirect, Status: 301},
+		"redirect after":       {Kind: Redirect, Status: 307, Location: "/", When: AfterOrder},
+		"hold":                 {Hold: -1},
+		"cut 200":              {Kind: CutChunked, Status: 200},
+		"gzip 403 after":       {Kind: Gzip, Status: 403, When: AfterOrder},
+		"gzip before":          {Kind: Gzip},
+		"numbers before":       {Kind: Numbers},
+		"twice before":         {Kind: Twice},
+		"400 after":            {Kind: ErrorAnswer, Status: 400, When: AfterOrder},
+		"429 html after":       {Kind: HTMLAnswer, Status: 429, When: AfterOrder},
+		"403 empty after":      {Kind: EmptyAnswer, Status: 403, When: AfterOrder},
+		"code 200 after":       {Kind: ErrorAnswer, Status: 200, Code: "AccessDenied", When: AfterOrder},
+		"hints before":         {Kind: EarlyHints},
 	}
 	for name, fault := range invalid {
 		fault.Name = name

@@ -42,7 +42,7 @@ func resetConnection(_ Fault, x *exchange, _ []byte) {
 }
 
 // setLinger makes the close of a connection a reset. Under TLS it is the
-// connection below that is reset, without a farewell.
+// connection below that is reset, without a close-notify.
 func setLinger(conn net.Conn) {
 	if wrapper, wraps := conn.(interface{ NetConn() net.Conn }); wraps {
 		conn = wrapper.NetConn()

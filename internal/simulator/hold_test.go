@@ -1,10 +1,14 @@
 package simulator
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,7 +89,7 @@ func TestAClientThatIsResetCanStillHaveBought(t *testing.T) {
 			_, err := sendInMemory(t, s, time.Hour)
 			assert.Error(t, err)
 		}
-		assert.Zero(t, time.Since(started), "the client is told at once")
+		assert.Zero(t, time.Since(started), "the client sees it at once")
 		assert.Empty(t, s.Orders())
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -100,6 +104,29 @@ func TestAResetClientCanStillHaveBoughtOverTheWire(t *testing.T) {
 	_, err := client.Do(wireRequest(t.Context(), server.URL, purchasePath, postpaidBody))
 	assert.Error(t, err)
 	assert.Eventually(t, func() bool { return len(s.Orders()) == 1 }, 10*time.Second, time.Millisecond)
+}
+
+// A server that writes to a connection which is no longer its own would say so.
+func TestNothingIsWrittenToAClientThatIsGone(t *testing.T) {
+	var said bytes.Buffer
+	var asked atomic.Int64
+	s := New(Config{Now: func() time.Time {
+		return testTime.Add(time.Duration(asked.Add(1)-1) * time.Hour) // expired when it is judged again
+	}})
+	s.Inject(Fault{Kind: Reset, When: AfterOrder, Hold: time.Nanosecond})
+	judged := make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.ServeHTTP(w, r)
+		close(judged)
+	}))
+	server.Config.ErrorLog = log.New(&said, "", 0)
+	server.Start()
+	defer server.Close()
+	_, err := server.Client().Do(wireRequest(t.Context(), server.URL, purchasePath, postpaidBody))
+	assert.Error(t, err)
+	<-judged
+	assert.Empty(t, said.String())
+	assert.Empty(t, s.Orders())
 }
 
 func TestAListingCanBeHeldToo(t *testing.T) {

@@ -118,12 +118,12 @@ func TestOutOfStockAndBalance(t *testing.T) {
 		config Config
 		code   string
 	}{
-		"stock enough":    {Config{Stock: 5}, ""},
-		"stock lacking":   {Config{Stock: 4}, CodeOutOfStock},
-		"no stock":        {Config{Stock: -1}, CodeOutOfStock},
-		"balance enough":  {Config{Balance: 25 * PricePerReplicaMonth}, ""},
-		"balance lacking": {Config{Balance: 25*PricePerReplicaMonth - 1}, CodeOutOfBalance},
-		"no balance":      {Config{Balance: -1}, CodeOutOfBalance},
+		"stock enough":       {Config{Stock: 5}, ""},
+		"too little stock":   {Config{Stock: 4}, CodeOutOfStock},
+		"no stock":           {Config{Stock: -1}, CodeOutOfStock},
+		"balance enough":     {Config{Balance: 25 * PricePerReplicaMonth}, ""},
+		"too little balance": {Config{Balance: 25*PricePerReplicaMonth - 1}, CodeOutOfBalance},
+		"no balance":         {Config{Balance: -1}, CodeOutOfBalance},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -28,7 +28,7 @@ const (
 	codeSignatureEmpty        = "SignatureEmpty"
 )
 
-// Codes that the simulator invented. The service's own for lack of stock and of
+// Codes that the simulator invented. The service's own for a shortage of stock or of
 // balance are not documented, nor is their HTTP status: here it is 400.
 const (
 	CodeOutOfStock   = "SimulatorOutOfStock"

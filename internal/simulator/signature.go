@@ -104,7 +104,7 @@ func hexHMAC(key, text string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// hostForms is the host as sent and, where it has a port, the host without it.
+// hostForms is the host as sent and, if it has a port, the host without it.
 func hostForms(host string) []string {
 	colon := strings.LastIndexByte(host, ':')
 	if colon < 0 {

@@ -111,7 +111,7 @@ func (c caller) request(target, body string) *http.Request {
 	return r
 }
 
-// answer is what came back, decoded where it was JSON.
+// answer is what came back, decoded if it was JSON.
 type gotAnswer struct {
 	Status    int
 	Header    http.Header

@@ -9,14 +9,13 @@ import (
 )
 
 // permanent reports whether connecting again would fail the same way: a certificate that does not verify, a peer that
-// does not speak TLS, a host name that cannot exist, a proxy that wants another password or has no valid address.
+// does not speak TLS, a host name that cannot exist, a proxy that wants another password.
 func permanent(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var notTLS tls.RecordHeaderError
 	var dns *net.DNSError
 	return errors.As(err, &certificate) || errors.As(err, &notTLS) ||
-		errors.As(err, &dns) && dns.IsNotFound && !validHostName(dns.Name) ||
-		errors.Is(err, errProxyAddress) || isProxyAuthRequired(err)
+		errors.As(err, &dns) && dns.IsNotFound && !validHostName(dns.Name) || isProxyAuthRequired(err)
 }
 
 // isProxyAuthRequired knows the error of the default transport, and the text that is all net/http leaves in a caller's.

@@ -32,7 +32,6 @@ func TestPermanent(t *testing.T) {
 		{"proxy wants a password", fmt.Errorf("x: %w", &proxyRefusal{407}), true},
 		{"proxy wants a password, as net/http puts it", errors.New("Proxy Authentication Required"), true},
 		{"proxy refuses", &proxyRefusal{403}, false},
-		{"proxy address", fmt.Errorf("x: %w", errProxyAddress), true},
 		{"server down", &net.DNSError{Name: "bad..name", IsTimeout: true}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) { assert.Equal(t, row.want, permanent(row.err)) })

@@ -2,25 +2,12 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 )
-
-var errProxyAddress = errors.New("the proxy's address in the environment is not valid: " +
-	"check HTTPS_PROXY and HTTP_PROXY (they are not repeated here, they may hold a password)")
-
-// proxyFromEnvironment is net/http's, whose error repeats the address.
-func proxyFromEnvironment(req *http.Request) (*url.URL, error) {
-	proxy, err := http.ProxyFromEnvironment(req)
-	if err != nil {
-		return nil, errProxyAddress
-	}
-	return proxy, nil
-}
 
 // proxyRefusal is a proxy's status in response to CONNECT, other than 200. net/http would keep only its text.
 type proxyRefusal struct{ status int }

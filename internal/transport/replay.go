@@ -142,7 +142,7 @@ func (h *hooks) notSent(err error) bool {
 	if len(h.asked) == 0 {
 		return h.proxyFailed(theirs, err)
 	}
-	return len(h.asked) > len(h.handed) && len(h.handed) == min(h.begun, h.wrote)
+	return len(h.asked) > len(h.handed) && len(h.handed) <= min(h.begun, h.wrote)
 }
 
 // proxyFailed reports that the transport's Proxy function, asked again, returns the error that RoundTrip ended with:

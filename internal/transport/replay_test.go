@@ -1,0 +1,458 @@
+package transport_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/internal/transport"
+)
+
+// levels are the ways to send, with what each proves. An opaque transport proves nothing but what it returns.
+var levels = map[string]func(t *testing.T, secure *httptest.Server) *transport.Transport{
+	"own": trusting,
+	"own, through a proxy": func(t *testing.T, secure *httptest.Server) *transport.Transport {
+		via := trusting(t, secure)
+		via.Own().Proxy = proxyTo(t, secure)
+		return via
+	},
+	"caller's": func(t *testing.T, secure *httptest.Server) *transport.Transport {
+		return through(t, callers(t, secure))
+	},
+	"caller's, HTTP/2": func(t *testing.T, secure *httptest.Server) *transport.Transport {
+		theirs := callers(t, secure)
+		theirs.ForceAttemptHTTP2 = true
+		return through(t, theirs)
+	},
+	"caller's, through a proxy": func(t *testing.T, secure *httptest.Server) *transport.Transport {
+		theirs := callers(t, secure)
+		theirs.Proxy = proxyTo(t, secure)
+		return through(t, theirs)
+	},
+	opaqueLevel: func(t *testing.T, secure *httptest.Server) *transport.Transport {
+		return through(t, roundTrip(callers(t, secure).RoundTrip))
+	},
+}
+
+const opaqueLevel = "opaque"
+
+// callers is a caller's transport that trusts a server's certificate.
+func callers(t *testing.T, secure *httptest.Server) *http.Transport {
+	theirs := &http.Transport{TLSClientConfig: &tls.Config{
+		RootCAs: secure.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs,
+	}}
+	t.Cleanup(theirs.CloseIdleConnections)
+	return theirs
+}
+
+// proxyTo is a proxy that leads to one server, and answers 502 while that is down.
+func proxyTo(t *testing.T, secure *httptest.Server) func(*http.Request) (*url.URL, error) {
+	address := serveRaw(t, func(conn net.Conn) {
+		probe, err := net.Dial("tcp", secure.Listener.Addr().String())
+		if err != nil {
+			hangingUp("HTTP/1.1 502 Bad Gateway\r\n\r\n")(conn)
+			return
+		}
+		probe.Close()
+		connectProxy(secure)(conn)
+	})
+	return http.ProxyURL(&url.URL{Scheme: "http", Host: address})
+}
+
+func TestHowFarAnAttemptCameIsTheSameAtEachLevelOfTrust(t *testing.T) {
+	for name, row := range map[string]struct {
+		handler http.HandlerFunc
+		down    bool
+		want    transport.Reach
+		opaque  transport.Reach
+	}{
+		"answered":         {handler: drain, want: transport.Answered, opaque: transport.Answered},
+		"not connected":    {handler: drain, down: true, want: transport.Unconnected, opaque: transport.Sent},
+		"aborted":          {handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, want: transport.Sent, opaque: transport.Sent},
+		"response cut off": {handler: cutOff, want: transport.Answered, opaque: transport.Answered},
+	} {
+		for level, via := range levels {
+			t.Run(name+"/"+level, func(t *testing.T) {
+				secure := server(t, row.handler)
+				secure.EnableHTTP2 = true
+				secure.StartTLS()
+				made := via(t, secure)
+				if row.down {
+					secure.Listener.Close()
+				}
+				want := row.want
+				if level == opaqueLevel {
+					want = row.opaque
+				}
+				a := sendOnce(t.Context(), t, made, secure.URL)
+				assert.Equal(t, want, a.Reached, "%v", a.Err)
+			})
+		}
+	}
+}
+
+func cutOff(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "100")
+	io.WriteString(w, "part")
+}
+
+// The server went away while a connection to it was idle: only an opaque transport leaves open what became of the
+// request that met it. A proxy passes the end on when it likes, and HTTP/2 says goodbye first, which looks like any frame:
+// there it depends on who is faster.
+func TestAnIdleConnectionToAServerThatWentAwayIsUnconnected(t *testing.T) {
+	for level, via := range levels {
+		if strings.Contains(level, "proxy") || strings.Contains(level, "HTTP/2") {
+			continue
+		}
+		t.Run(level, func(t *testing.T) {
+			secure := server(t, drain)
+			secure.EnableHTTP2 = true
+			secure.StartTLS()
+			made := via(t, secure)
+			require.Equal(t, transport.Answered, sendOnce(t.Context(), t, made, secure.URL).Reached)
+			secure.CloseClientConnections()
+			secure.Close()
+			want := transport.Unconnected
+			if level == opaqueLevel {
+				want = transport.Sent
+			}
+			a := sendOnce(t.Context(), t, made, secure.URL)
+			assert.Equal(t, want, a.Reached, "%v", a.Err)
+		})
+	}
+}
+
+// net/http's own HTTP/2 adds itself to TLSNextProto, and fires the hooks.
+func TestAServerThatWentAwayFromHTTP2IsNotPurchased(t *testing.T) {
+	secure := server(t, simulator.New(simulator.Config{}))
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	client := newClient(t, secure.URL, withTransport(secure.Client().Transport), computeunit.WithMaxAttempts(1))
+	require.NoError(t, buy(t.Context(), client))
+	secure.Close()
+	secure.Client().CloseIdleConnections()
+	assertOutcome(t, computeunit.ErrNotPurchased, buy(t.Context(), client))
+}
+
+func TestAProxyFunctionThatFailsIsUnconnected(t *testing.T) {
+	failing := func(*http.Request) (*url.URL, error) { return nil, errLost }
+	a := sendOnce(t.Context(), t, through(t, &http.Transport{Proxy: failing}), host)
+	assert.Equal(t, transport.Unconnected, a.Reached)
+	assert.ErrorIs(t, a.Err, errLost)
+
+	via := newTransport(t, transport.Config{})
+	via.Own().Proxy = failing
+	assert.Equal(t, transport.Unconnected, sendOnce(t.Context(), t, via, host).Reached)
+}
+
+// A proxy function that would fail says nothing of a request that ended otherwise.
+func TestAnErrorThatIsNotTheProxyFunctionsStaysOpen(t *testing.T) {
+	theirs := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("no proxy") }}
+	theirs.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+	theirs.RegisterProtocol("https", roundTrip(func(*http.Request) (*http.Response, error) { return nil, errLost }))
+	assert.Equal(t, transport.Sent, sendOnce(t.Context(), t, through(t, theirs), host).Reached)
+}
+
+// asking makes a request of its own, with the context that it is given, before it does what it is for.
+func asking(ctx context.Context, t *testing.T, send http.RoundTripper, target string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	require.NoError(t, err)
+	response, err := send.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// The hooks of a request that DialContext or Proxy makes are this request's too, and are not mistaken for them.
+func TestRequestsThatACallersTransportMakesOnTheWayDoNotCount(t *testing.T) {
+	tokens := startedServer(t, drain)
+	inner := &http.Transport{}
+	t.Cleanup(inner.CloseIdleConnections)
+	for name, ask := range map[string]func(context.Context) error{
+		"answered":      func(ctx context.Context) error { return asking(ctx, t, inner, tokens.URL) },
+		"not connected": func(ctx context.Context) error { asking(ctx, t, inner, "http://"+closedPort(t)); return nil },
+		"several": func(ctx context.Context) error {
+			return errors.Join(asking(ctx, t, inner, tokens.URL), asking(ctx, t, inner, tokens.URL))
+		},
+	} {
+		dialing := func(dial error) *http.Transport {
+			return &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				if err := errors.Join(ask(ctx), dial); err != nil {
+					return nil, err
+				}
+				return new(net.Dialer).DialContext(ctx, network, address)
+			}}
+		}
+		choosing := &http.Transport{Proxy: func(req *http.Request) (*url.URL, error) { return nil, ask(req.Context()) }}
+		t.Run(name+", and the dial fails", func(t *testing.T) {
+			a := sendOnce(t.Context(), t, through(t, dialing(errLost)), host)
+			assert.Equal(t, transport.Unconnected, a.Reached, "%v", a.Err)
+			assert.ErrorIs(t, a.Err, errLost)
+		})
+		t.Run(name+", and nobody listens", func(t *testing.T) {
+			a := sendOnce(t.Context(), t, through(t, choosing), "http://"+closedPort(t))
+			assert.Equal(t, transport.Unconnected, a.Reached, "%v", a.Err)
+		})
+		aborting := startedServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+		for how, theirs := range map[string]*http.Transport{"dialled": dialing(nil), "proxy": choosing} {
+			t.Run(name+", and the request is sent, "+how, func(t *testing.T) {
+				a := sendOnce(t.Context(), t, through(t, theirs), aborting.URL)
+				assert.Equal(t, transport.Sent, a.Reached, "%v", a.Err)
+			})
+		}
+	}
+}
+
+// sendsAndFails is a protocol of the caller's own: it sends, fires no hook, and loses the response.
+type sendsAndFails struct{ conn net.Conn }
+
+func (s sendsAndFails) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := req.Write(s.conn); err != nil {
+		return nil, err
+	}
+	return nil, errLost
+}
+
+func TestAnErrorOfAProtocolInTLSNextProtoStaysOpen(t *testing.T) {
+	for _, name := range []string{"own", "h2"} {
+		t.Run(name, func(t *testing.T) {
+			secure := server(t, http.NotFoundHandler())
+			secure.TLS = &tls.Config{NextProtos: []string{name}}
+			secure.Config.TLSNextProto = map[string]func(*http.Server, *tls.Conn, http.Handler){
+				name: func(_ *http.Server, conn *tls.Conn, _ http.Handler) { io.Copy(io.Discard, conn) },
+			}
+			secure.StartTLS()
+			theirs := callers(t, secure)
+			theirs.TLSClientConfig.NextProtos = []string{name}
+			theirs.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{
+				name: func(_ string, conn *tls.Conn) http.RoundTripper { return sendsAndFails{conn} },
+			}
+			got := do(t.Context(), t, through(t, theirs), secure.URL, transport.Never)
+			assert.Equal(t, transport.Sent, got.attempts[0].Reached)
+		})
+	}
+}
+
+// loser is a transport that sends, loses the response, and reports a dial that failed.
+type loser struct{ send http.RoundTripper }
+
+func (l loser) RoundTrip(req *http.Request) (*http.Response, error) {
+	response, err := l.send.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	response.Body.Close()
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+}
+
+// blindfold takes the trace hooks away.
+type blindfold struct{ send http.RoundTripper }
+
+func (b blindfold) RoundTrip(req *http.Request) (*http.Response, error) {
+	return b.send.RoundTrip(req.WithContext(context.Background()))
+}
+
+// withToken asks for a token first, over hooks that fire, and sends without.
+type withToken struct {
+	t      *testing.T
+	tokens string
+	send   http.RoundTripper
+}
+
+func (w withToken) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := asking(req.Context(), w.t, &http.Transport{DisableKeepAlives: true}, w.tokens); err != nil {
+		return nil, err
+	}
+	return blindfold{w.send}.RoundTrip(req)
+}
+
+// An *http.Transport can hand a scheme to a RoundTripper that fires no hooks.
+func TestADialErrorOfATransportThatSentBeforeIsUnknown(t *testing.T) {
+	sim := simulator.New(simulator.Config{})
+	plain := startedServer(t, sim)
+	tokens := startedServer(t, drain)
+	inner := &http.Transport{}
+	t.Cleanup(inner.CloseIdleConnections)
+	registered := func(protocol http.RoundTripper) *http.Transport {
+		outer := &http.Transport{}
+		outer.RegisterProtocol("http", protocol)
+		return outer
+	}
+	for name, send := range map[string]http.RoundTripper{
+		"wrapper":                             loser{inner},
+		"registered protocol":                 registered(blindfold{loser{inner}}),
+		"registered protocol, with its hooks": registered(loser{inner}),
+		"registered protocol, with a token":   registered(withToken{t, tokens.URL, loser{inner}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(sim.Orders())
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t.Context(), newClient(t, plain.URL, withTransport(send))))
+			assert.Len(t, sim.Orders(), before+1)
+		})
+	}
+}
+
+// HTTP/2 replays requests after GOAWAY or REFUSED_STREAM if they can be rewound. Ours cannot.
+func TestHTTP2OfTheCallersBuysOnce(t *testing.T) {
+	sim := simulator.New(simulator.Config{})
+	secure := server(t, sim)
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	require.NoError(t, buy(t.Context(), newClient(t, secure.URL, computeunit.WithHTTPClient(secure.Client()))))
+	assert.Len(t, sim.Orders(), 1)
+}
+
+// retrier is a transport as widely used ones are: it keeps the body, and sends again on errors and 5xx.
+type retrier struct {
+	send http.RoundTripper
+	// before is another request that it makes on the same context, such as one for a token.
+	before string
+}
+
+func (r retrier) RoundTrip(req *http.Request) (response *http.Response, err error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	if r.before != "" {
+		r.ask(req)
+	}
+	for range 4 {
+		again := req.Clone(req.Context())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		if response, err = r.send.RoundTrip(again); err == nil && response.StatusCode < 500 {
+			break
+		}
+	}
+	return response, err
+}
+
+func (r retrier) ask(req *http.Request) {
+	other, _ := http.NewRequestWithContext(req.Context(), http.MethodGet, r.before, nil)
+	if response, err := r.send.RoundTrip(other); err == nil {
+		response.Body.Close()
+	}
+}
+
+// The second sending is stopped before it leaves, and the error says so.
+func TestATransportThatRetriesByItselfOrdersOnce(t *testing.T) {
+	for name, row := range map[string]struct {
+		fault simulator.Fault
+		text  string
+	}{
+		"reset":       {simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}, "(no response to the first had come)"},
+		"closed":      {simulator.Fault{Kind: simulator.Close, When: simulator.AfterOrder}, "(no response to the first had come)"},
+		"unavailable": {simulator.Fault{Kind: simulator.ErrorAnswer, Status: 503, When: simulator.AfterOrder}, "(a response to the first had begun)"},
+	} {
+		for _, http2 := range []bool{false, true} {
+			t.Run(name+map[bool]string{true: ", HTTP/2"}[http2], func(t *testing.T) {
+				sim := simulator.New(simulator.Config{})
+				sim.Inject(simulator.Fault{}, row.fault) // one purchase passes, so that an idle connection waits
+				secure := server(t, sim)
+				secure.EnableHTTP2 = http2
+				secure.StartTLS()
+				client := newClient(t, secure.URL, withTransport(retrier{send: secure.Client().Transport}))
+
+				require.NoError(t, buy(t.Context(), client))
+				err := buy(t.Context(), client)
+				assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+				assert.ErrorContains(t, err, "the transport tried to send again and was stopped (")
+				if !http2 { // a stream that is reset may have headers before
+					assert.ErrorContains(t, err, row.text)
+				}
+				assert.LessOrEqual(t, len(sim.Orders()), 2)
+				assert.Equal(t, 2, sim.Requests(), "requests")
+			})
+		}
+	}
+}
+
+func TestATransportThatAsksForATokenFirstBuys(t *testing.T) {
+	sim := simulator.New(simulator.Config{})
+	plain := startedServer(t, sim)
+	theirs := &http.Transport{}
+	t.Cleanup(theirs.CloseIdleConnections)
+	require.NoError(t, buy(t.Context(), newClient(t, plain.URL, withTransport(retrier{send: theirs, before: plain.URL + "/token"}))))
+	assert.Len(t, sim.Orders(), 1)
+}
+
+// hedger sends the same request several times at once.
+type hedger struct{ send http.RoundTripper }
+
+func (h hedger) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return nil, err
+	}
+	type result struct {
+		response *http.Response
+		err      error
+	}
+	results := make(chan result)
+	const hedges = 3
+	for range hedges {
+		again := req.Clone(req.Context())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		go func() {
+			response, err := h.send.RoundTrip(again)
+			results <- result{response, err}
+		}()
+	}
+	var first result
+	for range hedges {
+		r := <-results
+		switch {
+		case r.err == nil && first.response == nil:
+			first = r
+		case r.err == nil:
+			r.response.Body.Close()
+		case first.response == nil:
+			first.err = r.err
+		}
+	}
+	if first.response != nil {
+		return first.response, nil
+	}
+	return nil, first.err
+}
+
+func TestATransportThatHedgesOrdersOnceAtMost(t *testing.T) {
+	sim := simulator.New(simulator.Config{})
+	plain := startedServer(t, sim)
+	theirs := &http.Transport{MaxIdleConnsPerHost: 8}
+	t.Cleanup(theirs.CloseIdleConnections)
+	client := newClient(t, plain.URL, withTransport(hedger{theirs}))
+	orders := map[string]int{} // by service
+	for i := range 200 {
+		serviceID := fmt.Sprint("svco-", i)
+		if _, err := client.PurchaseComputeUnit(t.Context(), request(serviceID)); err != nil {
+			assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+			continue
+		}
+		orders[serviceID] = 0
+	}
+	plain.Close() // after all that it was sent
+	for _, order := range sim.Orders() {
+		if _, told := orders[order.ServiceID]; told {
+			orders[order.ServiceID]++
+		}
+	}
+	for service, count := range orders {
+		assert.Equal(t, 1, count, service)
+	}
+}
