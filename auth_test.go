@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
+	"os/exec"
 	"reflect"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -19,20 +20,6 @@ import (
 
 	"github.com/qianfan-go/computeunit"
 )
-
-// provider gives fixed credentials, as a caller's own provider might.
-type provider struct{ credentials computeunit.Credentials }
-
-func (p provider) Credentials(context.Context) (computeunit.Credentials, error) {
-	return p.credentials, nil
-}
-
-// providerFunc is a provider in a function.
-type providerFunc func(context.Context) (computeunit.Credentials, error)
-
-func (f providerFunc) Credentials(ctx context.Context) (computeunit.Credentials, error) {
-	return f(ctx)
-}
 
 func TestStaticCredentialsProvidesTheKeysItWasGiven(t *testing.T) {
 	got, err := computeunit.StaticCredentials("ak", "sk").Credentials(t.Context())
@@ -82,7 +69,7 @@ func TestAPurchaseFailsWhenTheEnvironmentLosesAKey(t *testing.T) {
 	transport := record(answerBought())
 	client := newClientWith(t, computeunit.EnvCredentials(), transport)
 	t.Setenv("QIANFAN_SECRET_KEY", "")
-	assertNotPurchased(t, buy(t, client))
+	assertOutcome(t, computeunit.ErrNotPurchased, buy(t, client))
 	assert.Empty(t, transport.requests())
 }
 
@@ -92,7 +79,7 @@ func TestTheProviderIsAskedAtEveryAttempt(t *testing.T) {
 		rotating := providerFunc(func(context.Context) (computeunit.Credentials, error) {
 			return computeunit.Credentials{AccessKeyID: fmt.Sprintf("ak%d", asked.Add(1)), SecretAccessKey: "sk"}, nil
 		})
-		transport := record(answerWith(http.StatusTooManyRequests, ""), answerBought())
+		transport := record(answerWith(http.StatusTooManyRequests, "", "Retry-After", "1"), answerBought())
 		client := newClientWith(t, rotating, transport)
 		require.Zero(t, asked.Load(), "NewClient asks nothing")
 		require.NoError(t, buy(t, client))
@@ -116,7 +103,7 @@ func TestTheProviderGetsAContextThatEndsWithTheBuyers(t *testing.T) {
 	})
 	transport := record(answerBought())
 	_, err := newClientWith(t, waiting, transport).PurchaseComputeUnit(ctx, documentedRequest())
-	assertNotPurchased(t, err)
+	assertOutcome(t, computeunit.ErrNotPurchased, err)
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.Empty(t, transport.requests())
 }
@@ -126,7 +113,7 @@ func TestAnErrorOfTheProviderEndsThePurchaseUnsent(t *testing.T) {
 	failing := providerFunc(func(context.Context) (computeunit.Credentials, error) { return testCredentials(), broken })
 	transport := record(answerBought())
 	err := buy(t, newClientWith(t, failing, transport))
-	assertNotPurchased(t, err)
+	assertOutcome(t, computeunit.ErrNotPurchased, err)
 	assert.ErrorIs(t, err, broken)
 	assertNoSecret(t, err.Error())
 	assert.Empty(t, transport.requests())
@@ -140,7 +127,7 @@ func TestAProvidersErrorThatClaimsAnOutcomeDoesNotChangeThisOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			failing := providerFunc(func(context.Context) (computeunit.Credentials, error) { return computeunit.Credentials{}, claim })
-			assertNotPurchased(t, buy(t, newClientWith(t, failing, record(answerBought()))))
+			assertOutcome(t, computeunit.ErrNotPurchased, buy(t, newClientWith(t, failing, record(answerBought()))))
 		})
 	}
 }
@@ -173,8 +160,8 @@ func TestBadCredentialsEndInNotPurchasedWithNothingSent(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			transport := record(answerBought())
-			err := buy(t, newClientWith(t, provider{test.credentials}, transport))
-			assertNotPurchased(t, err)
+			err := buy(t, newClientWith(t, provide(test.credentials), transport))
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
 			assert.ErrorContains(t, err, test.names)
 			assertNoSecret(t, err.Error())
 			assert.Empty(t, transport.requests())
@@ -190,7 +177,7 @@ func TestASecretMayHaveASlash(t *testing.T) {
 
 func TestASessionTokenIsSentAndSigned(t *testing.T) {
 	transport := record(answerBought())
-	require.NoError(t, buy(t, newClientWith(t, provider{testCredentials()}, transport)))
+	require.NoError(t, buy(t, newClientWith(t, provide(testCredentials()), transport)))
 	sent := transport.only(t)
 	assert.Equal(t, []string{testSessionToken}, sent.Header["X-Bce-Security-Token"])
 	assert.Equal(t, []string{"content-type", "host", "x-bce-date", "x-bce-security-token"}, signedHeaders(t, sent))
@@ -209,22 +196,6 @@ func TestASecretKeyIsNeverSent(t *testing.T) {
 	require.NoError(t, buy(t, newClient(t, transport)))
 	sent := transport.only(t)
 	assert.NotContains(t, fmt.Sprint(sent.Header, sent.URL, sent.body), testSecretKey)
-}
-
-// secretForms are the texts that must not stand in any print: the keys plainly, in hex, and byte by byte.
-func secretForms() (forms []string) {
-	for _, secret := range []string{testAccessKey, testSecretKey, testSessionToken} {
-		bytes := strings.Trim(fmt.Sprint([]byte(secret)), "[]")
-		forms = append(forms, secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), fmt.Sprintf("% x", secret), bytes)
-	}
-	return forms
-}
-
-func assertNoSecret(t *testing.T, text string) {
-	t.Helper()
-	for _, form := range secretForms() {
-		assert.NotContains(t, text, form)
-	}
 }
 
 // printed is a value in every way that Go code commonly prints one.
@@ -268,15 +239,15 @@ func TestNoPrintShowsASecret(t *testing.T) {
 		Any  any
 	}
 	holder := holding{"name", credentials, []computeunit.Credentials{credentials}, map[string]computeunit.Credentials{"x": credentials}, credentials}
-	client := newClientWith(t, provider{credentials}, record(answerBought()))
-	used := newClientWith(t, provider{credentials}, record(answerBought()))
+	client := newClientWith(t, provide(credentials), record(answerBought()))
+	used := newClientWith(t, provide(credentials), record(answerBought()))
 	require.NoError(t, buy(t, used))
 	static := newClient(t, record(answerBought()))
-	_, badEndpoint := computeunit.NewClient(provider{credentials}, computeunit.WithEndpoint("https://"+testAccessKey+":"+testSecretKey+"@host"))
+	_, badEndpoint := computeunit.NewClient(provide(credentials), computeunit.WithEndpoint("https://"+testAccessKey+":"+testSecretKey+"@host"))
 	require.Error(t, badEndpoint)
-	badKeys := buy(t, newClientWith(t, provider{computeunit.Credentials{
+	badKeys := buy(t, newClientWith(t, provide(computeunit.Credentials{
 		AccessKeyID: testAccessKey, SecretAccessKey: testSecretKey + "\n", SessionToken: testSessionToken,
-	}}, record(answerBought())))
+	}), record(answerBought())))
 	require.Error(t, badKeys)
 
 	for name, value := range map[string]any{
@@ -291,7 +262,7 @@ func TestNoPrintShowsASecret(t *testing.T) {
 		"struct with fields":        holder,
 		"pointer to such a struct":  &holder,
 		"static provider":           computeunit.StaticCredentials(testAccessKey, testSecretKey),
-		"own provider":              struct{ Provider provider }{provider{credentials}}.Provider.credentials,
+		"own provider":              provide(credentials),
 		"client":                    client,
 		"client by value":           reflect.ValueOf(client).Elem().Interface(),
 		"client after a purchase":   used,
@@ -300,8 +271,8 @@ func TestNoPrintShowsASecret(t *testing.T) {
 		"struct that has a client":  struct{ Client *computeunit.Client }{static},
 		"error of a bad endpoint":   badEndpoint,
 		"error of bad keys":         badKeys,
-		"error of a refusal":        buy(t, newClientWith(t, provider{credentials}, answerWith(403, `{"code":"AccessDenied","message":"no"}`))),
-		"error of a lost answer":    buy(t, newClientWith(t, provider{credentials}, failWith(errors.New("connection reset")))),
+		"error of a refusal":        buy(t, newClientWith(t, provide(credentials), answerWith(403, `{"code":"AccessDenied","message":"no"}`))),
+		"error of a lost answer":    buy(t, newClientWith(t, provide(credentials), failWith(errors.New("connection reset")))),
 		"error of an invalid order": computeunit.PurchaseComputeUnitRequest{}.Validate(),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -335,4 +306,36 @@ func TestTheMethodsThatPrintersAskForShowNoSecret(t *testing.T) {
 func TestANilPointerToCredentialsPrintsWithoutPanic(t *testing.T) {
 	var none *computeunit.Credentials
 	assert.NotPanics(t, func() { printed(none) })
+}
+
+// panicVariable makes this test binary, started again, panic in the way that it names.
+const panicVariable = "COMPUTEUNIT_TEST_PANIC"
+
+// A panic prints its value and the stacks of all goroutines, and often ends up in a log.
+func TestAPanicShowsNoSecret(t *testing.T) {
+	client := newClientWith(t, provide(testCredentials()), roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		panic(req.URL.Path)
+	}))
+	withKeys := providerFunc(func(context.Context) (computeunit.Credentials, error) { panic(testCredentials()) })
+	panics := map[string]func(){
+		"credentials":            func() { panic(testCredentials()) },
+		"pointer to credentials": func() { c := testCredentials(); panic(&c) },
+		"client":                 func() { panic(client) },
+		"in the transport":       func() { _ = buy(t, client) },
+		"in the provider":        func() { _ = buy(t, newClientWith(t, withKeys, answerBought())) },
+	}
+	if how, ok := os.LookupEnv(panicVariable); ok {
+		panics[how]()
+		return
+	}
+	for how := range panics {
+		t.Run(how, func(t *testing.T) {
+			command := exec.Command(os.Args[0], "-test.run=^TestAPanicShowsNoSecret$")
+			command.Env = append(os.Environ(), panicVariable+"="+how, "GOTRACEBACK=all")
+			output, err := command.CombinedOutput()
+			require.Error(t, err)
+			assert.Contains(t, string(output), "goroutine ")
+			assertNoSecret(t, string(output))
+		})
+	}
 }

@@ -42,7 +42,7 @@ func judgeCall(a *transport.Attempt, into any) verdict {
 	v := judge(a, &r, r.missingObject(), documentedRefusals)
 	v.again = transport.Never
 	if v.outcome == nil && into != nil {
-		if err := decode(r.body, into); err != nil {
+		if _, err := decode(r.body, into); err != nil {
 			v.outcome, v.cause = ErrOutcomeUnknown, fmt.Errorf("the response does not fit: %w", err)
 		}
 	}

@@ -1,18 +1,23 @@
 package computeunit_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
+	"unicode"
 
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
@@ -26,41 +31,74 @@ const (
 	testSessionToken = "st1b3d5f7a9c0e2468"
 )
 
-// documentedBody is the request body that every official SDK shows, and documentedAnswer what comes back.
+// testService is the service of the documented example.
+const testService = "svco-48esssdpa594"
+
+const (
+	purchaseAction = "PurchaseComputeUnit"
+	describeAction = "DescribeComputeUnits"
+)
+
+// The request body that every official SDK shows, what comes back (with its shortened ids), and what else services answer.
 const (
 	documentedBody = `{"serviceId":"svco-48esssdpa594",
 		"billing":{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":5}},
 		"replicasCount":5}`
-	documentedAnswer = `{"requestId":"1bef3f87-c5b2-4419-936b-50f9884f10d4",
-		"result":{"instanceId":"44961088fxxxx9e9379f5daf","orderId":"7b468732xxxxxx8364292"}}`
+	documentedAnswer = `{"requestId":"1bef3f87-c5b2-4419-936b-50f9884f10d4",` +
+		`"result":{"instanceId":"44961088fxxxx9e9379f5daf","orderId":"7b468732xxxxxx8364292"}}`
+	deniedBody   = `{"requestId":"r-1","code":"AccessDenied","message":"Access denied."}`
+	internalBody = `{"requestId":"r-1","code":"InternalError","message":"please try again"}`
+	olderBody    = `{"error_code":336003,"error_msg":"no"}`
 )
 
 func documentedRequest() computeunit.PurchaseComputeUnitRequest {
-	return computeunit.PurchaseComputeUnitRequest{
-		ServiceID:     "svco-48esssdpa594",
-		Billing:       computeunit.Prepaid(5),
-		ReplicasCount: 5,
-	}
+	return computeunit.PurchaseComputeUnitRequest{ServiceID: testService, Billing: computeunit.Prepaid(5), ReplicasCount: 5}
 }
 
 func testCredentials() computeunit.Credentials {
 	return computeunit.Credentials{AccessKeyID: testAccessKey, SecretAccessKey: testSecretKey, SessionToken: testSessionToken}
 }
 
-// newClient makes a client that sends to respond, with static keys. No byte leaves the process.
-func newClient(t *testing.T, respond http.RoundTripper, options ...computeunit.Option) *computeunit.Client {
+// providerFunc is a provider in a function.
+type providerFunc func(context.Context) (computeunit.Credentials, error)
+
+func (f providerFunc) Credentials(ctx context.Context) (computeunit.Credentials, error) {
+	return f(ctx)
+}
+
+// provide gives fixed credentials, as a caller's own provider might.
+func provide(credentials computeunit.Credentials) providerFunc {
+	return func(context.Context) (computeunit.Credentials, error) { return credentials, nil }
+}
+
+// newClient makes a client that sends through transport, with static keys.
+func newClient(t testing.TB, transport http.RoundTripper, options ...computeunit.Option) *computeunit.Client {
 	t.Helper()
-	return newClientWith(t, computeunit.StaticCredentials(testAccessKey, testSecretKey), respond, options...)
+	return newClientWith(t, computeunit.StaticCredentials(testAccessKey, testSecretKey), transport, options...)
 }
 
 func newClientWith(
-	t *testing.T, credentials computeunit.CredentialsProvider, respond http.RoundTripper, options ...computeunit.Option,
+	t testing.TB, credentials computeunit.CredentialsProvider, transport http.RoundTripper, options ...computeunit.Option,
 ) *computeunit.Client {
 	t.Helper()
-	options = append([]computeunit.Option{computeunit.WithHTTPClient(&http.Client{Transport: respond})}, options...)
-	client, err := computeunit.NewClient(credentials, options...)
+	client, err := computeunit.NewClient(credentials, append([]computeunit.Option{withTransport(transport)}, options...)...)
 	require.NoError(t, err)
 	return client
+}
+
+// newClientTo makes a client of a server, with the keys of a simulator and a transport of its own.
+func newClientTo(t testing.TB, endpoint string, options ...computeunit.Option) *computeunit.Client {
+	t.Helper()
+	client, err := computeunit.NewClient(
+		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
+		append([]computeunit.Option{computeunit.WithEndpoint(endpoint)}, options...)...)
+	require.NoError(t, err)
+	return client
+}
+
+// withTransport gives a client a transport of the caller's own.
+func withTransport(transport http.RoundTripper) computeunit.Option {
+	return computeunit.WithHTTPClient(&http.Client{Transport: transport})
 }
 
 // buy buys the documented example, and returns the error only.
@@ -68,6 +106,48 @@ func buy(t *testing.T, client *computeunit.Client) error {
 	t.Helper()
 	_, err := client.PurchaseComputeUnit(t.Context(), documentedRequest())
 	return err
+}
+
+// buyAnswered buys from a service that always answers the same, and never tries twice.
+func buyAnswered(t *testing.T, status int, body string, headers ...string) error {
+	t.Helper()
+	err := buy(t, newClient(t, answerWith(status, body, headers...), computeunit.WithMaxAttempts(1)))
+	require.Error(t, err)
+	return err
+}
+
+// assertOutcome checks that an error matches exactly the one outcome that it should, and says so everywhere; nil is bought.
+func assertOutcome(t testing.TB, want, err error) {
+	t.Helper()
+	if want == nil {
+		assert.NoError(t, err)
+		return
+	}
+	assert.Equal(t, want == computeunit.ErrNotPurchased, errors.Is(err, computeunit.ErrNotPurchased), "not purchased: %v", err)
+	assert.Equal(t, want == computeunit.ErrOutcomeUnknown, errors.Is(err, computeunit.ErrOutcomeUnknown), "unknown: %v", err)
+	var failed *computeunit.OutcomeError
+	if assert.ErrorAs(t, err, &failed) {
+		assert.Equal(t, want, failed.Outcome)
+		assert.Error(t, failed.Err)
+		advice := failed.Error()[strings.LastIndex(failed.Error(), "; ")+1:]
+		assert.Equal(t, want == computeunit.ErrOutcomeUnknown, strings.Contains(advice, " may "), "what to do: %v", err)
+	}
+}
+
+// attemptsOf returns how many attempts an error speaks of.
+func attemptsOf(t *testing.T, err error) int {
+	t.Helper()
+	var failed *computeunit.OutcomeError
+	require.ErrorAs(t, err, &failed)
+	return failed.Attempts
+}
+
+// apiError returns the response that an error was made of.
+func apiError(t *testing.T, err error) *computeunit.APIError {
+	t.Helper()
+	var answered *computeunit.APIError
+	require.ErrorAs(t, err, &answered)
+	return answered
 }
 
 // roundTripFunc is a RoundTripper in a function.
@@ -78,30 +158,44 @@ func (f roundTripFunc) RoundTrip(req *http.Request) (*http.Response, error) { re
 // answerWith answers every request the same. The headers are names and values in turn.
 func answerWith(status int, body string, headers ...string) roundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
-		header := http.Header{}
+		response := httpmock.NewStringResponse(status, body)
 		for i := 0; i+1 < len(headers); i += 2 {
-			header.Set(headers[i], headers[i+1])
+			response.Header.Add(headers[i], headers[i+1])
 		}
-		return &http.Response{
-			Status:        strconv.Itoa(status) + " " + http.StatusText(status),
-			StatusCode:    status,
-			Proto:         "HTTP/1.1",
-			ProtoMajor:    1,
-			ProtoMinor:    1,
-			Header:        header,
-			Body:          io.NopCloser(strings.NewReader(body)),
-			ContentLength: int64(len(body)),
-			Request:       req,
-		}, nil
+		response.Request = req
+		return response, nil
 	}
 }
 
 func answerBought() roundTripFunc { return answerWith(http.StatusOK, documentedAnswer) }
 
+// cutAfter answers with a body that breaks off.
+func cutAfter(status int, body string) roundTripFunc {
+	return func(*http.Request) (*http.Response, error) {
+		response := httpmock.NewStringResponse(status, "")
+		response.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), readerFunc(func([]byte) (int, error) {
+			return 0, io.ErrUnexpectedEOF
+		})))
+		return response, nil
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
 // failWith ends every request with an error, as a transport does that lost its connection.
 func failWith(err error) roundTripFunc {
 	return func(*http.Request) (*http.Response, error) { return nil, err }
 }
+
+// hang gives no answer as long as the attempt waits.
+func hang(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return nil, req.Context().Err()
+}
+
+var errDial = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 
 // sentRequest is what a RoundTripper saw of a request.
 type sentRequest struct {
@@ -123,12 +217,13 @@ func (r *recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	kept := *req
 	kept.Header = req.Header.Clone()
+	r.mu.Lock()
 	r.sent = append(r.sent, sentRequest{Request: &kept, body: string(body)})
-	return r.script[min(len(r.sent), len(r.script))-1](req)
+	answer := r.script[min(len(r.sent), len(r.script))-1]
+	r.mu.Unlock()
+	return answer(req)
 }
 
 func (r *recorder) requests() []sentRequest {
@@ -153,72 +248,15 @@ func signedHeaders(t *testing.T, req sentRequest) []string {
 	return strings.Split(parts[4], ";")
 }
 
-// inMemory is a transport that hands requests to a simulator without a network, so that a test's fake clock moves
-// both. lose, if set, is asked whether the answer of the n-th purchase is lost, or the request before it.
-type inMemory struct {
-	sim     *simulator.Simulator
-	onCall  func(action string) // before the simulator gets the request
-	lost    func(action string) loss
-	mu      sync.Mutex
-	actions []string
-}
-
-type loss int
-
-const (
-	nothingLost loss = iota
-	requestLost      // nothing is bought
-	answerLost       // something is
-)
+// inMemory is a transport that hands requests to a simulator without a network, so that a test's fake clock moves both.
+type inMemory struct{ sim *simulator.Simulator }
 
 var errLost = errors.New("connection reset by peer")
 
 func (m *inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
-	action := req.URL.Query().Get("Action")
-	m.mu.Lock()
-	m.actions = append(m.actions, action)
-	m.mu.Unlock()
-	if m.onCall != nil {
-		m.onCall(action)
-	}
-	lost := nothingLost
-	if m.lost != nil {
-		lost = m.lost(action)
-	}
-	if lost == requestLost {
-		return nil, errLost
-	}
 	recorder := httptest.NewRecorder()
 	m.sim.ServeHTTP(recorder, req)
-	if lost == answerLost {
-		return nil, errLost
-	}
 	return recorder.Result(), nil
-}
-
-func (m *inMemory) count(action string) (n int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, a := range m.actions {
-		if a == action {
-			n++
-		}
-	}
-	return n
-}
-
-const (
-	purchaseAction = "PurchaseComputeUnit"
-	describeAction = "DescribeComputeUnits"
-)
-
-func losing(what loss) func(string) loss {
-	return func(action string) loss {
-		if action == purchaseAction {
-			return what
-		}
-		return nothingLost
-	}
 }
 
 // store is a simulator whose clock follows the test's, and a client of it.
@@ -226,44 +264,6 @@ func store(t *testing.T, config simulator.Config) (*inMemory, *computeunit.Clien
 	t.Helper()
 	m := &inMemory{sim: simulator.New(config)}
 	return m, newClientTo(t, "https://localhost", withTransport(m))
-}
-
-func list(t *testing.T, client *computeunit.Client) *computeunit.DescribeComputeUnitsResponse {
-	t.Helper()
-	listing, err := client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48esssdpa594"})
-	require.NoError(t, err)
-	return listing
-}
-
-func buyOther(t *testing.T, client *computeunit.Client, request computeunit.PurchaseComputeUnitRequest) {
-	t.Helper()
-	_, err := client.PurchaseComputeUnit(t.Context(), request)
-	require.NoError(t, err)
-}
-
-func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-var errDial = &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
-
-func newClientTo(t *testing.T, endpoint string, options ...computeunit.Option) *computeunit.Client {
-	t.Helper()
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
-		append([]computeunit.Option{computeunit.WithEndpoint(endpoint)}, options...)...)
-	require.NoError(t, err)
-	return client
-}
-
-// buyOnce buys and returns how many attempts the error speaks of.
-func attemptsOf(t *testing.T, err error) int {
-	t.Helper()
-	var failed *computeunit.OutcomeError
-	require.ErrorAs(t, err, &failed)
-	return failed.Attempts
 }
 
 // closedPort is an address on loopback where nobody listens.
@@ -275,7 +275,62 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// withTransport gives a client a transport of the caller's own.
-func withTransport(transport http.RoundTripper) computeunit.Option {
-	return computeunit.WithHTTPClient(&http.Client{Transport: transport})
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
+
+func compact(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, json.Compact(&b, []byte(text)))
+	return b.String()
+}
+
+func marshal(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// secretForms are the texts that must not stand in any print: the keys plainly, in hex, and byte by byte.
+func secretForms() (forms []string) {
+	for _, secret := range []string{testAccessKey, testSecretKey, testSessionToken} {
+		bytes := strings.Trim(fmt.Sprint([]byte(secret)), "[]")
+		forms = append(forms, secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), fmt.Sprintf("% x", secret), bytes)
+	}
+	return forms
+}
+
+func assertNoSecret(t *testing.T, text string) {
+	t.Helper()
+	for _, form := range secretForms() {
+		assert.NotContains(t, text, form)
+	}
+}
+
+func assertOneLine(t *testing.T, err error) {
+	t.Helper()
+	require.Error(t, err)
+	at := strings.IndexFunc(err.Error(), func(r rune) bool { return !unicode.IsPrint(r) })
+	assert.Equal(t, -1, at, "%q", err.Error())
+}
+
+// serveRaw lets serve answer each connection by hand, and returns the address.
+func serveRaw(t *testing.T, serve func(net.Conn)) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return listener.Addr().String()
 }

@@ -2,9 +2,11 @@ package computeunit_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"net/http"
+	"log/slog"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -20,115 +22,284 @@ import (
 	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-func describeOne(t *testing.T, client *computeunit.Client) (*computeunit.DescribeComputeUnitsResponse, error) {
+const listedBody = `{"requestId":"r-5","result":{"instances":[
+	{"instanceId":"i-1","paymentTiming":"Prepaid","replicasCount":5,"status":"Running","startTime":"yesterday","more":1},
+	{"instanceId":"i-2","paymentTiming":"Postpaid","replicasCount":1,"status":"Resting","startTime":""}]}}`
+
+// listing is a listing with these instances in it.
+func listing(instances ...string) string {
+	return `{"requestId":"r","result":{"instances":[` + strings.Join(instances, ",") + `]}}`
+}
+
+// describe lists what the service of the documented example has.
+func describe(t *testing.T, client *computeunit.Client) (*computeunit.DescribeComputeUnitsResponse, error) {
 	t.Helper()
-	return client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48exxxa594"})
+	return client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: testService})
 }
 
-// cutAfter answers with a body that breaks off.
-func cutAfter(status int, body string) roundTripFunc {
-	return func(req *http.Request) (*http.Response, error) {
-		response, err := answerWith(status, "")(req)
-		response.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), failingReader{}))
-		return response, err
+// assertNoVerdict holds that an error of a listing says nothing about a purchase.
+func assertNoVerdict(t *testing.T, err error) {
+	t.Helper()
+	var purchase *computeunit.OutcomeError
+	assert.Error(t, err)
+	assert.False(t, errors.As(err, &purchase))
+	assert.NotErrorIs(t, err, computeunit.ErrNotPurchased)
+	assert.NotErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+}
+
+func TestDescribeSendsTheDocumentedBody(t *testing.T) {
+	for want, request := range map[string]computeunit.DescribeComputeUnitsRequest{
+		`{"serviceId":"svco-48exxxa594","paymentTiming":"Prepaid"}`: {
+			ServiceID: "svco-48exxxa594", PaymentTiming: computeunit.PaymentTimingPrepaid,
+		},
+		`{"serviceId":"svco-1"}`: {ServiceID: "svco-1"},
+	} {
+		transport := record(answerWith(200, listedBody))
+		_, err := newClient(t, transport).DescribeComputeUnits(t.Context(), request)
+		require.NoError(t, err)
+		sent := transport.only(t)
+		assert.Equal(t, want, sent.body)
+		assert.Equal(t, "https://qianfan.baidubce.com/v2/serviceresources?Action=DescribeComputeUnits", sent.URL.String())
 	}
 }
 
-// hang gives no answer as long as the attempt waits.
-func hang(req *http.Request) (*http.Response, error) {
-	<-req.Context().Done()
-	return nil, req.Context().Err()
+func TestDescribeReadsInstancesAsTheServiceWroteThem(t *testing.T) {
+	listed, err := describe(t, newClient(t, answerWith(200, listedBody)))
+	require.NoError(t, err)
+	assert.Equal(t, "r-5", listed.RequestID)
+	assert.Equal(t, []computeunit.Instance{
+		{InstanceID: "i-1", PaymentTiming: computeunit.PaymentTimingPrepaid, ReplicasCount: 5, Status: computeunit.InstanceRunning, StartTime: "yesterday"},
+		{InstanceID: "i-2", PaymentTiming: computeunit.PaymentTimingPostpaid, ReplicasCount: 1, Status: "Resting"},
+	}, listed.Result.Instances)
 }
 
-// passing are failures of one attempt that another attempt may not meet.
-func passing() map[string]roundTripFunc {
+// What was asked and when is needed to compare two listings, also after they were stored.
+func TestAListingKeepsWhatWasAskedAndTheServicesDateInItsJSONToo(t *testing.T) {
+	client := newClient(t, answerWith(200, listing(), "Date", "Wed, 25 Nov 2026 01:02:03 GMT"))
+	listed, err := client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{
+		ServiceID: "svco-1", PaymentTiming: computeunit.PaymentTimingPostpaid,
+	})
+	require.NoError(t, err)
+	want := computeunit.DescribeComputeUnitsResponse{
+		RequestID: "r", ServiceID: "svco-1", PaymentTiming: "Postpaid", Date: time.Date(2026, 11, 25, 1, 2, 3, 0, time.UTC),
+		Result: computeunit.DescribeResult{Instances: []computeunit.Instance{}},
+	}
+	assert.Equal(t, want, *listed)
+	text := marshal(t, listed)
+	assert.Equal(t, `{"requestId":"r","serviceId":"svco-1","paymentTiming":"Postpaid","date":"2026-11-25T01:02:03Z","result":{"instances":[]}}`, text)
+	var read computeunit.DescribeComputeUnitsResponse
+	require.NoError(t, json.Unmarshal([]byte(text), &read))
+	assert.Equal(t, want, read)
+}
+
+func TestAListingWithoutADateHasTheZeroTime(t *testing.T) {
+	for name, headers := range map[string][]string{"none": nil, "not a date": {"Date", "today"}} {
+		t.Run(name, func(t *testing.T) {
+			listed, err := describe(t, newClient(t, answerWith(200, listing(), headers...)))
+			require.NoError(t, err)
+			assert.True(t, listed.Date.IsZero())
+			assert.NotContains(t, marshal(t, listed), "date")
+		})
+	}
+}
+
+// The date of a listing is that of the attempt that succeeded.
+func TestAListingHasTheDateOfItsOwnResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listed, err := describe(t, newClient(t, record(
+			answerWith(503, ``, "Date", "Wed, 25 Nov 2026 01:02:03 GMT"), answerWith(200, listing()))))
+		require.NoError(t, err)
+		assert.True(t, listed.Date.IsZero())
+	})
+}
+
+// A field that decides nothing never takes the listing away.
+func TestDescribeReadsAFieldOfAnotherTypeAsWellAsItCan(t *testing.T) {
+	for name, row := range map[string]struct {
+		fields string
+		want   computeunit.Instance
+	}{
+		"status 1":                      {`"status":1`, computeunit.Instance{Status: computeunit.InstanceCreating}},
+		"status 2":                      {`"status":2`, computeunit.Instance{Status: computeunit.InstanceRunning}},
+		"status 3":                      {`"status":3`, computeunit.Instance{Status: computeunit.InstanceDeleted}},
+		"status 2 as text":              {`"status":"2"`, computeunit.Instance{Status: computeunit.InstanceRunning}},
+		"status 4":                      {`"status":4`, computeunit.Instance{Status: "4"}},
+		"status -1":                     {`"status":-1`, computeunit.Instance{Status: "-1"}},
+		"status is null":                {`"status":null`, computeunit.Instance{}},
+		"status is an object":           {`"status":{"code":2}`, computeunit.Instance{}},
+		"status is a list":              {`"status":[2]`, computeunit.Instance{}},
+		"status is true":                {`"status":true`, computeunit.Instance{}},
+		"startTime is a number":         {`"startTime":1764032523`, computeunit.Instance{StartTime: "1764032523"}},
+		"startTime is in milliseconds":  {`"startTime":1764032523.123`, computeunit.Instance{StartTime: "1764032523.123"}},
+		"startTime is an object":        {`"startTime":{}`, computeunit.Instance{}},
+		"replicas are text":             {`"replicasCount":"5"`, computeunit.Instance{ReplicasCount: 5}},
+		"replicas are no number":        {`"replicasCount":"five"`, computeunit.Instance{}},
+		"replicas are a fraction":       {`"replicasCount":1.5`, computeunit.Instance{}},
+		"replicas are more than an int": {`"replicasCount":9223372036854775808`, computeunit.Instance{}},
+		"replicas are null":             {`"replicasCount":null`, computeunit.Instance{}},
+		"replicas are a list":           {`"replicasCount":[1]`, computeunit.Instance{}},
+		"paymentTiming is a number":     {`"paymentTiming":1`, computeunit.Instance{PaymentTiming: "1"}},
+		"paymentTiming is null":         {`"paymentTiming":null`, computeunit.Instance{}},
+		"paymentTiming is a list":       {`"paymentTiming":["Prepaid"]`, computeunit.Instance{}},
+		"unknown fields":                {`"name":{"a":[1]},"tags":null`, computeunit.Instance{}},
+		"broken text":                   {"\"startTime\":\"\xff\"", computeunit.Instance{StartTime: "\ufffd"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := record(answerWith(200, listing(`{`+row.fields+`,"instanceId":"i"}`)))
+			listed, err := describe(t, newClient(t, transport))
+			require.NoError(t, err)
+			row.want.InstanceID = "i"
+			assert.Equal(t, []computeunit.Instance{row.want}, listed.Result.Instances)
+			transport.only(t)
+		})
+	}
+}
+
+func TestDescribeReadsAListingWhoseEnvelopeIsOdd(t *testing.T) {
+	for name, body := range map[string]string{
+		"request id is a number": `{"requestId":7,"result":{"instances":[]}}`,
+		"request id is a list":   `{"requestId":[],"result":{"instances":[]}}`,
+		"message is an object":   `{"message":{},"result":{"instances":[]}}`,
+		"byte order mark":        "\ufeff" + listing(),
+		"code is null":           `{"code":null,"error_code":0,"error":null,"result":{"instances":[]}}`,
+		"a count beside it":      `{"result":{"total":0,"instances":[],"nextMarker":null}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := record(answerWith(200, body))
+			listed, err := describe(t, newClient(t, transport))
+			require.NoError(t, err)
+			assert.Equal(t, []computeunit.Instance{}, listed.Result.Instances, "empty, and not nil")
+			transport.only(t)
+		})
+	}
+}
+
+// uncertain are responses to a listing that this package does not call certain. Another attempt may end in another way.
+func uncertain() map[string]roundTripFunc {
 	return map[string]roundTripFunc{
-		"no connection":           failWith(errDial),
-		"time-out":                hang,
-		"cut after the last byte": cutAfter(200, listedBody),
-		"429, HTML":               answerWith(429, `<html>`),
-		"504, denied":             answerWith(504, deniedBody),
-		"599":                     answerWith(599, ``),
-		"500, cut":                cutAfter(500, ``),
+		"no connection":             failWith(errDial),
+		"reset":                     failWith(io.EOF),
+		"time-out":                  hang,
+		"cut after the last byte":   cutAfter(200, listedBody),
+		"cut refusal":               cutAfter(403, deniedBody),
+		"cut 500":                   cutAfter(500, ``),
+		"500":                       answerWith(500, internalBody),
+		"503, denied":               answerWith(503, deniedBody),
+		"504":                       answerWith(504, `<html>`),
+		"599":                       answerWith(599, ``),
+		"302":                       answerWith(302, ``),
+		"303":                       answerWith(303, ``, "Location", "https://elsewhere.example"),
+		"406":                       answerWith(406, ``),
+		"408":                       answerWith(408, ``),
+		"409":                       answerWith(409, deniedBody),
+		"499":                       answerWith(499, ``),
+		"400, InternalError":        answerWith(400, internalBody),
+		"InternalError":             answerWith(200, internalBody),
+		"336100":                    answerWith(200, `{"error_code":336100,"error_msg":"try again"}`),
+		"336000":                    answerWith(200, `{"error_code":336000}`),
+		"500000":                    answerWith(200, `{"code":500000}`),
+		"an undocumented code":      answerWith(200, olderBody),
+		"a code beside instances":   answerWith(200, `{"code":"X","result":{"instances":[{"instanceId":"i-1"}]}}`),
+		"HTML":                      answerWith(200, `<html>`),
+		"nothing":                   answerWith(200, ``),
+		"no content":                answerWith(204, ``),
+		"null":                      answerWith(200, `null`),
+		"a list":                    answerWith(200, `[]`),
+		"no result":                 answerWith(200, `{}`),
+		"result is null":            answerWith(200, `{"result":null}`),
+		"result is a list":          answerWith(200, `{"result":[]}`),
+		"no instances":              answerWith(200, `{"result":{}}`),
+		"instances are null":        answerWith(200, `{"result":{"instances":null}}`),
+		"instances are text":        answerWith(200, `{"result":{"instances":"none"}}`),
+		"instances are an object":   answerWith(200, `{"result":{"instances":{}}}`),
+		"an instance is text":       answerWith(200, listing(`"i-1"`)),
+		"an instance is null":       answerWith(200, listing(`null`)),
+		"an instance without an id": answerWith(200, listing(`{"paymentTiming":"Prepaid","replicasCount":5,"status":"Running"}`)),
+		"an empty id":               answerWith(200, listing(`{"instanceId":""}`)),
+		"a blank id":                answerWith(200, listing(`{"instanceId":" "}`)),
+		"an id of another type":     answerWith(200, listing(`{"instanceId":7}`)),
+		"two ids of one instance":   answerWith(200, listing(`{"instanceId":"i-1","InstanceID":"i-2"}`)),
+		"an invisible id":           answerWith(200, listing(`{"instanceId":"\u200b"}`)),
+		"an id of broken text":      answerWith(200, listing("{\"instanceId\":\"\xff\"}")),
+		"two lists":                 answerWith(200, `{"result":{"instances":[{"instanceId":"i-1"}],"instances":[]}}`),
+		"two results":               answerWith(200, `{"result":{"instances":[{"instanceId":"i-1"}]},"result":{"instances":[]}}`),
+		"more than JSON":            answerWith(200, listedBody+`x`),
+		"too large":                 answerWith(200, listedBody+strings.Repeat(" ", 1<<20)),
+		"an error without a code":   answerWith(200, `{"error":"no","result":{"instances":[]}}`),
 	}
 }
 
-func TestDescribeIsRetriedAfterFailuresThatMayPass(t *testing.T) {
-	for name, failure := range passing() {
+func TestDescribeIsTriedAgainAfterEverythingUncertain(t *testing.T) {
+	for name, failure := range uncertain() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				seen := record(failure, failure, answerWith(200, listedBody))
-				_, err := describeOne(t, newClient(t, seen))
+				transport := record(failure, failure, answerWith(200, listedBody))
+				_, err := describe(t, newClient(t, transport))
 				assert.NoError(t, err)
-				assert.Len(t, seen.requests(), 3)
-				seen = record(failure)
-				_, err = describeOne(t, newClient(t, seen, computeunit.WithMaxAttempts(4)))
+				assert.Len(t, transport.requests(), 3)
+				transport = record(failure)
+				got, err := describe(t, newClient(t, transport, computeunit.WithMaxAttempts(4)))
 				assertNoVerdict(t, err)
-				assert.Len(t, seen.requests(), 4)
+				assertOneLine(t, err)
+				assert.Nil(t, got)
+				assert.Len(t, transport.requests(), 4)
 			})
 		})
 	}
 }
 
-func TestDescribeIsNotRetriedWhereThatCannotHelp(t *testing.T) {
-	for name, answer := range map[string]roundTripFunc{
-		"400":                      answerWith(400, `{"code":"MalformedJSON"}`),
-		"401":                      answerWith(401, ``),
-		"403, cut":                 cutAfter(403, deniedBody[:10]),
-		"408":                      answerWith(408, ``),
-		"409":                      answerWith(409, ``),
-		"412":                      answerWith(412, `{"code":"PreconditionFailed"}`),
-		"RequestExpired, no Date":  answerWith(400, `{"code":"RequestExpired"}`),
-		"redirect":                 answerWith(307, ``, "Location", "https://elsewhere.example"),
-		"code beside a list":       answerWith(200, `{"code":"AccessDenied","result":{"instances":[]}}`),
-		"error_code in a 200":      answerWith(200, olderBody),
-		"no content":               answerWith(204, ``),
-		"null":                     answerWith(200, `null`),
-		"list":                     answerWith(200, `[]`),
-		"instances are text":       answerWith(200, `{"requestId":"r","result":{"instances":"none"}}`),
-		"instance of another type": answerWith(200, `{"requestId":"r","result":{"instances":["i-1"]}}`),
-		"id of another type":       answerWith(200, `{"requestId":"r","result":{"instances":[{"instanceId":7}]}}`),
-		"replicas of another type": answerWith(200, `{"requestId":"r","result":{"instances":[{"instanceId":"i","replicasCount":"5"}]}}`),
-		"more than JSON":           answerWith(200, listedBody+`x`),
-		"too large":                answerWith(200, listedBody+strings.Repeat(" ", 1<<20)),
-	} {
+// refusing are responses to a listing that another attempt cannot change.
+func refusing() map[string]roundTripFunc {
+	return map[string]roundTripFunc{
+		"400":                     answerWith(400, `{"code":"MalformedJSON"}`),
+		"401":                     answerWith(401, ``),
+		"403":                     answerWith(403, deniedBody),
+		"404, HTML":               answerWith(404, `<html>`),
+		"412":                     answerWith(412, `{"code":"PreconditionFailed"}`),
+		"RequestExpired, no Date": answerWith(400, `{"code":"RequestExpired"}`),
+		"307":                     answerWith(307, ``, "Location", "https://elsewhere.example"),
+		"a documented code":       answerWith(200, deniedBody),
+		"a code beside a list":    answerWith(200, `{"code":"AccessDenied","result":{"instances":[]}}`),
+	}
+}
+
+func TestDescribeIsNotTriedAgainAfterARefusal(t *testing.T) {
+	for name, refusal := range refusing() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				seen := record(answer)
-				got, err := describeOne(t, newClient(t, seen))
+				transport := record(refusal)
+				got, err := describe(t, newClient(t, transport))
 				assertNoVerdict(t, err)
 				assert.Nil(t, got)
-				assert.Len(t, seen.requests(), 1)
-				var api *computeunit.APIError
-				assert.ErrorAs(t, err, &api)
+				transport.only(t)
+				apiError(t, err)
 			})
 		})
 	}
 }
 
-// An instance without an id is none that is documented. In a listing taken before a purchase it would stand for one
-// that looks new afterwards.
-func TestDescribeRefusesInstancesWithoutAnID(t *testing.T) {
-	for name, instance := range map[string]string{
-		"no id":    `{"paymentTiming":"Prepaid","replicasCount":5,"status":"Running"}`,
-		"empty id": `{"instanceId":"","paymentTiming":"Prepaid","replicasCount":5,"status":"Running"}`,
-		"blank id": `{"instanceId":" ","paymentTiming":"Prepaid","replicasCount":5,"status":"Running"}`,
-		"null":     `null`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := describeOne(t, newClient(t, answerWith(200, `{"requestId":"r","result":{"instances":[`+instance+`]}}`)))
-			assertNoVerdict(t, err)
-		})
-	}
+func TestDescribeIsTriedAgainAfterA429OnlyWithARetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := record(answerWith(429, ``))
+		_, err := describe(t, newClient(t, transport))
+		assert.ErrorIs(t, err, computeunit.ErrThrottled)
+		transport.only(t)
+		transport = record(failWith(io.EOF), answerWith(429, ``, "Retry-After", "9"), answerWith(200, listedBody))
+		started := time.Now()
+		_, err = describe(t, newClient(t, transport))
+		assert.NoError(t, err)
+		assert.Len(t, transport.requests(), 3)
+		assert.GreaterOrEqual(t, time.Since(started), 9*time.Second)
+	})
 }
 
 func TestDescribeIsSignedAgainByTheServicesClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, client := store(t, simulator.Config{Now: func() time.Time { return time.Now().Add(-time.Hour) }})
-		_, err := describeOne(t, client)
+		_, err := describe(t, client)
 		assert.NoError(t, err)
 		assert.Equal(t, 2, m.sim.Requests(), "the first was signed by this machine's clock")
-		_, err = describeOne(t, client)
+		_, err = describe(t, client)
 		assert.NoError(t, err)
 		assert.Equal(t, 3, m.sim.Requests(), "the correction is kept")
 	})
@@ -136,13 +307,13 @@ func TestDescribeIsSignedAgainByTheServicesClock(t *testing.T) {
 
 func TestDescribeAlwaysHasARequestID(t *testing.T) {
 	const unnamed = `{"result":{"instances":[]}}`
-	got, err := describeOne(t, newClient(t, answerWith(200, unnamed, "X-Bce-Request-Id", "from-the-header")))
+	got, err := describe(t, newClient(t, answerWith(200, unnamed, "X-Bce-Request-Id", "from-the-header")))
 	require.NoError(t, err)
 	assert.Equal(t, "from-the-header", got.RequestID)
-	seen := record(answerWith(200, unnamed))
-	got, err = describeOne(t, newClient(t, seen))
+	transport := record(answerWith(200, unnamed))
+	got, err = describe(t, newClient(t, transport))
 	require.NoError(t, err)
-	assert.Equal(t, seen.only(t).Header.Get("X-Bce-Request-Id"), got.RequestID)
+	assert.Equal(t, transport.only(t).Header.Get("X-Bce-Request-Id"), got.RequestID)
 }
 
 func TestDescribeDropsTheVerdictOfSomeOtherPurchase(t *testing.T) {
@@ -150,10 +321,53 @@ func TestDescribeDropsTheVerdictOfSomeOtherPurchase(t *testing.T) {
 		&computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: errors.New("other")},
 		computeunit.ErrOutcomeUnknown,
 	} {
-		_, err := describeOne(t, newClient(t, failWith(foreign), computeunit.WithMaxAttempts(1)))
+		_, err := describe(t, newClient(t, failWith(foreign), computeunit.WithMaxAttempts(1)))
 		assertNoVerdict(t, err)
 		assert.ErrorContains(t, err, foreign.Error())
 	}
+}
+
+func TestDescribeLogsNoUnknownOutcome(t *testing.T) {
+	var book logBook
+	_, err := describe(t, newClient(t, failWith(io.EOF), book.option(), computeunit.WithMaxAttempts(1)))
+	assertNoVerdict(t, err)
+	assert.Equal(t, describeAction, book.only(t, slog.LevelDebug)[computeunit.LogKeyAction])
+	assert.Empty(t, book.records(t, slog.LevelError))
+}
+
+func TestDescribeValidates(t *testing.T) {
+	transport := record(answerWith(200, listedBody))
+	_, err := newClient(t, transport).DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: " ", PaymentTiming: "Free"})
+	assertNoVerdict(t, err)
+	var invalid *computeunit.ValidationError
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, []computeunit.Violation{
+		{Path: "serviceId", Rule: "must not be blank", Value: `" "`},
+		{Path: "paymentTiming", Rule: "must be Prepaid, Postpaid, or not given", Value: `"Free"`},
+	}, invalid.Violations)
+	assert.Empty(t, transport.requests())
+}
+
+func TestDescribeNamesTheServiceTheResponseAndTheAttemptInItsError(t *testing.T) {
+	_, err := describe(t, newClient(t, answerWith(403, deniedBody)))
+	assert.Equal(t, "AccessDenied", apiError(t, err).Code)
+	assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
+	for _, part := range []string{testService, "r-1", "HTTP 403", "AccessDenied", "attempt 1", "the service answered"} {
+		assert.ErrorContains(t, err, part)
+	}
+}
+
+func TestDescribeWithoutCredentialsOrContextFailsAtOnce(t *testing.T) {
+	failing := providerFunc(func(context.Context) (computeunit.Credentials, error) { return computeunit.Credentials{}, errLost })
+	transport := record(answerWith(200, listedBody))
+	client := newClientWith(t, failing, transport)
+	_, err := describe(t, client)
+	assertNoVerdict(t, err)
+	assert.ErrorIs(t, err, errLost)
+	var none context.Context
+	_, err = client.DescribeComputeUnits(none, computeunit.DescribeComputeUnitsRequest{ServiceID: testService})
+	assertNoVerdict(t, err)
+	assert.Empty(t, transport.requests())
 }
 
 func TestDescribeFailsAtOnceWithKeysThatCannotWork(t *testing.T) {
@@ -168,12 +382,27 @@ func TestDescribeFailsAtOnceWithKeysThatCannotWork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &inMemory{sim: simulator.New(simulator.Config{Keys: keys})}
-			_, err := describeOne(t, newClientWith(t, row.credentials, m))
+			_, err := describe(t, newClientWith(t, row.credentials, m))
 			assertNoVerdict(t, err)
 			assert.ErrorIs(t, err, row.want)
 			assert.Equal(t, 1, m.sim.Requests())
 		})
 	}
+}
+
+func TestAKeyThatMayOnlyReadListsAndDoesNotBuy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client := store(t, simulator.Config{Keys: []simulator.Key{{
+			AccessKeyID: simulator.DefaultAccessKeyID, SecretAccessKey: simulator.DefaultSecretAccessKey, Permission: simulator.ServiceRead,
+		}}})
+		listed, err := describe(t, client)
+		require.NoError(t, err)
+		assert.Empty(t, listed.Result.Instances)
+		err = buy(t, client)
+		assertOutcome(t, computeunit.ErrNotPurchased, err)
+		assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
+		assert.Empty(t, m.sim.Orders())
+	})
 }
 
 func TestDescribeOutlivesBrokenConnections(t *testing.T) {
@@ -184,7 +413,7 @@ func TestDescribeOutlivesBrokenConnections(t *testing.T) {
 			server := httptest.NewServer(sim)
 			t.Cleanup(server.Close)
 			sim.InjectRead(simulator.Fault{Kind: kind})
-			_, err := describeOne(t, newClientTo(t, server.URL))
+			_, err := describe(t, newClientTo(t, server.URL))
 			assert.NoError(t, err)
 			assert.Equal(t, 2, sim.Requests())
 		})
@@ -192,91 +421,278 @@ func TestDescribeOutlivesBrokenConnections(t *testing.T) {
 }
 
 func TestDescribeTriesARefusedConnectionAgain(t *testing.T) {
-	_, err := describeOne(t, newClientTo(t, "http://"+closedPort(t), computeunit.WithMaxAttempts(2)))
+	_, err := describe(t, newClientTo(t, "http://"+closedPort(t), computeunit.WithMaxAttempts(2)))
 	assertNoVerdict(t, err)
 	assert.ErrorIs(t, err, syscall.ECONNREFUSED)
 	assert.ErrorContains(t, err, "attempt 2")
 }
 
+// Waiting. Time is the bubble's; each wait has a deadline, so that one that does not end fails.
+
+// within is a context for a wait.
+func within(t *testing.T, limit time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// bought is a store with one instance, which runs a minute later.
+func bought(t *testing.T) (m *inMemory, client *computeunit.Client, instanceID string) {
+	t.Helper()
+	m, client = store(t, simulator.Config{StartsAfter: time.Minute})
+	response, err := client.PurchaseComputeUnit(t.Context(), documentedRequest())
+	require.NoError(t, err)
+	return m, client, response.Result.InstanceID
+}
+
+func TestWaitUntilRunningReportsItsProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, client, id := bought(t)
+		started := time.Now()
+		var seen []computeunit.InstanceStatus
+		var times []time.Duration
+		instance, err := client.WaitUntilRunning(within(t, time.Hour), testService, id, func(status computeunit.InstanceStatus, elapsed time.Duration) {
+			seen, times = append(seen, status), append(times, elapsed)
+			assert.Equal(t, time.Since(started), elapsed)
+		})
+		require.NoError(t, err)
+		assert.Equal(t, id, instance.InstanceID)
+		assert.Equal(t, computeunit.InstanceRunning, instance.Status)
+		assert.NotEmpty(t, instance.StartTime)
+		assert.Greater(t, len(seen), 10)
+		assert.Less(t, len(seen), 20, "pauses grow")
+		assert.Equal(t, computeunit.InstanceRunning, seen[len(seen)-1])
+		for i, status := range seen[:len(seen)-1] {
+			assert.Equal(t, computeunit.InstanceCreating, status)
+			assert.Less(t, times[i], times[i+1])
+		}
+		assert.GreaterOrEqual(t, time.Since(started), time.Minute)
+		assert.Less(t, time.Since(started), 66*time.Second)
+	})
+}
+
+func TestWaitUntilRunningEndsAtOnceIfTheInstanceIsDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client, id := bought(t)
+		m.sim.SetStatus(id, simulator.StatusDeleted)
+		started := time.Now()
+		instance, err := client.WaitUntilRunning(within(t, time.Hour), testService, id, nil)
+		assert.ErrorIs(t, err, computeunit.ErrInstanceGone)
+		assert.Nil(t, instance)
+		assert.ErrorContains(t, err, id)
+		assert.Zero(t, time.Since(started))
+	})
+}
+
+func TestWaitUntilRunningSeesAnInstanceGoWhileItWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client, id := bought(t)
+		time.AfterFunc(10*time.Second, func() { m.sim.SetStatus(id, simulator.StatusDeleted) })
+		started := time.Now()
+		_, err := client.WaitUntilRunning(within(t, time.Hour), testService, id, nil)
+		assert.ErrorIs(t, err, computeunit.ErrInstanceGone)
+		assert.ErrorContains(t, err, "Deleted")
+		assert.Less(t, time.Since(started), 16*time.Second)
+	})
+}
+
+const (
+	creating = `{"instanceId":"i-1","status":"Creating"}`
+	running  = `{"instanceId":"i-1","status":"Running"}`
+	other    = `{"instanceId":"i-2","status":"Running"}`
+)
+
+// Each letter is one listing: c and r list the instance as Creating and Running, n does not list it, x fails.
+func TestWaitUntilRunningTakesAnInstanceForGoneOnlyIfItWasListedAndIsMissingTwiceInARow(t *testing.T) {
+	letters := map[rune]roundTripFunc{
+		'c': answerWith(200, listing(other, creating)),
+		'r': answerWith(200, listing(other, running)),
+		'n': answerWith(200, listing(other)),
+		'x': answerWith(500, ``),
+	}
+	for script, want := range map[string]error{
+		"r":           nil,
+		"nr":          nil,
+		"nnnnnnnnnr":  nil,
+		"nnncr":       nil,
+		"cncr":        nil,
+		"cncncncr":    nil,
+		"cnr":         nil,
+		"cnxcr":       nil,
+		"cnn":         computeunit.ErrInstanceGone,
+		"ncnn":        computeunit.ErrInstanceGone,
+		"cncnn":       computeunit.ErrInstanceGone,
+		"cnxn":        computeunit.ErrInstanceGone,
+		"n":           context.DeadlineExceeded,
+		"nx":          context.DeadlineExceeded,
+		"c":           context.DeadlineExceeded,
+		"nnnnnnnnnnc": context.DeadlineExceeded,
+	} {
+		t.Run(script, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var responses []roundTripFunc
+				for _, letter := range script {
+					responses = append(responses, letters[letter])
+				}
+				transport := record(responses...)
+				client := newClient(t, transport, computeunit.WithMaxAttempts(1))
+				instance, err := client.WaitUntilRunning(within(t, 10*time.Minute), testService, "i-1", nil)
+				if want == nil {
+					require.NoError(t, err)
+					assert.Equal(t, "i-1", instance.InstanceID)
+					assert.Len(t, transport.requests(), len(script))
+					return
+				}
+				assert.Nil(t, instance)
+				assert.ErrorIs(t, err, want)
+				assert.Equal(t, !strings.Contains(script, "c"), strings.Contains(err.Error(), "never listed"), err)
+				if want == computeunit.ErrInstanceGone {
+					assert.Len(t, transport.requests(), len(script))
+				}
+			})
+		})
+	}
+}
+
+func TestWaitUntilRunningReportsAnEmptyStatusWhileTheInstanceIsNotListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen []computeunit.InstanceStatus
+		client := newClient(t, record(answerWith(200, listing()), answerWith(200, listing(creating)), answerWith(200, listing()), answerWith(200, listing(running))))
+		_, err := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1", func(status computeunit.InstanceStatus, _ time.Duration) {
+			seen = append(seen, status)
+		})
+		require.NoError(t, err)
+		assert.Equal(t, []computeunit.InstanceStatus{"", computeunit.InstanceCreating, "", computeunit.InstanceRunning}, seen)
+	})
+}
+
+func TestWaitUntilRunningReadsNumericStatuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := newClient(t, record(answerWith(200, listing(`{"instanceId":"i-1","status":1}`)), answerWith(200, listing(`{"instanceId":"i-1","status":2}`))))
+		instance, err := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1", nil)
+		require.NoError(t, err)
+		assert.Equal(t, computeunit.InstanceRunning, instance.Status)
+		_, err = newClient(t, answerWith(200, listing(`{"instanceId":"i-1","status":3}`))).WaitUntilRunning(within(t, time.Hour), testService, "i-1", nil)
+		assert.ErrorIs(t, err, computeunit.ErrInstanceGone)
+	})
+}
+
 func TestWaitUntilRunningLooksAtItsOwnInstanceOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, client, id := bought(t)
-		other, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+		other, err := client.PurchaseComputeUnit(t.Context(), documentedRequest())
 		require.NoError(t, err)
 		require.True(t, m.sim.SetStatus(other.Result.InstanceID, simulator.StatusDeleted))
-		instance, err := client.WaitUntilRunning(t.Context(), "svco-48esssdpa594", id, nil)
+		instance, err := client.WaitUntilRunning(within(t, time.Hour), testService, id, nil)
 		require.NoError(t, err)
 		assert.Equal(t, id, instance.InstanceID)
 	})
 }
 
-func TestWaitUntilRunningGoesOnThroughEveryPassingFailure(t *testing.T) {
-	for name, failure := range passing() {
+func TestWaitUntilRunningKeepsWaitingOnAStatusItDoesNotKnow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, client, id := bought(t)
+		m.sim.SetStatus(id, "Pondering")
+		time.AfterFunc(time.Hour, func() { m.sim.SetStatus(id, simulator.StatusRunning) })
+		instance, err := client.WaitUntilRunning(within(t, 2*time.Hour), testService, id, nil)
+		require.NoError(t, err)
+		assert.Equal(t, computeunit.InstanceRunning, instance.Status)
+	})
+}
+
+func TestWaitUntilRunningEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, client, id := bought(t)
+		started := time.Now()
+		_, err := client.WaitUntilRunning(within(t, 30*time.Second), testService, id, nil)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.NotErrorIs(t, err, computeunit.ErrInstanceGone)
+		assert.ErrorContains(t, err, "Creating")
+		assert.NotContains(t, err.Error(), "never listed")
+		assert.Equal(t, 30*time.Second, time.Since(started))
+	})
+}
+
+func TestWaitUntilRunningWithAContextThatIsDoneSendsNothing(t *testing.T) {
+	transport := record(answerWith(200, listing(running)))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := newClient(t, transport).WaitUntilRunning(ctx, testService, "i-1", nil)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Empty(t, transport.requests())
+}
+
+func TestWaitUntilRunningGoesOnThroughEverythingUncertain(t *testing.T) {
+	failures := uncertain()
+	failures["429"] = answerWith(429, ``)
+	failures["429, with Retry-After"] = answerWith(429, ``, "Retry-After", "3")
+	for name, failure := range failures {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				script := slices.Repeat([]roundTripFunc{failure}, 7) // more than the attempts of two listings
 				client := newClient(t, record(append(script, answerWith(200, listedBody))...))
-				_, err := client.WaitUntilRunning(t.Context(), "svco-48exxxa594", "i-1", nil)
+				_, err := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1", nil)
 				assert.NoError(t, err)
 			})
 		})
 	}
 }
 
-func TestWaitUntilRunningNamesTheFailureThatTheContextEndedIn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, err := newClient(t, answerWith(503, internalBody)).WaitUntilRunning(soon(t), "svco-1", "i-1", nil)
-		assertNoVerdict(t, err)
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		var api *computeunit.APIError
-		require.ErrorAs(t, err, &api)
-		assert.Equal(t, 503, api.StatusCode)
-	})
-}
-
-func TestCallIsSignedWithTheSessionTokenAndThePathOfTheEndpoint(t *testing.T) {
-	seen := record(answerWith(200, `{}`))
-	client := newClientWith(t, providerFunc(func(context.Context) (computeunit.Credentials, error) { return testCredentials(), nil }),
-		seen, computeunit.WithEndpoint("https://gateway.example/qianfan"))
-	require.NoError(t, client.Call(t.Context(), "/v2/service", "A&B=c/d", nil, nil))
-	sent := seen.only(t)
-	assert.Equal(t, "/qianfan/v2/service", sent.URL.Path)
-	assert.Equal(t, map[string][]string{"Action": {"A&B=c/d"}}, map[string][]string(sent.URL.Query()))
-	assert.Equal(t, testSessionToken, sent.Header.Get("X-Bce-Security-Token"))
-	assert.NoError(t, simulator.Verify(sent.Request, testSecretKey, time.Now()))
-}
-
-func TestCallIsUnknownWithoutAWholeObjectInASuccess(t *testing.T) {
-	for name, answer := range map[string]roundTripFunc{
-		"null":       answerWith(200, `null`),
-		"list":       answerWith(200, `[{}]`),
-		"text":       answerWith(200, `"ok"`),
-		"no content": answerWith(204, ``),
-		"cut JSON":   answerWith(200, `{"requestId":"r"`),
-		"cut body":   cutAfter(200, `{}`),
-		"too large":  answerWith(200, `{}`+strings.Repeat(" ", 1<<20)),
-		"time-out":   hang,
-	} {
+func TestWaitUntilRunningEndsAfterARefusal(t *testing.T) {
+	for name, refusal := range refusing() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				seen := record(answer)
-				err := newClient(t, seen, computeunit.WithMaxAttempts(9)).Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
-				assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
-				assert.Len(t, seen.requests(), 1)
+				transport := record(answerWith(200, listing(creating)), refusal)
+				_, err := newClient(t, transport).WaitUntilRunning(within(t, time.Hour), testService, "i-1", nil)
+				assertNoVerdict(t, err)
+				assert.NotErrorIs(t, err, computeunit.ErrInstanceGone)
+				assert.NotErrorIs(t, err, context.DeadlineExceeded)
+				apiError(t, err)
+				assert.Len(t, transport.requests(), 2)
 			})
 		})
 	}
 }
 
-// What can be known beforehand must not cost the doubt afterwards.
-func TestCallSendsNothingWhoseAnswerItCannotDecode(t *testing.T) {
-	var typedNil *modified
-	for name, response := range map[string]any{"no pointer": modified{}, "nil pointer": typedNil} {
+// A clock that cannot be corrected is not corrected by waiting.
+func TestWaitUntilRunningEndsIfTheServiceRejectsTheCorrectedClockToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		transport := record(answerWith(400, `{"code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"))
+		_, err := newClient(t, transport).WaitUntilRunning(within(t, time.Hour), testService, "i-1", nil)
+		assert.ErrorIs(t, err, computeunit.ErrRequestExpired)
+		assert.NotErrorIs(t, err, context.DeadlineExceeded)
+		assert.Len(t, transport.requests(), 2)
+	})
+}
+
+func TestWaitUntilRunningNamesTheFailureThatTheContextEndedIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, err := newClient(t, answerWith(503, internalBody)).WaitUntilRunning(within(t, time.Minute), testService, "i-1", nil)
+		assertNoVerdict(t, err)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 503, apiError(t, err).StatusCode)
+	})
+}
+
+func TestWaitUntilRunningRefusesBlanksAndNoContext(t *testing.T) {
+	var none context.Context
+	for name, row := range map[string]struct {
+		ctx                 context.Context
+		serviceID, instance string
+		invalid             bool
+	}{
+		"no instance":    {t.Context(), testService, "", true},
+		"blank instance": {t.Context(), testService, " \t", true},
+		"blank service":  {t.Context(), " ", "i-1", true},
+		"no context":     {none, testService, "i-1", false},
+	} {
 		t.Run(name, func(t *testing.T) {
-			seen := record(answerWith(200, `{}`))
-			err := newClient(t, seen).Call(t.Context(), "/v2/service", "ModifyService", nil, response)
-			assert.ErrorIs(t, err, computeunit.ErrNotPurchased)
-			assert.Empty(t, seen.requests())
+			transport := record(answerWith(200, listing(running)))
+			_, err := newClient(t, transport).WaitUntilRunning(row.ctx, row.serviceID, row.instance, nil)
+			var invalid *computeunit.ValidationError
+			assert.Equal(t, row.invalid, errors.As(err, &invalid), fmt.Sprint(err))
+			assertNoVerdict(t, err)
+			assert.Empty(t, transport.requests())
 		})
 	}
 }

@@ -51,10 +51,13 @@ func (b *logBook) only(t *testing.T, level slog.Level) map[string]any {
 
 func TestTheAttributeNamesAreWhatDashboardsAreBuiltOn(t *testing.T) {
 	assert.Equal(t,
-		[]string{"service_id", "attempt", "status", "duration", "request_id", "reason", "wait", "outcome", "error"},
 		[]string{
-			computeunit.LogKeyServiceID, computeunit.LogKeyAttempt, computeunit.LogKeyStatus, computeunit.LogKeyDuration, computeunit.LogKeyRequestID,
+			"action", "service_id", "attempt", "status", "duration", "request_id", "reason", "wait", "outcome", "error", "instance_id", "order_id",
+		},
+		[]string{
+			computeunit.LogKeyAction, computeunit.LogKeyServiceID, computeunit.LogKeyAttempt, computeunit.LogKeyStatus, computeunit.LogKeyDuration, computeunit.LogKeyRequestID,
 			computeunit.LogKeyReason, computeunit.LogKeyWait, computeunit.LogKeyOutcome, computeunit.LogKeyError,
+			computeunit.LogKeyInstance, computeunit.LogKeyOrder,
 		})
 }
 
@@ -72,7 +75,7 @@ func TestAPurchaseLogsItsAttemptAtDebug(t *testing.T) {
 		assert.Equal(t, 200.0, attempt[computeunit.LogKeyStatus])
 		assert.Equal(t, float64(2*time.Second), attempt[computeunit.LogKeyDuration])
 		assert.Equal(t, "1bef3f87-c5b2-4419-936b-50f9884f10d4", attempt[computeunit.LogKeyRequestID])
-		assert.Len(t, strings.Split(strings.TrimSpace(book.text.String()), "\n"), 1, "a success logs nothing else")
+		assert.Len(t, strings.Split(strings.TrimSpace(book.text.String()), "\n"), 2, "the attempt and the purchase")
 	})
 }
 
@@ -104,7 +107,7 @@ func TestARetryIsLoggedAtWarnWithItsReasonAndWait(t *testing.T) {
 func TestTheLastAttemptIsNotLoggedAsARetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook
-		assertNotPurchased(t, buy(t, newClient(t, answerWith(429, ""), book.option(), computeunit.WithMaxAttempts(3))))
+		assertOutcome(t, computeunit.ErrNotPurchased, buy(t, newClient(t, answerWith(429, "", "Retry-After", "1"), book.option(), computeunit.WithMaxAttempts(3))))
 		assert.Len(t, book.records(t, slog.LevelWarn), 2)
 		assert.Len(t, book.records(t, slog.LevelDebug), 3)
 	})
@@ -112,7 +115,7 @@ func TestTheLastAttemptIsNotLoggedAsARetry(t *testing.T) {
 
 func TestAnUnknownOutcomeIsLoggedAtErrorOnce(t *testing.T) {
 	var book logBook
-	assertUnknown(t, buy(t, newClient(t, answerWith(500, `{"requestId":"r-1","code":"InternalError"}`), book.option())))
+	assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, newClient(t, answerWith(500, `{"requestId":"r-1","code":"InternalError"}`), book.option())))
 	unknown := book.only(t, slog.LevelError)
 	assert.Equal(t, "svco-48esssdpa594", unknown[computeunit.LogKeyServiceID])
 	assert.Equal(t, "outcome unknown", unknown[computeunit.LogKeyOutcome])
@@ -124,7 +127,7 @@ func TestAnUnknownOutcomeIsLoggedAtErrorOnce(t *testing.T) {
 
 func TestARefusalIsNotLoggedAtError(t *testing.T) {
 	var book logBook
-	assertNotPurchased(t, buy(t, newClient(t, answerWith(403, `{"code":"AccessDenied"}`), book.option())))
+	assertOutcome(t, computeunit.ErrNotPurchased, buy(t, newClient(t, answerWith(403, `{"code":"AccessDenied"}`), book.option())))
 	assert.Empty(t, book.records(t, slog.LevelError))
 	assert.Empty(t, book.records(t, slog.LevelWarn))
 }
@@ -132,15 +135,15 @@ func TestARefusalIsNotLoggedAtError(t *testing.T) {
 func TestAnInvalidRequestLogsNothing(t *testing.T) {
 	var book logBook
 	_, err := newClient(t, answerBought(), book.option()).PurchaseComputeUnit(t.Context(), withReplicas(0))
-	assertNotPurchased(t, err)
+	assertOutcome(t, computeunit.ErrNotPurchased, err)
 	assert.Empty(t, book.text.String())
 }
 
 func TestTheLoggersLevelIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook
-		transport := record(answerWith(429, ""), answerWith(500, ""))
-		assertUnknown(t, buy(t, newClient(t, transport, book.from(slog.LevelError))))
+		transport := record(answerWith(429, "", "Retry-After", "1"), answerWith(500, ""))
+		assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, newClient(t, transport, book.from(slog.LevelError))))
 		assert.Empty(t, book.records(t, slog.LevelDebug))
 		assert.Empty(t, book.records(t, slog.LevelWarn))
 		book.only(t, slog.LevelError)
@@ -151,7 +154,7 @@ func TestTheLoggersLevelIsKept(t *testing.T) {
 func TestEveryRecordNamesTheService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook
-		require.Error(t, buy(t, newClient(t, record(answerWith(429, ""), answerWith(500, "")), book.option())))
+		require.Error(t, buy(t, newClient(t, record(answerWith(429, "", "Retry-After", "1"), answerWith(500, "")), book.option())))
 		for line := range strings.Lines(book.text.String()) {
 			assert.Contains(t, line, `"service_id":"svco-48esssdpa594"`)
 			assert.Contains(t, line, `"msg":"computeunit: `)
@@ -168,7 +171,7 @@ func everyKindOfRecord(t *testing.T, script ...roundTripFunc) (text string, sent
 		computeunit.WithLogger(slog.New(slog.NewTextHandler(&asText.text, &slog.HandlerOptions{Level: slog.LevelDebug - 8, AddSource: true}))),
 	} {
 		transport := record(script...)
-		_ = buy(t, newClientWith(t, provider{testCredentials()}, transport, option))
+		_ = buy(t, newClientWith(t, provide(testCredentials()), transport, option))
 		sent = append(sent, transport.requests()...)
 	}
 	return asJSON.text.String() + asText.text.String(), sent
@@ -185,7 +188,7 @@ func TestNoKeySecretSignatureOrBodyStandsInALog(t *testing.T) {
 		"unreadable":    {answerWith(200, `nonsense`)},
 		"redirected":    {answerWith(307, "", "Location", "https://elsewhere.example.com")},
 		"lost":          {failWith(errors.New("connection reset"))},
-		"lost at retry": {answerWith(429, ""), failWith(errors.New("connection reset"))},
+		"lost at retry": {answerWith(429, "", "Retry-After", "1"), failWith(errors.New("connection reset"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -198,7 +201,7 @@ func TestNoKeySecretSignatureOrBodyStandsInALog(t *testing.T) {
 					assert.NotContains(t, text, signatureOf(t, req))
 					assert.NotContains(t, text, req.body)
 				}
-				for _, field := range []string{"replicasCount", "paymentTiming", "reservationLength", "instanceId", "44961088fxxxx9e9379f5daf"} {
+				for _, field := range []string{"replicasCount", "paymentTiming", "reservationLength", "instanceId"} {
 					assert.NotContains(t, text, field)
 				}
 			})
@@ -251,7 +254,7 @@ func TestASignatureThatAnAnswerRepeatsStandsInNoLogAndNoError(t *testing.T) {
 				}
 				text, sent := everyKindOfRecord(t, repeat)
 				transport := record(repeat)
-				text += buy(t, newClientWith(t, provider{testCredentials()}, transport)).Error()
+				text += buy(t, newClientWith(t, provide(testCredentials()), transport)).Error()
 				sent = append(sent, transport.requests()...)
 				assertNoSecret(t, text)
 				for _, req := range sent {
@@ -273,7 +276,7 @@ func TestNothingIsLoggedWithoutALogger(t *testing.T) {
 			log.SetOutput(oldWriter)
 			log.SetFlags(oldFlags)
 		}()
-		require.Error(t, buy(t, newClient(t, record(answerWith(429, ""), answerWith(500, "")))))
+		require.Error(t, buy(t, newClient(t, record(answerWith(429, "", "Retry-After", "1"), answerWith(500, "")))))
 		assert.Empty(t, b.String())
 	})
 }

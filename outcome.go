@@ -1,7 +1,6 @@
 package computeunit
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,9 +37,9 @@ func judge(a *transport.Attempt, r *response, missing error, refusals []string) 
 		notPurchased(transport.WithClockCorrected)
 	case isRefusalStatus(status) && r.provesNothingDone(a):
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isCertain() && slices.Contains(refusals, r.code) && !r.hasID():
+	case isSuccess(status) && r.isCertain() && slices.Contains(refusals, r.code) && !r.hasFailureCode() && !r.hasID():
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isCertain() && r.code == "" && missing == nil:
+	case isSuccess(status) && r.isCertain() && r.code == "" && !r.hasFailureCode() && missing == nil:
 		v.outcome = nil // bought
 	default: // every other status, and every other 2xx
 	}
@@ -92,7 +91,7 @@ func judgeListing(a *transport.Attempt, r *response, missing error) verdict {
 	return v
 }
 
-// mayPass reports whether a listing that failed with v is worth another look later.
+// mayPass reports whether a listing that failed with v is worth another look later. Waiting does not correct a clock.
 func (v verdict) mayPass() bool {
-	return v.again != transport.Never || errors.Is(v.cause, ErrThrottled)
+	return v.again == transport.AfterBackoff || v.again == transport.AfterRetryAfter
 }

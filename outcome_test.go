@@ -1,298 +1,566 @@
 package computeunit_test
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
 )
 
-// The documented example (shortened ids), and what else services answer.
-const (
-	boughtBody   = `{"requestId":"1bef3f87-c5b2-4419-936b-50f9884f10d4","result":{"instanceId":"44961088fxxxx9e9379f5daf","orderId":"7b468732xxxxxx8364292"}}`
-	deniedBody   = `{"requestId":"r-1","code":"AccessDenied","message":"Access denied."}`
-	internalBody = `{"requestId":"r-1","code":"InternalError","message":"please try again"}`
-	olderBody    = `{"error_code":336003,"error_msg":"no"}`
+// The closed lists of docs/outcomes.md, written down apart from the code.
+var (
+	refusingStatuses = []int{
+		307, 308, 400, 401, 402, 403, 404, 405, 407, 410, 411, 412, 413, 414, 415, 417, 421, 422, 426, 428, 429, 431, 451,
+	}
+	refusingCodes = []string{
+		"AccessDenied", "InvalidAccessKeyId", "InvalidHTTPAuthHeader", "SignatureDoesNotMatch", "InvalidMarker",
+		"IdempotentParameterMismatch", "IamSignatureInvalid", "RequestExpired", "OptInRequired", "InappropriateJSON",
+		"MalformedJSON", "InvalidHTTPRequest", "InvalidURI", "InvalidVersion", "PreconditionFailed",
+	}
+	failureCodes = []string{"InternalError", "336000", "336100", "500000"}
 )
 
-func mocked(t *testing.T, responder httpmock.Responder, options ...computeunit.Option) (*computeunit.Client, *httpmock.MockTransport) {
-	t.Helper()
-	transport := httpmock.NewMockTransport()
-	transport.RegisterResponder(http.MethodPost, "https://qianfan.baidubce.com/v2/serviceresources?Action=PurchaseComputeUnit", responder)
-	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"),
-		append([]computeunit.Option{computeunit.WithHTTPClient(&http.Client{Transport: transport})}, options...)...)
-	require.NoError(t, err)
-	return client, transport
+const (
+	bought2xx   = "an id and no code"
+	refusal     = "a documented code of a refusal, and no id"
+	contradicts = "an id, or a code of a failure inside, that a refusal does not go with"
+	proves0     = "neither"
+)
+
+// bodies are what can stand in a response, and what that proves.
+var bodies = []struct{ name, body, proves string }{
+	{"the documented answer", documentedAnswer, bought2xx},
+	{"only an instance id", `{"requestId":"r","result":{"instanceId":"i"}}`, bought2xx},
+	{"only an order id", `{"result":{"orderId":"o"}}`, bought2xx},
+	{"an id and integer codes of 0", `{"code":0,"error_code":0,"error":null,"result":{"orderId":"o"}}`, bought2xx},
+
+	{"a documented code", deniedBody, refusal},
+	{"a documented code in an older form", `{"error_code":"MalformedJSON","error_msg":"no"}`, refusal},
+	{"a documented code in an error object", `{"error":{"code":"OptInRequired","message":"no"}}`, refusal},
+	{"a documented code, result is null", `{"code":"AccessDenied","result":null}`, refusal},
+	{"a documented code, ids are null", `{"code":"AccessDenied","result":{"instanceId":null,"orderId":""}}`, refusal},
+
+	{"a documented code and an id", `{"code":"AccessDenied","result":{"instanceId":"i"}}`, contradicts},
+	{"an undocumented code and an id", `{"code":"OutOfStock","result":{"orderId":"o"}}`, contradicts},
+	{"an integer code and an id", `{"error_code":17,"result":{"orderId":"o"}}`, contradicts},
+	{"a failure inside", internalBody, contradicts},
+	{"a failure inside, as an integer", `{"error_code":336100,"error_msg":"try again"}`, contradicts},
+	{"a failure inside, as an integer code", `{"code":500000,"msg":"try again"}`, contradicts},
+	{"a failure inside, as digits in a text", `{"code":"336000"}`, contradicts},
+	{"a failure inside, in an error object", `{"error":{"code":"InternalError"}}`, contradicts},
+	{"a failure inside, and an id", `{"code":"InternalError","result":{"instanceId":"i"}}`, contradicts},
+	{"a failure inside beside a documented code", `{"code":"AccessDenied","error_code":336100}`, contradicts},
+	{"an id that is a number", `{"result":{"instanceId":1}}`, contradicts},
+	{"an id that is an object", `{"result":{"orderId":{"id":"o"}}}`, contradicts},
+	{"an id that is a list", `{"result":{"orderId":["o"]}}`, contradicts},
+	{"an id that is true", `{"code":"AccessDenied","result":{"orderId":true}}`, contradicts},
+	{"ids in a list", `{"result":[{"instanceId":"i"}]}`, contradicts},
+	{"ids in a list, and a documented code", `{"code":"AccessDenied","result":[{"instanceId":"i"}]}`, contradicts},
+	{"ids in a list in the result", `{"code":"AccessDenied","result":{"units":[{"instanceId":"i"}]}}`, contradicts},
+	{"ids outside of the result", `{"instanceId":"i"}`, contradicts},
+	{"two instance ids", `{"result":{"instanceId":"i","InstanceId":"j"}}`, contradicts},
+	{"an id in what is not JSON", `created instanceId=i-1, then failed`, contradicts},
+	{"an id in JSON that ends early", `{"code":"AccessDenied","result":{"instanceId":"i"`, contradicts},
+	{"a failure inside in JSON that ends early", `{"code":"InternalError"`, contradicts},
+	{"a failure inside in XML", `<Error><Code>InternalError</Code></Error>`, contradicts},
+
+	{"nothing", ``, proves0},
+	{"HTML", `<html><h1>welcome</h1></html>`, proves0},
+	{"an empty object", `{}`, proves0},
+	{"null", `null`, proves0},
+	{"a request id alone", `{"requestId":"r"}`, proves0},
+	{"ids that are empty", `{"result":{"instanceId":"","orderId":null}}`, proves0},
+	{"an undocumented code", `{"code":"OutOfStock","message":"库存不足"}`, proves0},
+	{"an undocumented integer code", olderBody, proves0},
+	{"a documented code in another case", `{"code":"accessdenied"}`, proves0},
+	{"two codes", `{"code":"AccessDenied","Code":"OptInRequired"}`, proves0},
+	{"an error without a code", `{"error":"no"}`, proves0},
+	{"a code that says it went well", `{"code":"Success","result":{}}`, proves0},
 }
 
-func fivePrepaid() computeunit.PurchaseComputeUnitRequest {
-	return computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-48esssdpa594", Billing: computeunit.Prepaid(5), ReplicasCount: 5}
+// outcomeOf is the outcome table for responses that were read whole.
+func outcomeOf(status int, proves string) error {
+	switch {
+	case slices.Contains(refusingStatuses, status) && proves != contradicts && proves != bought2xx:
+		return computeunit.ErrNotPurchased
+	case 200 <= status && status <= 299 && proves == refusal:
+		return computeunit.ErrNotPurchased
+	case 200 <= status && status <= 299 && proves == bought2xx:
+		return nil
+	}
+	return computeunit.ErrOutcomeUnknown
 }
 
-// assertOutcome checks that exactly one of the two sentinels matches, or that there is no error.
-func assertOutcome(t *testing.T, want, err error) {
-	t.Helper()
+// Every status that a RoundTripper can return, with every kind of body, whole and cut off.
+func TestEveryStatusWithEveryBody(t *testing.T) {
+	for i, row := range bodies {
+		t.Run(row.name, func(t *testing.T) {
+			check := newChecker(t)
+			for status := range 1000 {
+				check.answer(outcomeOf(status, row.proves), status, answerWith(status, row.body))
+				if slices.Contains(oneOfEach, i) {
+					check.answer(computeunit.ErrOutcomeUnknown, status, cutAfter(status, row.body))
+				}
+			}
+		})
+	}
+}
+
+// checker is a client that gets one response after the other.
+type checker struct {
+	*testing.T
+	client *computeunit.Client
+	next   roundTripFunc
+	sent   int
+}
+
+func newChecker(t *testing.T) *checker {
+	c := &checker{T: t}
+	c.client = newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		c.sent++
+		return c.next(req)
+	}))
+	return c
+}
+
+// answer checks the outcome, and that one response is enough for it.
+func (c *checker) answer(want error, status int, answer roundTripFunc) {
+	c.Helper()
+	c.next, c.sent = answer, 0
+	response, err := c.client.PurchaseComputeUnit(c.Context(), documentedRequest())
+	if !isOutcome(want, response, err) || c.sent != 1 {
+		c.Errorf("status %d, sent %d times: want %v, got %v", status, c.sent, want, err)
+	}
+}
+
+// isOutcome is assertOutcome for many.
+func isOutcome(want error, response *computeunit.PurchaseComputeUnitResponse, err error) bool {
 	if want == nil {
-		assert.NoError(t, err)
+		return err == nil && response.Result.InstanceID+response.Result.OrderID != ""
+	}
+	return response == nil && errors.Is(err, want) &&
+		errors.Is(err, computeunit.ErrNotPurchased) != errors.Is(err, computeunit.ErrOutcomeUnknown)
+}
+
+func TestEveryDocumentedCodeOfARefusalRefusesInASuccess(t *testing.T) {
+	for _, code := range refusingCodes {
+		t.Run(code, func(t *testing.T) {
+			check := newChecker(t)
+			for _, status := range []int{200, 201, 299} {
+				check.answer(computeunit.ErrNotPurchased, status, answerWith(status, `{"code":"`+code+`"}`))
+			}
+			for _, body := range []string{
+				`{"code":"` + code + ` "}`, `{"code":"` + strings.ToUpper(code) + `"}`, `{"code":"` + code + `2"}`, `{"code":"X","Code":"` + code + `"}`,
+				`{"code":"` + code + `","result":{"orderId":"o"}}`, `{"code":"` + code + `","errors":[{"code":"InternalError"}]}`,
+			} {
+				check.answer(computeunit.ErrOutcomeUnknown, 200, answerWith(200, body))
+			}
+		})
+	}
+}
+
+func TestACodeOfAFailureInsideIsUnknownWhateverTheStatus(t *testing.T) {
+	check := newChecker(t)
+	for _, code := range failureCodes {
+		forms := []string{
+			`{"code":"` + code + `"}`, `{"Code":"` + strings.ToLower(code) + ` "}`, `{"error_code":"` + code + `"}`, `{"error":{"code":"` + code + `"}}`,
+			`{"code":"AccessDenied","code":"` + code + `"}`, `{"code":"` + code + `","code":"AccessDenied"}`,
+			`{"error":{"code":"` + code + `"},"error":{"code":"AccessDenied"}}`, `{"error":{"code":"AccessDenied"},"error":{"code":"` + code + `"}}`,
+			`{"errors":[{"errorCode":"` + code + `"}]}`, `{"result":{"code":"` + code + `"}}`,
+			`{"code":"` + code + `"} and more`, `{"code":"` + code + `"`, "{\"message\":\"\xb0\x5c\",\"code\":\"" + code + `"}`, `<Code>` + code + `</Code>`, `error ` + code,
+		}
+		if _, err := strconv.Atoi(code); err == nil {
+			forms = append(forms, `{"code":`+code+`}`, `{"error_code":`+code+`,"error_msg":"x"}`, `{"error":{"code":`+code+`}}`)
+		}
+		for _, status := range append([]int{200, 202, 500}, refusingStatuses...) {
+			for _, form := range forms {
+				check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, form))
+			}
+			check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, ``, "X-Bce-Error-Code", code))
+			check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, ``, "X-Bce-Error-Code", "AccessDenied", "X-Bce-Error-Code", code))
+		}
+	}
+}
+
+// Digits inside other digits are no code, and a number elsewhere is none.
+func TestARefusalThatMerelyHasTheDigitsOfAFailureIsARefusal(t *testing.T) {
+	for _, body := range []string{
+		`{"code":"QuotaExceeded","limit":500000}`, `{"code":3361000}`, `<html>ray 15000001, NoInternalErrors</html>`, `{"message":"at most 336000"}`,
+	} {
+		newChecker(t).answer(computeunit.ErrNotPurchased, 400, answerWith(400, body))
+	}
+}
+
+// What a success must have, from both sides of each bound.
+func TestASuccessIsBoughtOnlyWithAnIDThatIsCertain(t *testing.T) {
+	refused, unknown := computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown
+	for _, row := range []struct {
+		name, body string
+		want       error
+	}{
+		{"unknown fields", `{"a":1,"result":{"instanceId":"i","more":[{}]},"z":null}`, nil},
+		{"null code", `{"code":null,"error_code":0,"message":null,"result":{"instanceId":"i"}}`, nil},
+		{"empty code", `{"code":"","result":{"instanceId":"i"}}`, nil},
+		{"empty error", `{"error":{},"result":{"instanceId":"i"}}`, nil},
+		{"error is false", `{"error":false,"result":{"instanceId":"i"}}`, nil},
+		{"the same id twice", `{"result":{"instanceId":"i"},"result":{"instanceId":"i","orderId":"o"}}`, nil},
+		{"an id, then null and an empty one", `{"result":{"instanceId":"i","instanceId":null,"InstanceID":""}}`, nil},
+		{"error_code of minus zero", `{"error_code":-0,"result":{"instanceId":"i"}}`, nil},
+		{"an escaped id", `{"result":{"instanceId":"\u0069"}}`, nil},
+		{"an escaped name", `{"result":{"\u0069nstanceId":"i"}}`, nil},
+		{"an id of a language", `{"result":{"instanceId":"实例-1"}}`, nil},
+		{"request id of another type", `{"requestId":7,"result":{"instanceId":"i"}}`, nil},
+		{"request id is a list", `{"requestId":[1],"result":{"instanceId":"i"}}`, nil},
+		{"message of another type", `{"message":{"zh":"好"},"result":{"instanceId":"i"}}`, nil},
+		{"status and startTime of any type", `{"result":{"instanceId":"i","status":2,"startTime":17}}`, nil},
+		{"a byte order mark", "\ufeff" + documentedAnswer, nil},
+		{"broken text in the message", "{\"message\":\"\xff\",\"result\":{\"instanceId\":\"i\"}}", nil},
+		{"GBK in the message, before the ids", "{\"message\":\"\xb3\xc9\xb9\xa6\",\"result\":{\"instanceId\":\"i\"}}", nil},
+		{"a backslash in GBK, before the ids", "{\"message\":\"\xb0\\\",\"result\":{\"instanceId\":\"i\"}}", nil},
+		{"a backslash in GBK, after the ids", "{\"result\":{\"instanceId\":\"i\"},\"message\":\"\xb0\\\"}", nil},
+
+		{"the same code twice", `{"code":"AccessDenied","Code":"AccessDenied"}`, refused},
+		{"an escaped code", `{"code":"\u0041ccessDenied"}`, refused},
+		{"a code in a header that is the body's", `{"code":"AccessDenied"}`, refused},
+		{"a backslash in GBK, before the code", "{\"message\":\"\xb0\\\",\"code\":\"AccessDenied\"}", refused},
+
+		{"a code, then none", `{"code":"X","code":"","result":{"instanceId":"i"}}`, unknown},
+		{"a code, then null", `{"code":"X","code":null,"result":{"instanceId":"i"}}`, unknown},
+		{"an error_code, then none", `{"error_code":5,"error_code":0,"result":{"instanceId":"i"}}`, unknown},
+		{"a blank code beside an id", `{"code":" ","result":{"instanceId":"i"}}`, unknown},
+		{"a code of another type", `{"code":true,"result":{"instanceId":"i"}}`, unknown},
+		{"a code that is a fraction", `{"code":0.0,"result":{"instanceId":"i"}}`, unknown},
+		{"a code that is an object", `{"code":{},"result":{"instanceId":"i"}}`, unknown},
+		{"a documented code beside one of another type", `{"code":"AccessDenied","error_code":[7]}`, unknown},
+		{"a documented code beside an integer one", `{"code":"AccessDenied","error_code":17}`, unknown},
+		{"error is text beside an id", `{"error":"oops","result":{"instanceId":"i"}}`, unknown},
+		{"error is true beside an id", `{"error":true,"result":{"instanceId":"i"}}`, unknown},
+		{"error is a list beside an id", `{"error":["oops"],"result":{"instanceId":"i"}}`, unknown},
+		{"error has only a message beside an id", `{"error":{"message":"oops"},"result":{"instanceId":"i"}}`, unknown},
+		{"error has a code beside an id", `{"error":{"code":5},"result":{"instanceId":"i"}}`, unknown},
+		{"a code of broken text", "{\"code\":\"AccessDenied\xff\"}", unknown},
+		{"a code that is zero in a text", `{"code":"0","result":{"instanceId":"i"}}`, unknown},
+		{"a code that is a status", `{"code":"402"}`, unknown},
+		{"InternalError in another case", `{"code":"internalError "}`, unknown},
+
+		{"blank", ` `, unknown},
+		{"JSON cut by one", documentedAnswer[:len(documentedAnswer)-1], unknown},
+		{"more than JSON", documentedAnswer + `x`, unknown},
+		{"two answers", documentedAnswer + documentedAnswer, unknown},
+		{"text", `"ok"`, unknown},
+		{"a list", `[` + documentedAnswer + `]`, unknown},
+		{"null result", `{"requestId":"r","result":null}`, unknown},
+		{"blank ids", `{"result":{"instanceId":" ","orderId":"\t"}}`, unknown},
+		{"one id of another type", `{"result":{"instanceId":1,"orderId":"o"}}`, unknown},
+		{"an id, then one of another type", `{"result":{"instanceId":"i","instanceId":1}}`, unknown},
+		{"a result twice, once with an id", `{"result":{"instanceId":"i"},"result":"x"}`, unknown},
+		{"a result twice, with different ids", `{"result":{"instanceId":"i"},"result":{"instanceId":"j"}}`, unknown},
+		{"ids in two cases", `{"result":{"orderId":"o","ORDERID":"p"}}`, unknown},
+		{"result is a list, with a code", `{"code":"AccessDenied","result":[]}`, unknown},
+		{"result is text, with a code", `{"code":"AccessDenied","result":"i-123"}`, unknown},
+		{"result is a number, with a code", `{"code":"AccessDenied","result":123}`, unknown},
+		{"a zero-width id", `{"result":{"instanceId":"\u200b"}}`, unknown},
+		{"an id with a zero-width character in it", `{"result":{"instanceId":"i\u200d1"}}`, unknown},
+		{"an id with a byte order mark", `{"result":{"instanceId":"\ufeffi"}}`, unknown},
+		{"an id with a soft hyphen", `{"result":{"instanceId":"i\u00ad"}}`, unknown},
+		{"an id with a direction", `{"result":{"instanceId":"\u202ei"}}`, unknown},
+		{"an id that is a filler", `{"result":{"instanceId":"\u3164"}}`, unknown},
+		{"an id that is an empty pattern of Braille", `{"result":{"instanceId":"\u2800"}}`, unknown},
+		{"an id with a variation selector", `{"result":{"instanceId":"i\ufe0f"}}`, unknown},
+		{"an id with a joiner of graphemes", `{"result":{"instanceId":"i\u034f"}}`, unknown},
+		{"an id with a no-break space", `{"result":{"instanceId":"i\u00a0"}}`, unknown},
+		{"an id with a control character", `{"result":{"orderId":"\u0000"}}`, unknown},
+		{"an id with a newline", `{"result":{"orderId":"o\n"}}`, unknown},
+		{"an id of broken text", "{\"result\":{\"instanceId\":\"\xff\"}}", unknown},
+		{"an id of half a character", `{"result":{"instanceId":"\ud800"}}`, unknown},
+		{"an id in GBK", "{\"result\":{\"instanceId\":\"\xb0\\\"}}", unknown},
+		{"an id that is certain, and one that is not", `{"result":{"instanceId":"i","orderId":"\u200b"}}`, unknown},
+		{"too large", documentedAnswer + strings.Repeat(" ", 1<<20), unknown},
+		{"nested too deep", `{"code":"AccessDenied","a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `,"result":{"instanceId":"i"}}`, unknown},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			response, err := newClient(t, answerWith(200, row.body)).PurchaseComputeUnit(t.Context(), documentedRequest())
+			assertOutcome(t, row.want, err)
+			assert.Equal(t, row.want == nil, response != nil)
+		})
+	}
+}
+
+// level is a client that knows more or less about what was sent.
+type level struct {
+	name    string
+	options func() []computeunit.Option
+	opaque  bool
+	tls     bool
+}
+
+// levels are the three levels of trust: the own transport, the caller's *http.Transport, and anything else.
+func levels(t *testing.T) []level {
+	t.Helper()
+	transport := func(change func(*http.Transport)) func() []computeunit.Option {
+		return func() []computeunit.Option {
+			theirs := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 8}
+			change(theirs)
+			t.Cleanup(theirs.CloseIdleConnections)
+			return []computeunit.Option{withTransport(theirs)}
+		}
+	}
+	proxy, err := url.Parse("http://" + serveRaw(t, tunnel))
+	require.NoError(t, err)
+	return []level{
+		{name: "the own transport", options: func() []computeunit.Option { return nil }},
+		{name: "the caller's, HTTP/1.1", options: transport(func(*http.Transport) {})},
+		{name: "the caller's, HTTP/2", tls: true, options: transport(func(t *http.Transport) { t.ForceAttemptHTTP2 = true })},
+		{name: "the caller's, with a proxy", tls: true, options: transport(func(t *http.Transport) { t.Proxy = http.ProxyURL(proxy) })},
+		{name: "opaque", opaque: true, options: func() []computeunit.Option {
+			theirs := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, MaxIdleConnsPerHost: 8}
+			t.Cleanup(theirs.CloseIdleConnections)
+			return []computeunit.Option{withTransport(roundTripFunc(theirs.RoundTrip))}
+		}},
+	}
+}
+
+// tunnel is a proxy that lets through what it is asked to.
+func tunnel(conn net.Conn) {
+	req, err := http.ReadRequest(bufio.NewReader(conn))
+	if err != nil {
 		return
 	}
-	assert.Equal(t, want == computeunit.ErrNotPurchased, errors.Is(err, computeunit.ErrNotPurchased), "not purchased: %v", err)
-	assert.Equal(t, want == computeunit.ErrOutcomeUnknown, errors.Is(err, computeunit.ErrOutcomeUnknown), "unknown: %v", err)
-	var failed *computeunit.OutcomeError
-	if assert.ErrorAs(t, err, &failed) {
-		assert.Equal(t, "svco-48esssdpa594", failed.ServiceID)
-		assert.NotNil(t, failed.Err)
+	target, err := net.Dial("tcp", req.Host)
+	if err != nil {
+		io.WriteString(conn, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+		return
+	}
+	defer target.Close()
+	io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
+	go func() {
+		io.Copy(target, conn)
+		target.Close()
+	}()
+	io.Copy(conn, target)
+}
+
+// serve starts a server of the level's protocol, and makes a client of it.
+func (l level) serve(t *testing.T, handler http.HandlerFunc, options ...computeunit.Option) *computeunit.Client {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = quiet()
+	server.EnableHTTP2 = l.name == "the caller's, HTTP/2"
+	if l.tls {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	t.Cleanup(server.Close)
+	return newClientTo(t, server.URL, append(l.options(), options...)...)
+}
+
+// scripted answers as the service id says: status, number of the body, whole or cut off.
+func scripted(w http.ResponseWriter, req *http.Request) {
+	var request computeunit.PurchaseComputeUnitRequest
+	var status, body int
+	var cut bool
+	if json.NewDecoder(req.Body).Decode(&request) != nil {
+		panic(http.ErrAbortHandler)
+	}
+	fmt.Sscan(request.ServiceID, &status, &body, &cut)
+	text := bodies[body].body
+	if cut {
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))
+	}
+	w.WriteHeader(status)
+	io.WriteString(w, text)
+	if cut {
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
 	}
 }
 
-// answers has every row of the outcome table that is an answer, from both sides of each bound.
-func answers() []struct {
-	name   string
-	status int
-	body   string
-	want   error
-	sent   int
-} {
-	type row = struct {
-		name   string
-		status int
-		body   string
-		want   error
-		sent   int
-	}
-	refused, unknown := computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown
-	rows := []row{
-		{"documented", 200, boughtBody, nil, 1},
-		{"created", 201, boughtBody, nil, 1},
-		{"accepted", 202, boughtBody, nil, 1},
-		{"only an instance id", 200, `{"requestId":"r","result":{"instanceId":"i"}}`, nil, 1},
-		{"only an order id", 200, `{"requestId":"r","result":{"orderId":"o"}}`, nil, 1},
-		{"unknown fields", 200, `{"a":1,"result":{"instanceId":"i","more":[{}]},"z":null}`, nil, 1},
-		{"null code", 200, `{"code":null,"error_code":0,"message":null,"result":{"instanceId":"i"}}`, nil, 1},
-		{"empty code", 200, `{"code":"","result":{"instanceId":"i"}}`, nil, 1},
-		{"the same id twice", 200, `{"result":{"instanceId":"i"},"result":{"instanceId":"i","orderId":"o"}}`, nil, 1},
-		{"error_code of minus zero", 200, `{"error_code":-0,"result":{"instanceId":"i"}}`, nil, 1},
-		{"an escaped id", 200, `{"result":{"instanceId":"\u0069"}}`, nil, 1},
-		{"request id of another type", 200, `{"requestId":7,"result":{"instanceId":"i"}}`, nil, 1},
-
-		{"code in a 200", 200, deniedBody, refused, 1},
-		{"code in a 200, result is a list", 200, `{"code":"OutOfX","result":[]}`, refused, 1},
-		{"code in a 200, result is text", 200, `{"code":"OutOfX","result":""}`, refused, 1},
-		{"code in a 200, result is false", 200, `{"code":"OutOfX","result":false}`, refused, 1},
-		{"code in a 200, empty ids", 200, `{"code":"OutOfX","result":{"instanceId":"","orderId":" "}}`, refused, 1},
-		{"RequestExpired in a 200", 200, `{"code":"RequestExpired"}`, refused, 1},
-		{"error_code in a 200", 200, olderBody, refused, 1},
-		{"negative error_code", 200, `{"error_code":-1}`, refused, 1},
-		{"the same code twice", 200, `{"code":"X","Code":"X"}`, refused, 1},
-		{"an escaped code", 200, `{"code":"\u0058"}`, refused, 1},
-		{"a code of broken text", 200, "{\"code\":\"\xff\"}", refused, 1},
-		{"a code that is a refusing status", 200, `{"code":"402"}`, refused, 1},
-		{"a large error_code", 200, `{"error_code":99999999999999999999}`, refused, 1},
-		{"code with all it has to say", 204, deniedBody, refused, 1},
-
-		{"InternalError in a 200", 200, internalBody, unknown, 1},
-		{"code beside an id", 200, `{"code":"AccessDenied","result":{"instanceId":"i"}}`, unknown, 1},
-		{"error_code beside an id", 200, `{"error_code":17,"result":{"orderId":"o"}}`, unknown, 1},
-		{"empty", 200, ``, unknown, 1},
-		{"blank", 200, ` `, unknown, 1},
-		{"no content", 204, ``, unknown, 1},
-		{"HTML", 200, `<html>welcome</html>`, unknown, 1},
-		{"cut JSON", 200, boughtBody[:len(boughtBody)-1], unknown, 1},
-		{"more than JSON", 200, boughtBody + `x`, unknown, 1},
-		{"two answers", 200, boughtBody + boughtBody, unknown, 1},
-		{"null", 200, `null`, unknown, 1},
-		{"text", 200, `"ok"`, unknown, 1},
-		{"list", 200, `[` + boughtBody + `]`, unknown, 1},
-		{"empty object", 200, `{}`, unknown, 1},
-		{"no result", 200, `{"requestId":"r"}`, unknown, 1},
-		{"null result", 200, `{"requestId":"r","result":null}`, unknown, 1},
-		{"empty ids", 200, `{"requestId":"r","result":{"instanceId":"","orderId":""}}`, unknown, 1},
-		{"blank ids", 200, `{"requestId":"r","result":{"instanceId":" ","orderId":"\t"}}`, unknown, 1},
-		{"ids of another type", 200, `{"result":{"instanceId":1,"orderId":true}}`, unknown, 1},
-		{"one id of another type", 200, `{"result":{"instanceId":1,"orderId":"o"}}`, unknown, 1},
-		{"a result twice, once with an id", 200, `{"result":{"instanceId":"i"},"result":"x"}`, unknown, 1},
-		{"a result twice, with a code", 200, `{"code":"OutOfX","result":{"instanceId":"i"},"result":"x"}`, unknown, 1},
-		{"a list with ids, with a code", 200, `{"code":"Partly","result":[{"instanceId":"i"}]}`, unknown, 1},
-		{"a list with ids, then an empty one", 200, `{"code":"Partly","result":[{"instanceId":"i"}],"result":[ ]}`, unknown, 1},
-		{"a result twice, once with an id, with a code", 200, `{"code":"X","result":{"instanceId":"i"},"result":{"instanceId":""}}`, unknown, 1},
-		{"an id in two cases, with a code", 200, `{"code":"X","result":{"instanceId":"i","InstanceID":""}}`, unknown, 1},
-		{"an id of another type, with a code", 200, `{"code":"X","result":"","result":{"orderId":17}}`, unknown, 1},
-		{"result is text, with a code", 200, `{"code":"OutOfX","result":"i-123"}`, unknown, 1},
-		{"result is a number, with a code", 200, `{"code":"OutOfX","result":123}`, unknown, 1},
-		{"an id that no eye sees", 200, `{"result":{"instanceId":"\u200b"}}`, unknown, 1},
-		{"an id with a control character", 200, `{"result":{"orderId":"\u0000"}}`, unknown, 1},
-		{"an error_code that is a doubtful status", 200, `{"error_code":503}`, unknown, 1},
-		{"two ids", 200, `{"result":{"instanceId":"i","instanceId":"j"}}`, unknown, 1},
-		{"a code, then none", 200, `{"code":"X","code":"","result":{"instanceId":"i"}}`, unknown, 1},
-		{"a code, then null", 200, `{"code":"X","code":null,"result":{"instanceId":"i"}}`, unknown, 1},
-		{"two codes", 200, `{"code":"X","code":"Y"}`, unknown, 1},
-		{"an error_code, then none", 200, `{"error_code":5,"error_code":0,"result":{"instanceId":"i"}}`, unknown, 1},
-		{"a blank code and an error_code beside an id", 200, `{"code":" ","error_code":17,"result":{"instanceId":"i"}}`, unknown, 1},
-		{"an id of broken text", 200, "{\"result\":{\"instanceId\":\"\xff\"}}", unknown, 1},
-		{"an id of half a character", 200, `{"result":{"instanceId":"\ud800"}}`, unknown, 1},
-		{"InternalError, in another case", 200, `{"code":"internalError "}`, unknown, 1},
-		{"a code that says it went well", 200, `{"code":"Success","result":{}}`, unknown, 1},
-		{"a code that is zero", 200, `{"code":"0"}`, unknown, 1},
-		{"a code that is a doubtful status", 200, `{"code":"503"}`, unknown, 1},
-		{"result is a list", 200, `{"result":[{"instanceId":"i"}]}`, unknown, 1},
-		{"code of another type", 200, `{"code":17}`, unknown, 1},
-		{"error_code of another type", 200, `{"error_code":"17"}`, unknown, 1},
-		{"too large", 200, boughtBody + strings.Repeat(" ", 1<<20), unknown, 1},
-
-		{"throttled", 429, deniedBody, refused, 3},
-		{"throttled, empty", 429, ``, refused, 3},
-		{"throttled, with ids", 429, boughtBody, refused, 3},
-		{"expired, without a Date to correct by", 400, `{"code":"RequestExpired"}`, refused, 1},
-	}
-	for _, status := range []int{400, 401, 402, 403, 404, 405, 407, 410, 412, 422, 451, 499} {
-		rows = append(rows, row{"refusal", status, deniedBody, refused, 1}, row{"refusal, HTML", status, `<html>`, refused, 1},
-			row{"refusal, InternalError", status, internalBody, refused, 1}, row{"refusal, with ids", status, boughtBody, refused, 1})
-	}
-	for _, status := range []int{300, 301, 302, 303, 304, 305, 307, 308, 399} {
-		rows = append(rows, row{"redirect", status, ``, refused, 1}, row{"redirect, with ids", status, boughtBody, refused, 1})
-	}
-	for _, status := range []int{408, 409, 500, 501, 502, 503, 504, 507, 599} {
-		rows = append(rows, row{"doubt", status, internalBody, unknown, 1}, row{"doubt, denied", status, deniedBody, unknown, 1},
-			row{"doubt, expired", status, `{"code":"RequestExpired"}`, unknown, 1}, row{"doubt, older", status, olderBody, unknown, 1},
-			row{"doubt, empty", status, ``, unknown, 1}, row{"doubt, with ids", status, boughtBody, unknown, 1})
-	}
-	for _, status := range []int{100, 101, 199, 600, 999} {
-		rows = append(rows, row{"no documented status", status, boughtBody, unknown, 1})
-	}
-	return rows
-}
-
-func TestEveryAnswerOfTheOutcomeTable(t *testing.T) {
-	for _, row := range answers() {
-		t.Run(fmt.Sprintf("%d %s", row.status, row.name), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				client, transport := mocked(t, httpmock.NewStringResponder(row.status, row.body))
-				response, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-				assertOutcome(t, row.want, err)
-				assert.Equal(t, row.want == nil, response != nil)
-				assert.Equal(t, row.sent, transport.GetTotalCallCount(), "requests")
-			})
-		})
-	}
-}
-
-func TestBoughtNamesWhatWasBought(t *testing.T) {
-	client, _ := mocked(t, httpmock.NewStringResponder(200, boughtBody))
-	response, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	require.NoError(t, err)
-	assert.Equal(t, &computeunit.PurchaseComputeUnitResponse{
-		RequestID: "1bef3f87-c5b2-4419-936b-50f9884f10d4",
-		Result:    computeunit.PurchaseResult{InstanceID: "44961088fxxxx9e9379f5daf", OrderID: "7b468732xxxxxx8364292"},
-	}, response)
-}
-
-func TestTheDocumentedBodyIsSent(t *testing.T) {
-	const documented = `{"serviceId":"svco-48esssdpa594",` +
-		`"billing":{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":5}},` +
-		`"replicasCount":5}`
-	client, _ := mocked(t, func(r *http.Request) (*http.Response, error) {
-		body, err := io.ReadAll(r.Body)
-		require.NoError(t, err)
-		assert.Equal(t, documented, string(body))
-		assert.EqualValues(t, len(documented), r.ContentLength)
-		return httpmock.NewStringResponse(200, boughtBody), nil
-	})
-	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	require.NoError(t, err)
-}
-
-// An answer that breaks off decides by its status alone, if that decides.
-func TestAnswerThatBreaksOff(t *testing.T) {
-	for _, row := range []struct {
-		status int
-		want   error
-	}{{200, computeunit.ErrOutcomeUnknown}, {403, computeunit.ErrNotPurchased}, {302, computeunit.ErrNotPurchased}, {500, computeunit.ErrOutcomeUnknown}} {
-		t.Run(fmt.Sprint(row.status), func(t *testing.T) {
-			client, transport := mocked(t, func(*http.Request) (*http.Response, error) {
-				response := httpmock.NewStringResponse(row.status, "")
-				response.Body = io.NopCloser(io.MultiReader(strings.NewReader(boughtBody), failingReader{}))
-				return response, nil
-			})
-			_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-			assertOutcome(t, row.want, err)
-			assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
-			assert.Equal(t, 1, transport.GetTotalCallCount())
-		})
-	}
-}
-
-type failingReader struct{}
-
-func (failingReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
-
-func TestGatewayErrorStandsInHeaders(t *testing.T) {
-	client, _ := mocked(t, httpmock.NewStringResponder(403, "").HeaderSet(http.Header{
-		"X-Bce-Error-Code":    {"IamSignatureInvalid"},
-		"X-Bce-Error-Message": {"bad signature"},
-		"X-Bce-Request-Id":    {"gateway-1"},
-	}))
-	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.ErrorIs(t, err, computeunit.ErrInvalidCredentials)
-	var api *computeunit.APIError
-	require.ErrorAs(t, err, &api)
-	assert.Equal(t, []any{403, "IamSignatureInvalid", "bad signature", "gateway-1"}, []any{api.StatusCode, api.Code, api.Message, api.RequestID})
-}
-
-func TestAnErrorHeaderDoesNotMakeASuccessARefusal(t *testing.T) {
-	client, _ := mocked(t, httpmock.NewStringResponder(200, "{}").HeaderSet(http.Header{"X-Bce-Error-Code": {"AccessDenied"}}))
-	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-}
-
-func TestDocumentedCodesMatchTheirFamilies(t *testing.T) {
-	families := []error{computeunit.ErrAccessDenied, computeunit.ErrInvalidCredentials, computeunit.ErrRequestExpired, computeunit.ErrThrottled}
-	for _, row := range []struct {
-		code   string
-		status int
-		family error
-	}{
-		{"AccessDenied", 403, computeunit.ErrAccessDenied},
-		{"InvalidAccessKeyId", 403, computeunit.ErrInvalidCredentials},
-		{"InvalidHTTPAuthHeader", 400, computeunit.ErrInvalidCredentials},
-		{"SignatureDoesNotMatch", 400, computeunit.ErrInvalidCredentials},
-		{"IamSignatureInvalid", 403, computeunit.ErrInvalidCredentials},
-		{"RequestExpired", 400, computeunit.ErrRequestExpired},
-		{"OptInRequired", 403, nil},
-		{"InappropriateJSON", 400, nil},
-		{"MalformedJSON", 400, nil},
-		{"InvalidHTTPRequest", 400, nil},
-		{"InvalidURI", 400, nil},
-		{"InvalidVersion", 404, nil},
-		{"PreconditionFailed", 412, nil},
-		{"InternalError", 500, nil},
-		{"SomethingNew", 429, computeunit.ErrThrottled},
-	} {
-		t.Run(row.code, func(t *testing.T) {
-			body := fmt.Sprintf(`{"requestId":"r-9","code":%q,"message":"why"}`, row.code)
-			client, _ := mocked(t, httpmock.NewStringResponder(row.status, body), computeunit.WithMaxAttempts(1))
-			_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-			for _, family := range families {
-				assert.Equal(t, family == row.family, errors.Is(err, family), "%v", family)
+// Every final status that HTTP knows, over sockets, at each level of trust.
+func TestEveryStatusOverSocketsAtEachLevelOfTrust(t *testing.T) {
+	for _, level := range levels(t) {
+		t.Run(level.name, func(t *testing.T) {
+			t.Parallel()
+			client := level.serve(t, scripted)
+			var callers sync.WaitGroup
+			for first := range 4 {
+				callers.Go(func() {
+					for status := 200 + first; status <= 999; status += 4 {
+						for i, body := range oneOfEach {
+							if i == 0 || i == status%len(oneOfEach) || slices.Contains(refusingStatuses, status) {
+								assertScripted(t, client, status, body, false)
+							}
+						}
+						if status%40 < 4 {
+							assertScripted(t, client, status, oneOfEach[0], true)
+						}
+					}
+				})
 			}
-			var api *computeunit.APIError
-			require.ErrorAs(t, err, &api)
-			assert.Equal(t, computeunit.APIError{StatusCode: row.status, Code: row.code, Message: "why", RequestID: "r-9"}, *api)
-			var failed *computeunit.OutcomeError
-			require.ErrorAs(t, err, &failed)
-			assert.Equal(t, "r-9", failed.RequestID)
-			assert.Equal(t, 1, failed.Attempts)
+			callers.Wait()
+		})
+	}
+}
+
+// oneOfEach are the first bodies of each kind.
+var oneOfEach = []int{firstThat(bought2xx), firstThat(refusal), firstThat(contradicts), firstThat(proves0)}
+
+func firstThat(proves string) int {
+	return slices.IndexFunc(bodies, func(b struct{ name, body, proves string }) bool { return b.proves == proves })
+}
+
+func assertScripted(t *testing.T, client *computeunit.Client, status, body int, cut bool) {
+	proves := bodies[body].proves
+	if status == 204 || status == 304 { // HTTP lets these have no body
+		proves, cut = proves0, false
+	}
+	want := outcomeOf(status, proves)
+	if cut {
+		want = computeunit.ErrOutcomeUnknown
+	}
+	request := documentedRequest()
+	request.ServiceID = fmt.Sprint(status, " ", body, " ", cut)
+	response, err := client.PurchaseComputeUnit(t.Context(), request)
+	if !isOutcome(want, response, err) {
+		t.Errorf("status %d with %s, cut %t: want %v, got %v", status, bodies[body].name, cut, want, err)
+	}
+	if err != nil {
+		if attempts := attemptsOf(t, err); attempts != 1 {
+			t.Errorf("status %d with %s: %d attempts", status, bodies[body].name, attempts)
+		}
+	}
+}
+
+// After a 101 the body is the connection itself, which net/http does not end with the context.
+func TestSwitchingProtocolsIsUnknownAndEndsAtEachLevelOfTrust(t *testing.T) {
+	for _, level := range levels(t) {
+		if level.tls {
+			continue // HTTP/2 has no 101, and a tunnel changes nothing
+		}
+		t.Run(level.name, func(t *testing.T) {
+			left := make(chan struct{}) // the client closed the connection
+			address := serveRaw(t, func(conn net.Conn) {
+				defer close(left)
+				if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					io.Copy(io.Discard, req.Body)
+				}
+				io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"+documentedAnswer)
+				io.Copy(io.Discard, conn)
+			})
+			err := buy(t, newClientTo(t, "http://"+address, append(level.options(), computeunit.WithTimeout(10*time.Second))...))
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+			assert.NotErrorIs(t, err, context.DeadlineExceeded, "it must not wait for the connection to end")
+			select {
+			case <-left:
+			case <-time.After(20 * time.Second):
+				t.Error("the connection stayed open")
+			}
+		})
+	}
+}
+
+func TestNoConnectionIsNotPurchasedAndTriedAgainUnlessTheTransportIsOpaque(t *testing.T) {
+	for _, level := range levels(t) {
+		t.Run(level.name, func(t *testing.T) {
+			scheme := map[bool]string{true: "https://", false: "http://"}[level.tls]
+			err := buy(t, newClientTo(t, scheme+closedPort(t), append(level.options(), computeunit.WithMaxAttempts(2))...))
+			if level.opaque {
+				assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+				assert.Equal(t, 1, attemptsOf(t, err))
+				return
+			}
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			assert.Equal(t, 2, attemptsOf(t, err))
+		})
+	}
+}
+
+func TestABadCertificateIsNotPurchasedAndNotTriedAgain(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = quiet()
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	for name, row := range map[string]struct {
+		options []computeunit.Option
+		want    error
+	}{
+		"the own transport": {nil, computeunit.ErrNotPurchased},
+		"the caller's":      {[]computeunit.Option{withTransport(&http.Transport{})}, computeunit.ErrNotPurchased},
+		"opaque":            {[]computeunit.Option{withTransport(roundTripFunc((&http.Transport{}).RoundTrip))}, computeunit.ErrOutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := buy(t, newClientTo(t, server.URL, row.options...))
+			assertOutcome(t, row.want, err)
+			var certificate *tls.CertificateVerificationError
+			assert.ErrorAs(t, err, &certificate)
+			assert.Equal(t, 1, attemptsOf(t, err))
+		})
+	}
+}
+
+func TestARequestWithoutAResponseIsUnknownAndNotSentAgainAtEachLevelOfTrust(t *testing.T) {
+	for _, level := range levels(t) {
+		for name, lose := range map[string]http.HandlerFunc{
+			"reset":    func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+			"time-out": func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() },
+		} {
+			t.Run(level.name+", "+name, func(t *testing.T) {
+				var mu sync.Mutex
+				sent := 0
+				client := level.serve(t, func(w http.ResponseWriter, req *http.Request) {
+					mu.Lock()
+					sent++
+					mu.Unlock()
+					io.Copy(io.Discard, req.Body)
+					lose(w, req)
+				}, computeunit.WithTimeout(300*time.Millisecond))
+				err := buy(t, client)
+				assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+				assert.Equal(t, 1, attemptsOf(t, err))
+				mu.Lock()
+				defer mu.Unlock()
+				assert.Equal(t, 1, sent)
+			})
+		}
+	}
+}
+
+func TestWhatIsKnownBeforehandIsNotPurchasedAtEachLevelOfTrust(t *testing.T) {
+	done, cancel := context.WithCancel(t.Context())
+	cancel()
+	broken := errors.New("no")
+	refusing := computeunit.WithTrace(t.Context(), &computeunit.Trace{
+		BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { return broken },
+	})
+	for _, level := range levels(t) {
+		t.Run(level.name, func(t *testing.T) {
+			client := level.serve(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+			_, err := client.PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{})
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			_, err = client.PurchaseComputeUnit(done, documentedRequest())
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			_, err = client.PurchaseComputeUnit(refusing, documentedRequest())
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			assert.ErrorIs(t, err, broken)
 		})
 	}
 }
@@ -301,239 +569,138 @@ func TestDocumentedCodesMatchTheirFamilies(t *testing.T) {
 func TestErrorOfAnOpaqueTransportIsUnknown(t *testing.T) {
 	for _, cause := range []error{io.EOF, context.DeadlineExceeded, errDial, errors.New("no responder")} {
 		t.Run(cause.Error(), func(t *testing.T) {
-			client, transport := mocked(t, httpmock.NewErrorResponder(cause))
-			_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
+			transport := record(failWith(cause))
+			err := buy(t, newClient(t, transport))
 			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
 			assert.ErrorIs(t, err, cause)
-			assert.Equal(t, 1, transport.GetTotalCallCount())
+			transport.only(t)
 		})
 	}
 }
 
 func TestATransportThatReturnsNothingIsUnknown(t *testing.T) {
-	client, _ := mocked(t, func(*http.Request) (*http.Response, error) { return nil, nil })
-	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+	for name, answer := range map[string]roundTripFunc{
+		"neither a response nor an error": func(*http.Request) (*http.Response, error) { return nil, nil },
+		"a response without a body":       func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, newClient(t, answer)))
+		})
+	}
 }
 
-func TestAnAnswerWithoutABodyReaderIsUnknown(t *testing.T) {
-	client, _ := mocked(t, func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil })
-	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-}
-
-func TestAContextThatIsAlreadyDoneSendsNothing(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	client, transport := mocked(t, httpmock.NewStringResponder(200, boughtBody))
-	_, err := client.PurchaseComputeUnit(ctx, fivePrepaid())
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.ErrorIs(t, err, context.Canceled)
-	assert.Zero(t, transport.GetTotalCallCount())
-}
-
-func TestNoCredentialsSendNothing(t *testing.T) {
-	why := errors.New("vault is sealed")
-	transport := httpmock.NewMockTransport()
-	client, err := computeunit.NewClient(failingProvider{why}, computeunit.WithHTTPClient(&http.Client{Transport: transport}))
-	require.NoError(t, err)
-	_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.ErrorIs(t, err, why)
-	assert.Zero(t, transport.GetTotalCallCount())
-}
-
-type failingProvider struct{ err error }
-
-func (p failingProvider) Credentials(context.Context) (computeunit.Credentials, error) {
-	return computeunit.Credentials{}, p.err
-}
-
-// Time stands still in these: a wait is seen by how far the clock moved.
-
-func TestRetryAfterIsHonoured(t *testing.T) {
+func TestWithRefusalCodesDecidesInASuccessOnly(t *testing.T) {
+	refused, unknown := computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown
+	option := computeunit.WithRefusalCodes("OutOfStock", "336501", "余额不足")
 	for _, row := range []struct {
-		name, value string
-		want        time.Duration
+		name   string
+		status int
+		body   string
+		want   error
 	}{
-		{"seconds", "7", 7 * time.Second},
-		{"long", "86400", 24 * time.Hour},
-		{"zero", "0", 0},
-		{"date", "Sat, 01 Jan 2000 00:01:00 GMT", time.Minute}, // the fake clock starts at 2000-01-01
-		{"date that has passed", "Fri, 31 Dec 1999 23:00:00 GMT", 0},
+		{"the code", 200, `{"code":"OutOfStock","message":"库存不足"}`, refused},
+		{"the code of another 2xx", 202, `{"code":"OutOfStock"}`, refused},
+		{"an integer code by its digits", 200, `{"error_code":336501,"error_msg":"no"}`, refused},
+		{"an integer code as text", 200, `{"code":"336501"}`, refused},
+		{"in an error object", 200, `{"error":{"code":"OutOfStock"}}`, refused},
+		{"a code in Chinese", 200, `{"code":"余额不足"}`, refused},
+		{"a documented code", 200, deniedBody, refused},
+		{"another case", 200, `{"code":"outofstock"}`, unknown},
+		{"more of it", 200, `{"code":"OutOfStock2"}`, unknown},
+		{"a blank at its end", 200, `{"code":"OutOfStock "}`, unknown},
+		{"other digits", 200, `{"error_code":33650}`, unknown},
+		{"beside an id", 200, `{"code":"OutOfStock","result":{"orderId":"o"}}`, unknown},
+		{"beside another code", 200, `{"code":"OutOfStock","error_code":336501}`, unknown},
+		{"only in a header", 200, ``, unknown},
+		{"cut JSON", 200, `{"code":"OutOfStock"`, unknown},
+		{"in a 500", 500, `{"code":"OutOfStock"}`, unknown},
+		{"in a 409", 409, `{"code":"OutOfStock"}`, unknown},
+		{"in a 303", 303, `{"code":"OutOfStock"}`, unknown},
+		{"an id alone", 200, documentedAnswer, nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				throttled := httpmock.NewStringResponder(429, "").HeaderSet(http.Header{"Retry-After": {row.value}})
-				client, transport := mocked(t, throttled.Then(httpmock.NewStringResponder(200, boughtBody)))
-				started := time.Now()
-				_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-				assert.NoError(t, err)
-				assert.Equal(t, row.want, time.Since(started))
-				assert.Equal(t, 2, transport.GetTotalCallCount())
-			})
+			err := buy(t, newClient(t, answerWith(row.status, row.body, "X-Bce-Error-Code", map[bool]string{true: "OutOfStock"}[row.body == ``]), option))
+			assertOutcome(t, row.want, err)
+			if row.want != nil {
+				decided := row.want == refused && row.body != deniedBody
+				assert.Equal(t, decided, strings.Contains(err.Error(), "WithRefusalCodes"), "the error says so if the option decided: %v", err)
+			}
 		})
 	}
 }
 
-func TestBackoffGrowsWithFullJitter(t *testing.T) {
+func TestWithoutTheOptionItsCodesAreUnknown(t *testing.T) {
+	assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, newClient(t, answerWith(200, `{"code":"OutOfStock"}`))))
+}
+
+func TestRefusalCodesOfOneClientAreNotAnothers(t *testing.T) {
+	one := newClient(t, answerWith(200, `{"code":"B"}`), computeunit.WithRefusalCodes("A"))
+	two := newClient(t, answerWith(200, `{"code":"B"}`), computeunit.WithRefusalCodes("B"), computeunit.WithRefusalCodes("C"))
+	assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, one))
+	assertOutcome(t, computeunit.ErrNotPurchased, buy(t, two))
+}
+
+func TestWithRefusalCodesDoesNotDecideAListing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var sent []time.Time
-		client, _ := mocked(t, func(*http.Request) (*http.Response, error) {
-			sent = append(sent, time.Now())
-			return httpmock.NewStringResponse(429, ""), nil
-		}, computeunit.WithMaxAttempts(9))
-		waits := make([]map[time.Duration]bool, 8)
-		for range 50 {
-			sent = nil
-			_, err := client.PurchaseComputeUnit(context.Background(), fivePrepaid())
+		transport := record(answerWith(200, `{"code":"Busy"}`), answerWith(200, listing()))
+		_, err := describe(t, newClient(t, transport, computeunit.WithRefusalCodes("Busy")))
+		assert.NoError(t, err)
+		assert.Len(t, transport.requests(), 2)
+	})
+}
+
+// No bytes of a response lead to a certain outcome without the proof of the table. The checks here are a plain walk of
+// decoded JSON, apart from the code's own.
+func FuzzDecodeAnswer(f *testing.F) {
+	for _, row := range bodies {
+		f.Add(200, row.body, "")
+		f.Add(400, row.body, "")
+		f.Add(500, row.body, "")
+	}
+	f.Add(403, "", "IamSignatureInvalid")
+	f.Add(200, "{}", "AccessDenied")
+	f.Fuzz(func(t *testing.T, status int, body, header string) {
+		transport := record(answerWith(status, body, "X-Bce-Error-Code", header))
+		response, err := newClient(t, transport, computeunit.WithMaxAttempts(1)).PurchaseComputeUnit(t.Context(), documentedRequest())
+		require.Len(t, transport.requests(), 1)
+		isSuccess := 200 <= status && status <= 299
+		var decoded map[string]any
+		isObject := json.Unmarshal([]byte(strings.TrimPrefix(body, "\ufeff")), &decoded) == nil
+		switch {
+		case err == nil:
+			require.True(t, isSuccess, "bought on %d", status)
+			require.NotEmpty(t, strings.TrimSpace(response.Result.InstanceID+response.Result.OrderID))
+			require.Empty(t, header, "bought in spite of a code in a header")
+			if isObject {
+				require.Contains(t, []any{nil, "", 0.0}, decoded["code"])
+			}
+		case errors.Is(err, computeunit.ErrNotPurchased):
 			assertOutcome(t, computeunit.ErrNotPurchased, err)
-			require.Len(t, sent, 9)
-			for i := range waits {
-				if waits[i] == nil {
-					waits[i] = map[time.Duration]bool{}
-				}
-				wait := sent[i+1].Sub(sent[i])
-				waits[i][wait] = true
-				assert.LessOrEqual(t, wait, min(500*time.Millisecond<<i, 10*time.Second))
+			require.True(t, isSuccess || slices.Contains(refusingStatuses, status), "a refusal on %d", status)
+			require.False(t, isObject && hasID(decoded, false), "a refusal with an id")
+			require.NotContains(t, failureCodes, decoded["code"])
+			if isSuccess {
+				require.NotEmpty(t, body, "a refusal in a success needs a code in its body")
+			}
+		default:
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+		}
+	})
+}
+
+// hasID reports whether there is something under the name of an id.
+func hasID(value any, named bool) bool {
+	switch value := value.(type) {
+	case map[string]any:
+		for name, member := range value {
+			isID := strings.EqualFold(name, "instanceId") || strings.EqualFold(name, "orderId")
+			if hasID(member, named || isID) {
+				return true
 			}
 		}
-		for _, seen := range waits {
-			assert.Greater(t, len(seen), 40, "waits are random")
-		}
-	})
-}
-
-func TestAWaitPastTheDeadlineGivesUpAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		client, transport := mocked(t, httpmock.NewStringResponder(429, "").HeaderSet(http.Header{"Retry-After": {"61"}}))
-		started := time.Now()
-		_, err := client.PurchaseComputeUnit(ctx, fivePrepaid())
-		assertOutcome(t, computeunit.ErrNotPurchased, err)
-		assert.ErrorIs(t, err, computeunit.ErrThrottled)
-		assert.ErrorContains(t, err, "gave up")
-		assert.Zero(t, time.Since(started))
-		assert.Equal(t, 1, transport.GetTotalCallCount())
-	})
-}
-
-func TestCancellingAWaitEndsIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, cancel)
-		client, transport := mocked(t, httpmock.NewStringResponder(429, "").HeaderSet(http.Header{"Retry-After": {"60"}}))
-		started := time.Now()
-		_, err := client.PurchaseComputeUnit(ctx, fivePrepaid())
-		assertOutcome(t, computeunit.ErrNotPurchased, err)
-		assert.ErrorIs(t, err, context.Canceled)
-		assert.ErrorIs(t, err, computeunit.ErrThrottled)
-		assert.Equal(t, time.Second, time.Since(started))
-		assert.Equal(t, 1, transport.GetTotalCallCount())
-	})
-}
-
-func TestAnAttemptEndsAtItsTimeout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, transport := mocked(t, func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		})
-		started := time.Now()
-		_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-		assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.ErrorContains(t, err, "30s")
-		assert.Equal(t, 30*time.Second, time.Since(started))
-		assert.Equal(t, 1, transport.GetTotalCallCount())
-	})
-}
-
-func TestTheCallersOwnTimeoutCountsIfShorter(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hang := httpmock.NewMockTransport()
-		hang.RegisterNoResponder(func(r *http.Request) (*http.Response, error) {
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		})
-		client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"),
-			computeunit.WithHTTPClient(&http.Client{Transport: hang, Timeout: time.Second}))
-		require.NoError(t, err)
-		started := time.Now()
-		_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-		assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-		assert.Equal(t, time.Second, time.Since(started))
-	})
-}
-
-// clockedService rejects a timestamp that is more than five minutes off its own clock.
-func clockedService(offset time.Duration, dates *[]string) httpmock.Responder {
-	return func(r *http.Request) (*http.Response, error) {
-		now := time.Now().Add(offset)
-		*dates = append(*dates, r.Header.Get("x-bce-date"))
-		sent, err := time.Parse(time.RFC3339, r.Header.Get("x-bce-date"))
-		response := httpmock.NewStringResponse(200, boughtBody)
-		if err != nil || sent.Sub(now).Abs() > 5*time.Minute {
-			response = httpmock.NewStringResponse(400, `{"code":"RequestExpired"}`)
-		}
-		response.Header = http.Header{"Date": {now.UTC().Format(http.TimeFormat)}}
-		return response, nil
+		return false
+	case []any:
+		return slices.ContainsFunc(value, func(member any) bool { return hasID(member, named) })
 	}
-}
-
-func TestRequestExpiredIsSignedAgainByTheServicesClock(t *testing.T) {
-	for _, offset := range []time.Duration{-time.Hour, time.Hour, 400 * 24 * time.Hour} {
-		t.Run(offset.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var dates []string
-				client, _ := mocked(t, clockedService(offset, &dates))
-				_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-				assert.NoError(t, err)
-				_, err = client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-				assert.NoError(t, err)
-				right := time.Now().Add(offset).UTC().Format(time.RFC3339)
-				assert.Equal(t, []string{time.Now().UTC().Format(time.RFC3339), right, right}, dates,
-					"one correction, kept for the second purchase")
-			})
-		})
-	}
-}
-
-func TestRequestExpiredIsTriedOnceMoreOnly(t *testing.T) {
-	client, transport := mocked(t, httpmock.NewStringResponder(400, `{"code":"RequestExpired"}`).
-		HeaderSet(http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}), computeunit.WithMaxAttempts(9))
-	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.ErrorIs(t, err, computeunit.ErrRequestExpired)
-	assert.Equal(t, 2, transport.GetTotalCallCount())
-}
-
-func TestOneAttemptIsOne(t *testing.T) {
-	client, transport := mocked(t, httpmock.NewStringResponder(429, ""), computeunit.WithMaxAttempts(1))
-	_, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.Equal(t, 1, transport.GetTotalCallCount())
-}
-
-// No bytes of an answer lead to a purchase without an id, or to a refusal on a status that is in doubt.
-func FuzzDecodeAnswer(f *testing.F) {
-	for _, row := range answers() {
-		f.Add(row.status, row.body)
-	}
-	f.Fuzz(func(t *testing.T, status int, body string) {
-		client, transport := mocked(t, httpmock.NewStringResponder(status, body), computeunit.WithMaxAttempts(1))
-		response, err := client.PurchaseComputeUnit(t.Context(), fivePrepaid())
-		if err == nil {
-			require.True(t, 200 <= status && status <= 299, "bought on %d", status)
-			require.NotEmpty(t, strings.TrimSpace(response.Result.InstanceID+response.Result.OrderID))
-			return
-		}
-		assertOutcome(t, map[bool]error{true: computeunit.ErrNotPurchased, false: computeunit.ErrOutcomeUnknown}[errors.Is(err, computeunit.ErrNotPurchased)], err)
-		inDoubt := status == 408 || status == 409 || status < 200 || status >= 500
-		require.False(t, inDoubt && errors.Is(err, computeunit.ErrNotPurchased), "a refusal on %d", status)
-		refused := 300 <= status && status <= 499 && !inDoubt
-		require.False(t, refused && errors.Is(err, computeunit.ErrOutcomeUnknown), "unknown on %d", status)
-		require.Equal(t, 1, transport.GetTotalCallCount())
-	})
+	return named && value != nil && value != ""
 }

@@ -36,8 +36,8 @@ type response struct {
 
 // nestedError is an error as an object of its own, or as something else that is not null, false, 0 or empty.
 type nestedError struct {
-	Code    strictjson.Code
-	Message strictjson.Loose
+	Code    strictjson.Code  `json:"code"`
+	Message strictjson.Loose `json:"message"`
 	isThere bool
 }
 
@@ -47,13 +47,8 @@ func (n *nestedError) UnmarshalJSON(value []byte) error {
 	if value[0] != '{' {
 		return n.Message.UnmarshalJSON(value)
 	}
-	var object struct {
-		Code    strictjson.Code  `json:"code"`
-		Message strictjson.Loose `json:"message"`
-	}
-	err := json.Unmarshal(value, &object)
-	n.Code, n.Message = object.Code, object.Message
-	return err
+	type object nestedError // without this method
+	return json.Unmarshal(value, (*object)(n))
 }
 
 var errNoCode = errors.New("the response has an error without a code")
@@ -67,9 +62,9 @@ func (r *response) read(a *transport.Attempt, whole any) {
 	}
 	var err error
 	if r.body, err = plainBody(a); err == nil {
-		err = decode(r.body, whole)
+		r.body, err = decode(r.body, whole)
 	}
-	inBody := r.collectCodes(a.Header.Get("X-Bce-Error-Code"))
+	inBody := r.collectCodes(a.Header.Values("X-Bce-Error-Code"))
 	switch {
 	case a.Err != nil:
 		r.unreadable = a.Err
@@ -84,22 +79,28 @@ func (r *response) read(a *transport.Attempt, whole any) {
 
 // collectCodes keeps every different code once, and returns how many of them are in the body: the gateway can put one into a
 // header and leave the body empty.
-func (r *response) collectCodes(header string) (inBody int) {
+func (r *response) collectCodes(headers []string) (inBody int) {
 	for _, values := range [][]string{r.Code.Values, r.ErrorCode.Values, r.Error.Code.Values} {
 		for _, code := range values {
-			if !slices.Contains(r.codes, code) {
-				r.codes = append(r.codes, code)
-			}
+			r.addCode(code)
 		}
 	}
 	inBody = len(r.codes)
-	if strings.TrimSpace(header) != "" && !slices.Contains(r.codes, header) {
-		r.codes = append(r.codes, header)
+	for _, header := range headers {
+		if strings.TrimSpace(header) != "" {
+			r.addCode(header)
+		}
 	}
 	if len(r.codes) > 0 {
 		r.code = r.codes[0]
 	}
 	return inBody
+}
+
+func (r *response) addCode(code string) {
+	if !slices.Contains(r.codes, code) {
+		r.codes = append(r.codes, code)
+	}
 }
 
 func (r *response) hasCodeOfOtherType() bool {
@@ -112,7 +113,13 @@ func (r *response) isCertain() bool { return r.unreadable == nil }
 // provesNothingDone reports whether a refusing status may be believed: the body was read whole, and has no id and no code of
 // a failure inside. Any body will do, also HTML or none.
 func (r *response) provesNothingDone(a *transport.Attempt) bool {
-	return a.Err == nil && r.body != nil && !r.hasCodeOfOtherType() && !slices.ContainsFunc(r.codes, isInternalFailure) && !r.hasID()
+	return a.Err == nil && r.body != nil && !r.hasCodeOfOtherType() && !r.hasFailureCode() && !r.hasID()
+}
+
+// hasFailureCode reports whether a code of a failure inside is anywhere in the response: endpoints and gateways have many
+// ways to write one.
+func (r *response) hasFailureCode() bool {
+	return slices.ContainsFunc(r.codes, isInternalFailure) || strictjson.HoldsCode(r.body, internalFailures...)
 }
 
 // hasID reports whether an instance or order id of any type is in the body.
@@ -127,20 +134,28 @@ func plainBody(a *transport.Attempt) ([]byte, error) {
 	if body == nil {
 		body = []byte{}
 	}
-	if bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {
-		unzipped, err := gunzip(body)
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		body = unzipped
-	} else if encoding := a.Header.Get("Content-Encoding"); len(body) > 0 && encoding != "" &&
-		!slices.ContainsFunc([]string{"identity", "gzip", "x-gzip"}, func(e string) bool { return strings.EqualFold(e, encoding) }) {
+	if encoding := strings.Join(a.Header.Values("Content-Encoding"), ", "); len(body) > 0 && !isReadableEncoding(encoding) {
 		return nil, fmt.Errorf("content encoding %.40q is not supported", encoding)
 	}
-	return bytes.TrimPrefix(body, byteOrderMark), nil
+	unzipped, err := gunzip(bytes.TrimPrefix(body, byteOrderMark))
+	if err != nil {
+		return nil, fmt.Errorf("gzip: %w", err)
+	}
+	return bytes.TrimPrefix(unzipped, byteOrderMark), nil
 }
 
+func isReadableEncoding(encoding string) bool {
+	return encoding == "" ||
+		slices.ContainsFunc([]string{"identity", "gzip", "x-gzip"}, func(e string) bool { return strings.EqualFold(e, encoding) })
+}
+
+var gzipMagic = []byte{0x1f, 0x8b}
+
+// gunzip returns a body that is not compressed as it is, and refuses one that is compressed twice.
 func gunzip(body []byte) ([]byte, error) {
+	if !bytes.HasPrefix(body, gzipMagic) {
+		return body, nil
+	}
 	reader, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -149,6 +164,9 @@ func gunzip(body []byte) ([]byte, error) {
 	if err == nil && len(plain) > transport.MaxBody {
 		err = transport.ErrTooLarge
 	}
+	if err == nil && bytes.HasPrefix(bytes.TrimPrefix(plain, byteOrderMark), gzipMagic) {
+		err = errors.New("the response is compressed twice")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -156,14 +174,15 @@ func gunzip(body []byte) ([]byte, error) {
 }
 
 // decode tolerates texts in GBK, whose second byte can be a backslash. They are not translated: a message is for people, and
-// an id with a replaced character is refused.
-func decode(body []byte, whole any) error {
+// an id with a replaced character is refused. It returns the body as it was read.
+func decode(body []byte, whole any) ([]byte, error) {
 	err := json.Unmarshal(body, whole)
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) && !utf8.Valid(body) {
-		return json.Unmarshal(withoutGBK(body), whole)
+		body = withoutGBK(body)
+		err = json.Unmarshal(body, whole)
 	}
-	return err
+	return body, err
 }
 
 // withoutGBK replaces each pair of bytes that GBK would read as a character and UTF-8 does not.
@@ -274,7 +293,7 @@ func (r *response) remark(a *transport.Attempt, outcome, missing error) error {
 		return a.Err
 	case 300 <= a.Status && a.Status <= 399:
 		return fmt.Errorf("the redirect to %.200q is not followed", a.Redact(a.Header.Get("Location")))
-	case slices.ContainsFunc(r.codes, isInternalFailure):
+	case r.hasFailureCode():
 		return errors.New("the code is one of a failure inside, after which it may have been done all the same")
 	case !isSuccess(a.Status) && isRefusalStatus(a.Status) && outcome == ErrOutcomeUnknown && r.hasID():
 		return errors.New("the status refuses, but there is an id in the body")

@@ -256,17 +256,6 @@ func TestValidateAcceptsTheLastSecondThatRFC3339CanWrite(t *testing.T) {
 	assert.NoError(t, withBilling(computeunit.PostpaidUntil(time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC))).Validate())
 }
 
-func TestAnInvalidRequestIsNotSent(t *testing.T) {
-	transport := record(answerBought())
-	var zero computeunit.PurchaseComputeUnitRequest
-	_, err := newClient(t, transport).PurchaseComputeUnit(t.Context(), zero)
-	assert.ErrorIs(t, err, computeunit.ErrNotPurchased)
-	var invalid *computeunit.ValidationError
-	require.ErrorAs(t, err, &invalid)
-	assert.Len(t, invalid.Violations, 3)
-	assert.Empty(t, transport.requests())
-}
-
 func TestValidateLeavesTheRequestAsItWas(t *testing.T) {
 	request := withReservation(func(r *computeunit.Reservation) { r.AutoRenewTime = 9 })
 	before := marshal(t, request)

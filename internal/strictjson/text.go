@@ -63,8 +63,13 @@ func (t *Text) IsAmbiguous() bool { return len(t.Values) > 1 || t.OtherType != "
 
 // IsPrintable reports whether a person could look the value up: decoding replaced nothing in it, and no character of it is
 // invisible.
-func (t *Text) IsPrintable() bool {
-	return !strings.ContainsFunc(t.Value(), func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) })
+func (t *Text) IsPrintable() bool { return !strings.ContainsFunc(t.Value(), isInvisible) }
+
+// isInvisible knows more than [unicode.IsPrint], which takes fillers and selectors for letters and marks.
+func isInvisible(r rune) bool {
+	const emptyBraille = '\u2800'
+	return r == utf8.RuneError || !unicode.IsPrint(r) || r == emptyBraille ||
+		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
 // Code is a Text that may be an integer too, whose digits are its value. Zero is none.
