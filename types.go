@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/qianfan-go/computeunit/internal/strictjson"
 )
 
 // PaymentTiming says when compute units are paid for. The zero value is not valid.
@@ -189,11 +191,14 @@ func (b Billing) wire() billingJSON {
 func (b Billing) MarshalJSON() ([]byte, error) { return json.Marshal(b.wire()) }
 
 // UnmarshalJSON reads the documented JSON, the release time in either form: see [ParseReleaseTime]. A field that is not
-// documented is an error, whatever the caller's decoder allows: a misspelt one would buy something else. So is a release time
-// that is given and zero or empty. Null changes nothing.
+// documented is an error, whatever the caller's decoder allows: a misspelt one would buy something else. So is one that is
+// given twice, and a release time that is given and zero or empty. Null changes nothing.
 func (b *Billing) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
+	}
+	if name := strictjson.Repeated(data); name != "" {
+		return fmt.Errorf("computeunit: billing: field %q is given twice", name)
 	}
 	var wire billingJSON
 	decoder := json.NewDecoder(bytes.NewReader(data))
