@@ -69,7 +69,7 @@ func ExampleFault_AfterOrder() {
 	server.NextPurchases(
 		computeunittest.Answer(500, `{"requestId":"{requestId}","code":"InternalError"}`).AfterOrder(),
 		computeunittest.Delay(time.Hour))
-	client := server.Client(computeunit.WithTimeout(100 * time.Millisecond))
+	client := server.Client(computeunit.WithTimeout(time.Second))
 	fmt.Println(buy(client), buy(client), len(server.Orders()))
 	// Output: unknown unknown 2
 }

@@ -87,8 +87,7 @@ func TestAddrIsLoopbackOnly(t *testing.T) {
 	for _, addr := range []string{"0.0.0.0:0", ":0", "192.0.2.1:0", "localhost:0", "127.0.0.1", "nonsense", ""} {
 		assert.Panics(t, func() { computeunittest.NewServer(computeunittest.WithAddr(addr)) }, addr)
 	}
-	server := newServer(t, computeunittest.WithAddr("127.0.0.2:0"))
-	assert.Contains(t, server.URL, "http://127.0.0.2:")
+	server := newServer(t, computeunittest.WithAddr("127.0.0.1:0"))
 	assert.Equal(t, "bought", buy(server.Client()))
 }
 

@@ -43,7 +43,7 @@ const (
 //
 // # Failover
 //
-// An asynchronous replica lacks the last writes of a primary that is lost. After a failover to it, a key can be missing or older
+// An asynchronous replica misses the last writes of a primary that is lost. After a failover to it, a key can be missing or older
 // than what was done: one that was being bought can be bought again. Use synchronous replication for the journal
 // (PostgreSQL: synchronous_standby_names with synchronous_commit on), or stop buying before a failover and compare listings
 // with the journal after it. The same holds for a backup that is restored.

@@ -66,12 +66,12 @@ func buy(buyer *once.Buyer, w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil:
 		_ = json.NewEncoder(w).Encode(bought)
-	case errors.Is(err, once.ErrKeyReused) || errors.Is(err, computeunit.ErrNotPurchased) && errors.As(err, new(*once.BlockedError)):
-		http.Error(w, err.Error(), http.StatusConflict)
-	case errors.Is(err, computeunit.ErrNotPurchased): // the same key may try again
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
-	default: // computeunit.ErrOutcomeUnknown
+	case errors.Is(err, computeunit.ErrOutcomeUnknown) && !errors.Is(err, once.ErrKeyReused):
 		http.Error(w, "unknown, ask again with the same key: "+err.Error(), http.StatusAccepted)
+	case errors.As(err, new(*once.BlockedError)) || ctx.Err() != nil: // another key's purchase is in the way
+		http.Error(w, "ask again later with the same key: "+err.Error(), http.StatusConflict)
+	default: // refused or invalid
+		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -31,7 +33,8 @@ func TestKilledBetweenSendingAndAnswerItHasOneOrderAndNamesIt(t *testing.T) {
 	killed := shop.start(t)
 	go shop.post(order)
 	require.Eventually(t, func() bool { return len(service.Orders()) == 1 }, time.Minute, 10*time.Millisecond)
-	killed()
+	require.NoError(t, killed.Process.Kill())
+	_ = killed.Wait()
 
 	shop.start(t)
 	status, body := shop.post(order)
@@ -41,6 +44,26 @@ func TestKilledBetweenSendingAndAnswerItHasOneOrderAndNamesIt(t *testing.T) {
 	orders := service.Orders()
 	require.Len(t, orders, 1)
 	assert.Equal(t, orders[0].InstanceID, bought.InstanceID)
+}
+
+func TestToldToEndItFirstGivesTheAnswer(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no SIGTERM to send there")
+	}
+	service := computeunittest.NewServer()
+	defer service.Close()
+	service.NextPurchases(computeunittest.Delay(2 * time.Second))
+	shop := newShop(t, service)
+	ended := shop.start(t)
+	status := make(chan int)
+	go func() {
+		code, _ := shop.post(order)
+		status <- code
+	}()
+	require.Eventually(t, func() bool { return len(service.Orders()) == 1 }, time.Minute, 10*time.Millisecond)
+	require.NoError(t, ended.Process.Signal(syscall.SIGTERM))
+	assert.Equal(t, http.StatusOK, <-status)
+	assert.NoError(t, ended.Wait())
 }
 
 func TestEachOutcomeHasItsStatus(t *testing.T) {
@@ -59,10 +82,10 @@ func TestEachOutcomeHasItsStatus(t *testing.T) {
 		{"refused", order, http.StatusUnprocessableEntity, "out of stock"},
 		{"the same key tries again", order, http.StatusOK, "instanceId"},
 		{"bought already", order, http.StatusOK, "instanceId"},
-		{"another request", strings.Replace(order, `"months":1`, `"months":2`, 1), http.StatusConflict, "key"},
+		{"another request", strings.Replace(order, `"months":1`, `"months":2`, 1), http.StatusUnprocessableEntity, "another request"},
 		{"unknown", strings.Replace(order, "order-1", "order-2", 1), http.StatusAccepted, "ask again with the same key"},
 		{"still unknown", strings.Replace(order, "order-1", "order-2", 1), http.StatusAccepted, "ask again with the same key"},
-		{"another key for the service", strings.Replace(order, "order-1", "order-3", 1), http.StatusConflict, "order-2"},
+		{"another key for the service", strings.Replace(order, "order-1", "order-3", 1), http.StatusConflict, "ask again later with the same key"},
 	} {
 		status, body := shop.post(row.request)
 		assert.Equal(t, row.status, status, row.name)
@@ -92,19 +115,18 @@ func newShop(t *testing.T, service *computeunittest.Server) *shop {
 		"QIANFAN_CONSOLE_BASE_URL="+service.URL)}
 }
 
-// start returns when the program listens. kill ends it with SIGKILL, as the end of the test does.
-func (s *shop) start(t *testing.T) (kill func()) {
+// start returns when the program listens. It is killed at the end of the test.
+func (s *shop) start(t *testing.T) *exec.Cmd {
 	t.Helper()
 	command := exec.Command(s.program, "-addr", s.addr)
 	command.Dir, command.Env, command.Stderr = s.folder, s.environment, t.Output()
 	require.NoError(t, command.Start())
-	kill = func() { _, _ = command.Process.Kill(), command.Wait() }
-	t.Cleanup(kill)
+	t.Cleanup(func() { _, _ = command.Process.Kill(), command.Wait() })
 	require.Eventually(t, func() bool {
 		connection, err := net.Dial("tcp", s.addr)
 		return err == nil && connection.Close() == nil
 	}, time.Minute, 10*time.Millisecond)
-	return kill
+	return command
 }
 
 // post returns 0 if there was no response.

@@ -43,7 +43,7 @@ func parseFlags() []computeunittest.Option {
 	stock := flag.Int("stock", 1_000_000_000, "how many `replicas` there are to buy")
 	fault := flag.String("fault", "none", "what purchases meet: `FAULTS`")
 	listFault := flag.String("list-fault", "none", "what listings meet: `FAULTS`")
-	delay := flag.Duration("delay", 0, "how late every answer is, if FAULTS do not say")
+	delay := flag.Duration("delay", 0, "how late the answers to valid requests are, if FAULTS do not say")
 	lag := flag.Duration("listed-after", 0, "how long after its order an instance is listed")
 	starts := flag.Duration("runs-after", 0, "how long an instance is Creating before it is Running")
 	flag.Usage = func() {

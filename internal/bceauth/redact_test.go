@@ -1,11 +1,17 @@
 package bceauth
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
+	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -26,6 +32,101 @@ func TestRedactTakesEverySignatureOut(t *testing.T) {
 		"/login?from=bce-auth-v1%2Fak%2F300%2Fhost%2F0123": "/login?from=(signature)",
 	} {
 		assert.Equal(t, want, Redact(text))
+	}
+}
+
+// signedWith is what Sign makes for a key id and a session token.
+func signedWith(keyID, token string) (*Signature, string) {
+	req := newRequest()
+	signature := Sign(req, Credentials{AccessKeyID: keyID, SecretAccessKey: "sk", SessionToken: token}, time.Now())
+	return signature, req.Header.Get("Authorization")
+}
+
+// escapes are the ways in which a response repeats a text.
+var escapes = map[string]func(string) string{
+	"as it is": func(s string) string { return s },
+	"capitals": strings.ToUpper,
+	"Go":       func(s string) string { return strconv.Quote(s) },
+	"JSON": func(s string) string {
+		encoded, _ := json.Marshal(s)
+		return string(encoded)
+	},
+	"JSON, slashes too": func(s string) string {
+		encoded, _ := json.Marshal(s)
+		return strings.ReplaceAll(string(encoded), "/", `\/`)
+	},
+	"JSON in JSON": func(s string) string {
+		encoded, _ := json.Marshal(s)
+		encoded, _ = json.Marshal(string(encoded))
+		return string(encoded)
+	},
+	"URL, query":     url.QueryEscape,
+	"URL, path":      url.PathEscape,
+	"URL, small hex": func(s string) string { return lowerHex.ReplaceAllStringFunc(url.QueryEscape(s), strings.ToLower) },
+	"HTML":           html.EscapeString,
+	"HTML, hex": func(s string) string {
+		return strings.NewReplacer(`<`, "&#x3C;", `"`, "&#x22;", `'`, "&apos;", "/", "&#x2F;").Replace(s)
+	},
+	"bytes in hex":    func(s string) string { return strings.ReplaceAll(s, "<", `\x3c`) },
+	"letters escaped": func(s string) string { return s[:20] + fmt.Sprintf(`\u%04X`, s[20]) + s[21:] },
+}
+
+var lowerHex = regexp.MustCompile("%..")
+
+// A key id can have all in it that ends a header in a text.
+func TestRedactTakesOutWhatWasSentHoweverItIsEscaped(t *testing.T) {
+	for _, keyID := range []string{"ak4a7c1f0be2d96835", `a"b<c>d&e'f`, `a,b;c\d`, "a%b+c=", `""""`} {
+		signature, sent := signedWith(keyID, "")
+		for name, escape := range escapes {
+			t.Run(keyID+", "+name, func(t *testing.T) {
+				got := signature.Redact("before " + escape(sent) + " after")
+				assert.Regexp(t, `^before "?\\?"?\(signature\)\\?"?"? after$`, got)
+			})
+		}
+	}
+}
+
+// A text that is cut off in the signature is as good as one that is not, but for some guesses.
+func TestRedactTakesOutWhatIsCutOff(t *testing.T) {
+	signature, sent := signedWith(`a"b<c`, "")
+	for end := len(scheme); end < len(sent); end++ {
+		assert.Equal(t, "a (signature)", signature.Redact("a "+sent[:end]))
+	}
+}
+
+func TestRedactTakesOutTheSignatureAlone(t *testing.T) {
+	signature, sent := signedWith("ak", "")
+	alone := sent[strings.LastIndex(sent, "/")+1:]
+	assert.Equal(t, "signature=(signature) is wrong", signature.Redact("signature="+alone+" is wrong"))
+}
+
+func TestRedactTakesOutTheSessionToken(t *testing.T) {
+	for _, token := range []string{"st1b3d5f7a9c0e2468", "to/ken+with==&<\"quotes\">", "token"} {
+		signature, _ := signedWith("ak", token)
+		for _, name := range []string{"as it is", "Go", "JSON", "JSON, slashes too", "URL, query", "URL, path", "HTML"} {
+			escape := escapes[name]
+			t.Run(token+", "+name, func(t *testing.T) {
+				assert.Regexp(t, `^before "?\(session token\)"? after$`, signature.Redact("before "+escape(token)+" after"))
+			})
+		}
+	}
+}
+
+func TestRedactLeavesOtherTextsAlone(t *testing.T) {
+	signature, _ := signedWith("ak", "")
+	for _, text := range []string{"", "no signature", `{"code":"AccessDenied","message":"50% \\u00zz &amp; &#xZZ; \\"}`, "\\\\", "%", "&", "&;"} {
+		assert.Equal(t, text, signature.Redact(text))
+	}
+}
+
+// A response of 1 MiB must not keep a caller busy, whatever is in it: the work is counted by what is allocated, and by the
+// test's end.
+func TestRedactIsLinear(t *testing.T) {
+	signature, sent := signedWith("ak", "st1b3d5f7a9c0e2468")
+	for _, piece := range []string{sent[:len(sent)-1], scheme, scheme + strings.Repeat(`\`, 30), `b\`, "b%62&#98;", "&", "st1b3d5f7a9c0e246"} {
+		hostile := strings.Repeat(piece, 1<<20/len(piece))
+		allocations := testing.AllocsPerRun(1, func() { signature.Redact(hostile) })
+		assert.Less(t, allocations, float64(strings.Count(hostile, scheme)+100)*2)
 	}
 }
 

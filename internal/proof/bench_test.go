@@ -103,7 +103,7 @@ func countConnections(t *testing.T, server *serverProcess, compared []contender)
 
 func countAllocations(t *testing.T, compared []contender) (allocations []int) {
 	t.Helper()
-	const count = 2000
+	const count = 1000
 	for _, c := range compared {
 		require.NoError(t, buyWith(c, 1, count)) // warm
 		var before, after runtime.MemStats

@@ -117,13 +117,6 @@ func (p *moodyProxy) hang(conn net.Conn) {
 	delete(p.hanging, conn)
 }
 
-// stillHanging is how many clients still wait for an answer to their CONNECT.
-func (p *moodyProxy) stillHanging() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.hanging)
-}
-
 // hangUp ends them: net/http waits for a minute in a transport of the caller's own, whatever became of the call.
 func (p *moodyProxy) hangUp() {
 	p.mu.Lock()

@@ -17,7 +17,7 @@ import (
 	"github.com/qianfan-go/computeunit"
 )
 
-var soakSize = flag.Int("soak", 10_000, "how many purchases TestSoak makes")
+var soakSize = flag.Int("soak", 5_000, "how many purchases TestSoak makes")
 
 // maxGrowth is less than what a pointer kept for each purchase would add, in the short version too.
 const maxGrowth = 256 << 10

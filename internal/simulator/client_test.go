@@ -1,12 +1,12 @@
 package simulator_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log"
 	"net/http/httptest"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,22 +20,25 @@ func TestCatalogueTruthsAreTheClients(t *testing.T) {
 	for _, entry := range simulator.Catalogue("http://127.0.0.1:1/", 0) {
 		t.Run(entry.Name, func(t *testing.T) {
 			t.Parallel()
-			sim := simulator.New(simulator.Config{Fault: func(simulator.Purchase) simulator.Fault { return entry.Fault }})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			sim := simulator.New(simulator.Config{Fault: func(simulator.Purchase) simulator.Fault {
+				if entry.Kind == simulator.SlowHeaders || entry.Kind == simulator.SlowBody {
+					cancel() // the patience of this caller
+				}
+				return entry.Fault
+			}})
 			server := httptest.NewUnstartedServer(sim)
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
 			server.Start()
 			defer server.Close()
-			patience := 30 * time.Second
-			if entry.Kind == simulator.SlowHeaders || entry.Kind == simulator.SlowBody {
-				patience = 100 * time.Millisecond // they end in a time-out
-			}
 			client, err := computeunit.NewClient(
 				computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
-				computeunit.WithEndpoint(server.URL), computeunit.WithTimeout(patience))
+				computeunit.WithEndpoint(server.URL))
 			require.NoError(t, err)
 			defer client.CloseIdleConnections()
 
-			bought, err := client.PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{
+			bought, err := client.PurchaseComputeUnit(ctx, computeunit.PurchaseComputeUnitRequest{
 				ServiceID: "svco-1", Billing: computeunit.Prepaid(1), ReplicasCount: 1,
 			})
 			assert.Equal(t, entry.Truth, truthOf(err), "%v", err)
@@ -44,6 +47,7 @@ func TestCatalogueTruthsAreTheClients(t *testing.T) {
 				assert.Contains(t, []string{order.InstanceID, ""}, bought.Result.InstanceID)
 				assert.Contains(t, []string{order.OrderID, ""}, bought.Result.OrderID)
 			}
+			server.Close()
 			if entry.Truth != simulator.MustBuy {
 				assert.Len(t, sim.Orders(), int(entry.When))
 			}

@@ -30,9 +30,9 @@ func Holds(document []byte, names ...string) bool {
 	return found || !isJSON && slices.ContainsFunc(names, func(name string) bool { return containsFold(withoutZeros(document), name, false) })
 }
 
-// HoldsCode reports whether a document has one of the codes as a value, at any depth: as a string, in any case and with
-// blanks around it, or as a number in a member whose name speaks of a code or an error. In a document that is not JSON it
-// counts if it stands there as a word of its own.
+// HoldsCode reports whether a document has one of the codes, at any depth, in a member whose name speaks of a code or an
+// error: as a number, or as a string, in any case and with blanks around it. In a document that is not JSON it counts if it
+// stands there alone, and not as a part of something longer.
 func HoldsCode(document []byte, codes ...string) bool {
 	text := withoutZeros(document)
 	stands := slices.ContainsFunc(codes, func(code string) bool { return containsFold(text, code, true) })
@@ -40,13 +40,14 @@ func HoldsCode(document []byte, codes ...string) bool {
 		return false
 	}
 	found, isJSON := search(document, speaksOfError, func(value json.Token, named bool) bool {
+		var text string
 		switch value := value.(type) {
 		case string:
-			return slices.ContainsFunc(codes, func(code string) bool { return strings.EqualFold(code, strings.TrimSpace(value)) })
+			text = value
 		case json.Number:
-			return named && slices.Contains(codes, value.String())
+			text = value.String()
 		}
-		return false
+		return named && slices.ContainsFunc(codes, func(code string) bool { return strings.EqualFold(code, strings.TrimSpace(text)) })
 	})
 	return found || !isJSON && stands
 }

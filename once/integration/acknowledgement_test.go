@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -19,9 +20,10 @@ var errCut = errors.New("the connection was cut")
 // cutting is a driver's connector of which each connection asks, before and after a statement that writes, whether to
 // fail instead: not applied, or applied with the acknowledgement lost.
 type cutting struct {
-	driver        driver.Driver
-	dsn           string
-	before, after func() error
+	driver          driver.Driver
+	dsn             string
+	before, after   func() error
+	queries, writes atomic.Int64
 }
 
 func (c *cutting) Driver() driver.Driver { return c.driver }
@@ -37,6 +39,7 @@ type cuttingConn struct {
 }
 
 func (c *cuttingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.queries.Add(1)
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 }
 
@@ -55,6 +58,7 @@ type cuttingStmt struct {
 }
 
 func (s *cuttingStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	s.writes.Add(1)
 	if err := s.before(); err != nil {
 		return nil, err
 	}
@@ -67,15 +71,20 @@ func (s *cuttingStmt) ExecContext(ctx context.Context, args []driver.NamedValue)
 
 // openCut is a store of the same table as the plain one, whose connections are cut as the two functions say.
 func openCut(t *testing.T, d database) (cut *store.SQL, c *cutting, plain *store.SQL) {
-	db := d.open(t)
-	plain = newStore(t, db, d.dialect)
-	never := func() error { return nil }
-	c = &cutting{driver: db.Driver(), dsn: d.dsn, before: never, after: never}
-	pool := sql.OpenDB(c)
-	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	plain = newStore(t, d.open(t), d.dialect)
+	pool, c := d.openWatched(t)
 	cut, err := store.NewSQL(pool, d.dialect)
 	require.NoError(t, err)
 	return cut, c, plain
+}
+
+// openWatched is a pool of connections that are not cut yet, and that count statements.
+func (d database) openWatched(t *testing.T) (*sql.DB, *cutting) {
+	never := func() error { return nil }
+	c := &cutting{driver: d.open(t).Driver(), dsn: d.dsn, before: never, after: never}
+	pool := sql.OpenDB(c)
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	return pool, c
 }
 
 // times returns a function that fails n times.

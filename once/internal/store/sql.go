@@ -109,7 +109,9 @@ func (s *SQL) readAll(ctx context.Context, query string, arguments ...any) ([]Re
 	}
 	defer rows.Close()
 	var records []Record
+	answered := false
 	for rows.Next() {
+		answered = true
 		var trouble int
 		var key, version, service, instance, state, changed sql.NullString
 		var data []byte
@@ -126,6 +128,9 @@ func (s *SQL) readAll(ctx context.Context, query string, arguments ...any) ([]Re
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("journal: read: %w", err)
+	}
+	if !answered {
+		return nil, errors.New("journal: read: the database returned no row, not even the one that says that there is none")
 	}
 	return records, nil
 }
