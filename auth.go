@@ -58,6 +58,9 @@ func readEnv(context.Context) (Credentials, error) {
 			return Credentials{}, err
 		}
 	}
+	if strings.Contains(credentials.AccessKeyID, "/") {
+		return Credentials{}, fmt.Errorf("the environment variable %s has a slash in it", envAccessKey)
+	}
 	return credentials, nil
 }
 

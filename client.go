@@ -245,13 +245,13 @@ func WithRefusalCodes(codes ...string) Option {
 }
 
 func checkRefusalCode(code string) error {
-	number, err := strconv.Atoi(strings.TrimSpace(code))
+	number, err := strconv.ParseFloat(code, 64)
 	switch {
 	case strings.TrimSpace(code) == "" || code != strings.TrimSpace(code):
 		return fmt.Errorf("the code %q is blank or has blanks around it", code)
 	case isInternalFailure(code):
 		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
-	case err == nil && (number == 0 || isSuccess(number)) ||
+	case err == nil && (number == 0 || isSuccess(int(number))) ||
 		slices.ContainsFunc(successWords, func(word string) bool { return strings.EqualFold(word, code) }):
 		return fmt.Errorf("the code %q means success", code)
 	}

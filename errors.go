@@ -102,7 +102,7 @@ func (e *OutcomeError) LogValue() slog.Value {
 		slog.String(LogKeyServiceID, e.ServiceID),
 		slog.String(LogKeyRequestID, e.RequestID),
 		slog.Int(LogKeyAttempt, e.Attempts),
-		slog.String(LogKeyError, fmt.Sprint(e.Err)),
+		slog.String(LogKeyError, e.causeText()),
 	)
 }
 
@@ -115,7 +115,14 @@ func (e *OutcomeError) MarshalJSON() ([]byte, error) {
 		RequestID string `json:"requestId"`
 		Attempts  int    `json:"attempts"`
 		Error     string `json:"error"`
-	}{e.outcomeText(), e.Action, e.ServiceID, e.RequestID, e.Attempts, fmt.Sprint(e.Err)})
+	}{e.outcomeText(), e.Action, e.ServiceID, e.RequestID, e.Attempts, e.causeText()})
+}
+
+func (e *OutcomeError) causeText() string {
+	if e.Err == nil {
+		return ""
+	}
+	return e.Err.Error()
 }
 
 // plain quotes a name that would break a line of a log.

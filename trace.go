@@ -15,8 +15,8 @@ type Trace struct {
 	// sent, there is no further one, and the call ends with that error as its cause. The context is checked again after it.
 	BeforeAttempt func(ctx context.Context, a AttemptInfo) error
 	// AfterAttempt is called for each attempt that BeforeAttempt let through, before it is logged and before any wait. err
-	// is what the call would return if this attempt were its last: nil, or an error that matches one outcome. If AfterAttempt
-	// returns an error, there is no further attempt; the outcome stays as it is.
+	// is what the call would return if this attempt were its last: nil, or its error, which matches one outcome unless the
+	// call is a listing. If AfterAttempt returns an error, there is no further attempt; the outcome stays as it is.
 	AfterAttempt func(ctx context.Context, a AttemptInfo, err error) error
 }
 
@@ -86,7 +86,11 @@ func (t *traces) after(ctx context.Context, a *transport.Attempt, v *verdict) {
 			continue
 		}
 		var err error
-		if v.outcome != nil {
+		switch {
+		case v.outcome == nil:
+		case t.op.isListing:
+			err = listingError(t.op.serviceID, *v)
+		default:
 			err = t.op.failure(*v)
 		}
 		if err := trace.AfterAttempt(ctx, t.info(a), err); err != nil {

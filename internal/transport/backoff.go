@@ -50,7 +50,8 @@ func worthWaiting(ctx context.Context, wait time.Duration) error {
 		return fmt.Errorf("gave up before the next attempt: %w", err)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-		return fmt.Errorf("gave up: the next attempt is due in %s, after the context's deadline: %w", wait, context.DeadlineExceeded)
+		return fmt.Errorf("gave up: the next attempt is due in %s, after the context's deadline: %w",
+			wait, context.DeadlineExceeded)
 	}
 	return nil
 }

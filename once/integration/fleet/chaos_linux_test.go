@@ -12,7 +12,7 @@ import (
 // counters show that what the test is about did happen.
 type counters struct {
 	kills, stops, stopsPastTheFence, jumps, cuts, serverKills atomic.Int64
-	tooEarly, saidBought, saidNot, gaveUp                     atomic.Int64
+	tooEarly, saidBought, saidNot, expired, gaveUp            atomic.Int64
 }
 
 // pastTheFence is more than a signature's life and the margin.
@@ -69,6 +69,8 @@ func (f *fleet) stopMember(m *member, long time.Duration, past bool) {
 
 // jump moves the service's clock past the fence of everything that is signed by now.
 func (f *fleet) jump() {
+	f.clock.Lock()
+	defer f.clock.Unlock()
 	f.must(f.service.post("/jump?by=" + pastTheFence.String()))
 	f.counters.jumps.Add(1)
 }

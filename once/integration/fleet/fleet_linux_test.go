@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
@@ -28,15 +31,15 @@ var (
 	seed = flag.Uint64("seed", 0, "of faults and chaos; 0 takes one and prints it. Processes make their own order beside it")
 )
 
-const (
-	fleetSize = 8
-	customers = 48
-	// Customers of one service wait for each other: one purchase is open at a time.
-	services = 24
-)
+const fleetSize = 8
+
+// Customers of one service wait for each other: one purchase is open at a time.
+func services() int  { return 24 + *keys/100 }
+func customers() int { return 2 * services() }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	_ = mysql.SetLogger(log.New(io.Discard, "", 0)) // it would tell of each connection that is cut
 	var err error
 	switch os.Getenv(roleVariable) {
 	case "":
@@ -77,6 +80,7 @@ type fleet struct {
 	database *servers.Server
 	proxy    *servers.Proxy
 	service  *service
+	clock    sync.RWMutex // the service's: it does not jump while somebody holds it
 	members  []*member
 	attempts *attempts
 	ledger   *ledger
@@ -112,7 +116,7 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	require.NoError(t, err)
 	require.NoError(t, journal.Migrate(t.Context()))
 	for range fleetSize {
-		m := &member{place: here, attempts: f.attempts}
+		m := &member{place: here, attempts: f.attempts, counters: &f.counters}
 		require.NoError(t, m.start())
 		t.Cleanup(m.kill)
 		f.members = append(f.members, m)
@@ -151,7 +155,7 @@ func (f *fleet) request() computeunit.PurchaseComputeUnitRequest {
 		billing = computeunit.Prepaid(1 + f.random.IntN(12))
 	}
 	return computeunit.PurchaseComputeUnitRequest{
-		ServiceID:     fmt.Sprintf("svco-%d", f.random.IntN(services)),
+		ServiceID:     fmt.Sprintf("svco-%d", f.random.IntN(services())),
 		Billing:       billing,
 		ReplicasCount: 1 + f.random.IntN(2),
 	}
@@ -161,7 +165,7 @@ func (f *fleet) request() computeunit.PurchaseComputeUnitRequest {
 func (f *fleet) sail(t *testing.T) {
 	stop, queue := make(chan struct{}), make(chan string)
 	var chaos, buying sync.WaitGroup
-	for range customers {
+	for range customers() {
 		random := rand.New(rand.NewPCG(f.seed, f.random.Uint64()))
 		buying.Go(func() {
 			for key := range queue {

@@ -20,6 +20,7 @@ type operator struct {
 	fleet *fleet
 	since map[string]time.Time // since when a key is seen open, by key and request id
 	turn  int
+	wrong []string // what must not be, in words
 }
 
 // openForLong is when listings had their time.
@@ -53,6 +54,11 @@ func (o *operator) round() int {
 		}
 	}
 	o.since = seen
+	for _, p := range open {
+		if o.turn++; o.turn%5 == 0 {
+			o.tryTooEarly(ctx, p)
+		}
+	}
 	o.resolve(ctx, long)
 	if err != nil {
 		return len(open) + 1 // it could not look at everything
@@ -89,14 +95,26 @@ func (o *operator) resolveBought(ctx context.Context, p once.Purchase, made orde
 	}
 }
 
+// tryTooEarly says before the fence that nothing was bought, as an impatient person does. That must be refused, also if
+// it is true.
+func (o *operator) tryTooEarly(ctx context.Context, p once.Purchase) {
+	o.fleet.clock.RLock()
+	defer o.fleet.clock.RUnlock()
+	now, err := o.fleet.service.now()
+	if err != nil || p.State != once.StateSending || now.After(p.SignatureExpires.Add(fenceMargin)) {
+		return
+	}
+	resolved, err := o.buyer.ResolveNotPurchased(ctx, p.Key)
+	var early *once.TooEarlyError
+	if errors.As(err, &early) {
+		o.fleet.counters.tooEarly.Add(1)
+	} else if err == nil && resolved.Evidence == once.EvidencePerson && resolved.RequestID == p.RequestID {
+		o.wrong = append(o.wrong, fmt.Sprintf("at %s resolved as not purchased: %+v", now, p))
+	}
+}
+
 // resolveNotPurchased looks at the bill when the fence of all has passed: then nothing is added to it.
 func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase) {
-	if o.turn%2 == 0 { // as an impatient person does
-		var early *once.TooEarlyError
-		if _, err := o.buyer.ResolveNotPurchased(ctx, open[0].Key); errors.As(err, &early) {
-			o.fleet.counters.tooEarly.Add(1)
-		}
-	}
 	o.fleet.jump()
 	time.Sleep(time.Second) // what was let in before the jump is in the bill by then
 	for _, p := range open {
@@ -155,6 +173,16 @@ func (l *ledger) ordersOf(key string) (orders []order, certain bool) {
 		}
 	}
 	return orders, certain
+}
+
+// now is the service's clock.
+func (s *service) now() (now time.Time, err error) {
+	response, err := http.Get(s.control + "/now")
+	if err != nil {
+		return now, err
+	}
+	defer response.Body.Close()
+	return now, json.NewDecoder(response.Body).Decode(&now)
 }
 
 func (s *service) post(path string) error {

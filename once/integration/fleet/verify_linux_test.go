@@ -70,6 +70,7 @@ func (f *fleet) verify(t *testing.T) {
 	}
 	assert.Zero(t, [5]int{j.twoOrders, j.toldTwice, j.falseAnswers, j.openListed, j.journal})
 	assert.Zero(t, j.open, "open at the end")
+	assert.Empty(t, f.operator.wrong)
 	assert.Zero(t, f.counters.gaveUp.Load(), "customers who ran out of patience")
 }
 
@@ -184,8 +185,8 @@ func (f *fleet) report(t *testing.T, j *judge, orders int) {
 	t.Logf("%d keys, %d orders; %d answers, of which unknown %d; %d calls in a killed process", len(f.requests), orders, j.answers, j.unknowns, j.killed)
 	t.Logf("processes killed %d, stopped %d, past the fence %d; the clock jumped %d times; connections cut %d times, server killed %d times",
 		c.kills.Load(), c.stops.Load(), c.stopsPastTheFence.Load(), c.jumps.Load(), c.cuts.Load(), c.serverKills.Load())
-	t.Logf("a person said bought %d times, not purchased %d times, and was too early %d times",
-		c.saidBought.Load(), c.saidNot.Load(), c.tooEarly.Load())
+	t.Logf("a person said bought %d times, not purchased %d times, and was too early %d times; the service refused %d requests as expired",
+		c.saidBought.Load(), c.saidNot.Load(), c.tooEarly.Load(), c.expired.Load())
 	t.Logf("two orders for a key %d, an order told to two keys %d, false answers %d, keys open although the listing showed their order %d, "+
 		"records that are not the ledger's %d, open %d", j.twoOrders, j.toldTwice, j.falseAnswers, j.openListed, j.journal, j.open)
 }
