@@ -21,7 +21,8 @@ func PostgreSQL() (*Server, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	if err := setUp(dir, initdb, "--pgdata="+data, "--username=once", "--auth=trust", "--encoding=UTF8", "--locale=C"); err != nil {
+	err = setUp(dir, initdb, "--pgdata="+data, "--username=once", "--auth=trust", "--encoding=UTF8", "--locale=C")
+	if err != nil {
 		return nil, err
 	}
 	return startPostgreSQL(filepath.Join(filepath.Dir(initdb), "postgres"), dir, data)
@@ -35,7 +36,8 @@ func (s *Server) Standby() (*Server, error) {
 	}
 	data := filepath.Join(dir, "data")
 	backup := filepath.Join(filepath.Dir(s.command[0]), "pg_basebackup")
-	if err := setUp(dir, backup, "--pgdata="+data, "--dbname="+s.DSN, "--write-recovery-conf", "--checkpoint=fast", "--no-sync"); err != nil {
+	err = setUp(dir, backup, "--pgdata="+data, "--dbname="+s.DSN, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+	if err != nil {
 		return nil, err
 	}
 	return startPostgreSQL(s.command[0], dir, data)
