@@ -249,7 +249,7 @@ func (r *response) cause(a *transport.Attempt, outcome, missing error) error {
 	err := error(answered)
 	for _, remark := range []error{r.remark(a, outcome, missing), clockDifference(a)} {
 		if remark != nil {
-			err = fmt.Errorf("%w: %w", err, remark)
+			err = fmt.Errorf("%w: %w", err, a.RedactError(remark))
 		}
 	}
 	return err

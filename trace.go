@@ -96,7 +96,8 @@ func (t *traces) after(ctx context.Context, a *transport.Attempt, v *verdict) {
 		if err := trace.AfterAttempt(ctx, t.info(a), err); err != nil {
 			v.again = transport.Never
 			if v.outcome != nil {
-				v.cause = fmt.Errorf("%w; a trace wants no further attempt: %w", v.cause, err)
+				// A verdict in the hook's own error would cost the cause its chain.
+				v.cause = fmt.Errorf("%w; a trace wants no further attempt: %w", v.cause, withoutVerdict(err))
 			}
 		}
 	}
