@@ -15,7 +15,7 @@ import (
 
 // Text is a string. Null and the empty string are none.
 type Text struct {
-	// Values are the different values that were given.
+	// Values are the different values that were given, the first hundred of them.
 	Values []string
 	// OtherType is the JSON of a value that is not a string, cut short, or empty if there is none.
 	OtherType string
@@ -43,9 +43,12 @@ const maxOtherType = 40
 
 func (t *Text) refuse(value []byte) { t.OtherType = string(value[:min(len(value), maxOtherType)]) }
 
+// maxValues bounds the work that a hostile response makes.
+const maxValues = 100
+
 // take skips an empty text: it hides nothing of what follows.
 func (t *Text) take(text string) {
-	if text != "" && !slices.Contains(t.Values, text) {
+	if text != "" && len(t.Values) < maxValues && !slices.Contains(t.Values, text) {
 		t.Values = append(t.Values, text)
 	}
 }
