@@ -91,13 +91,14 @@ type Order struct {
 	RequestID  string `json:"requestId,omitempty"`
 }
 
-// isOpen reports whether the purchase keeps its service closed to other keys (rule 1).
+// isOpen reports whether the purchase keeps its service closed to other keys (rule 1). A state of a later version does:
+// closing too much is safe.
 func (p Purchase) isOpen() bool {
 	switch p.stage() {
-	case StatePreparing, StateSending, boughtUnnamed:
-		return true
-	default:
+	case unclaimed, StateBought, StateNotPurchased:
 		return false
+	default:
+		return true
 	}
 }
 
