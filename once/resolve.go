@@ -37,6 +37,9 @@ func (p *Purchase) resolveBought(instanceID, orderID string) error {
 	case slices.Contains(p.Before.InstanceIDs, instanceID):
 		return fmt.Errorf("instance %q was there before the purchase", instanceID)
 	}
+	if p.State == StateBought && instanceID != "" {
+		p.NamedBy = EvidencePerson
+	}
 	if err := p.apply(sayBought); err != nil {
 		return err
 	}
