@@ -121,6 +121,9 @@ func (s *scheduler) search() {
 		case n == 1 && len(s.world.late) > 0:
 			s.note("a late request arrives")
 			s.world.Deliver()
+		case n == 3 && len(s.world.unlanded) > 0:
+			s.note("a late statement lands")
+			s.world.Land()
 		case n == 2 && len(ready) > 0:
 			a := pick(s.random, ready)
 			a.frozen = time.Now().Add(pick(s.random, freezes))
@@ -171,7 +174,11 @@ func (s *scheduler) fate(kind Kind) Fate {
 	case n >= s.faults:
 		return Go
 	}
-	fate := pick(s.random, []Fate{Crash, CrashAfter, Fail, FailAfter, Cancel})
+	fates := []Fate{Crash, CrashAfter, Fail, FailAfter, Cancel}
+	if kind == Journal {
+		fates = append(fates, Land)
+	}
+	fate := pick(s.random, fates)
 	if fate == Cancel {
 		s.world.Count("cancellations")
 	}
@@ -251,7 +258,7 @@ func (s *scheduler) drain() {
 	s.calm = true
 	s.note("no more faults")
 	s.calmDown()
-	for s.world.Deliver() {
+	for s.world.Deliver() || s.world.Land() {
 	}
 	s.calls++
 	s.run("finish", "", func(_ context.Context, p *Process) { finish(s.world, p, keys) })

@@ -26,6 +26,7 @@ type World struct {
 	Lag        func() time.Duration // until an order is listed
 	orders     []*order
 	late       []*http.Request
+	unlanded   []func() // statements of the journal that failed, and are still on their way
 	foreign    []computeunit.Instance
 	ids        int
 }
@@ -126,6 +127,18 @@ func (w *World) Deliver() bool {
 	request := w.late[0]
 	w.late = w.late[1:]
 	w.purchase(request, true)
+	return true
+}
+
+// Land does the oldest statement that is still on its way to the journal.
+func (w *World) Land() bool {
+	if len(w.unlanded) == 0 {
+		return false
+	}
+	w.Count("landed late")
+	statement := w.unlanded[0]
+	w.unlanded = w.unlanded[1:]
+	statement()
 	return true
 }
 
