@@ -24,7 +24,7 @@ var (
 )
 
 // Families of documented error codes, for [errors.Is]. They say why, not whether something was bought.
-// Codes are an open set: for others look at [APIError.Code].
+// Codes are an open set: for others see [APIError.Code].
 var (
 	// ErrAccessDenied is code AccessDenied: the keys are right but have no permission for this.
 	ErrAccessDenied = errors.New("access denied")
@@ -172,7 +172,7 @@ type ValidationError struct {
 
 // Violation is one broken rule.
 type Violation struct {
-	// Path is where in the JSON body, such as "billing.reservation.reservationLength".
+	// Path is the place in the JSON body, such as "billing.reservation.reservationLength".
 	Path string
 	// Rule is what must hold, such as "must be 1 to 12".
 	Rule string

@@ -317,17 +317,11 @@ func checkLink(t *testing.T, document, link string) {
 	if path != "" {
 		target = filepath.Join(filepath.Dir(document), filepath.FromSlash(path))
 	}
-	if slices.Contains(writtenLater, target) && !exists(target) {
-		return
-	}
 	if !assert.True(t, exists(target), "%s: there is no %s", document, target) || heading == "" {
 		return
 	}
 	assert.Contains(t, anchors(t, target), heading, "%s links to %s", document, link)
 }
-
-// writtenLater are documents that another branch brings.
-var writtenLater = []string{"docs/benchmarks.md"}
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
@@ -385,10 +379,6 @@ var plainWords = map[string]string{
 	`no (eye|ear) (sees|hear[s])`: "invisible",
 }
 
-// rewordedLater are files that other branches own.
-var rewordedLater = []string{"types.go", "internal/transport/conn_test.go", "once/sql.go", "examples/observability/README.md",
-	"docs/once.md"}
-
 func TestLanguage(t *testing.T) {
 	texts := map[string]string{}
 	for _, path := range files(t, ".go") {
@@ -400,9 +390,6 @@ func TestLanguage(t *testing.T) {
 	for word, instead := range plainWords {
 		pattern := regexp.MustCompile(`(?im)^.*\b(` + word + `)(\b|$).*$`)
 		for path, text := range texts {
-			if slices.Contains(rewordedLater, path) {
-				continue
-			}
 			for _, line := range pattern.FindAllString(text, -1) {
 				t.Errorf("%s: say %q here: %s", path, instead, strings.TrimSpace(line))
 			}

@@ -240,7 +240,7 @@ func TestAnUnknownOutcomeShowsItsEvidence(t *testing.T) {
 		},
 		"a code": {
 			buyAnswered(t, 200, `{"code":"OutOfStock","message":"库存不足"}`, "Content-Type", "application/json"),
-			[]string{"OutOfStock", "库存不足", `content type "application/json"`, "none that is documented to refuse"},
+			[]string{"OutOfStock", "库存不足", `content type "application/json"`, "not documented as a refusal"},
 		},
 		"an integer code": {buyAnswered(t, 200, olderBody), []string{`code "336003"`, `message "no"`}},
 		"an encoding": {

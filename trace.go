@@ -70,7 +70,7 @@ func (t *traces) before(ctx context.Context, a *transport.Attempt) error {
 	for t.let = 0; t.let < len(t.hooks); t.let++ {
 		if hook := t.hooks[t.let].BeforeAttempt; hook != nil {
 			if err := hook(ctx, t.info(a)); err != nil {
-				return fmt.Errorf("a trace refused the attempt before it was sent: %w", err)
+				return fmt.Errorf("a hook prevented the attempt: %w", err)
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func (t *traces) after(ctx context.Context, a *transport.Attempt, v *verdict) {
 		if err := trace.AfterAttempt(ctx, t.info(a), err); err != nil {
 			v.again = transport.Never
 			if v.outcome != nil {
-				v.cause = fmt.Errorf("%w; a trace wants no further attempt: %w", v.cause, err)
+				v.cause = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.cause, err)
 			}
 		}
 	}

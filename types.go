@@ -78,7 +78,7 @@ type Reservation struct {
 	AutoRenewTime int `json:"autoRenewTime,omitempty"`
 }
 
-// PurchaseComputeUnitResponse is the answer to a purchase that the service says it made.
+// PurchaseComputeUnitResponse is the response to a purchase that the service says it made.
 //
 // Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (response body)
 type PurchaseComputeUnitResponse struct {

@@ -75,11 +75,11 @@ func (p *Purchase) answer(order Order) error {
 		return nil
 	}
 	switch {
-	case !p.sameOrder(order):
+	case !p.agrees(order): // a listing or a person was wrong
 		p.InstanceID, p.OrderID, p.NamedBy = "", "", ""
 	case order.InstanceID != "":
 		p.NamedBy = ""
-	case p.InstanceID != "" && p.Evidence != EvidenceAnswer: // the answer does not contradict who named it
+	case p.InstanceID != "" && p.Evidence != EvidenceAnswer:
 		p.NamedBy = p.Evidence
 	}
 	if err := p.apply(answer); err != nil {
@@ -91,14 +91,20 @@ func (p *Purchase) answer(order Order) error {
 	return nil
 }
 
-// sameOrder reports whether no id contradicts the purchase's.
+// sameOrder reports whether an answer is the one that the purchase has already.
 func (p *Purchase) sameOrder(order Order) bool {
+	return p.RequestID == order.RequestID && p.agrees(order)
+}
+
+// agrees reports whether no id contradicts the purchase's: an answer may name the order alone, and a listing names no order.
+func (p *Purchase) agrees(order Order) bool {
 	agree := func(a, b string) bool { return a == "" || b == "" || a == b }
-	return p.RequestID == order.RequestID && agree(p.InstanceID, order.InstanceID) && agree(p.OrderID, order.OrderID)
+	return agree(p.InstanceID, order.InstanceID) && agree(p.OrderID, order.OrderID)
 }
 
 // disown takes an instance from a purchase that only a listing or a person gave it: an answer names it for another key.
-// That purchase is open again, and still bought if its order was known without the instance. Its service may be closed by another one now, so it does not wait for it here: see regain.
+// That purchase is open again, and still bought if its order was known without the instance. Its service may be closed by
+// another one now, so it does not wait for it here: see regain.
 func (b *Buyer) disown(ctx context.Context, key, instanceID string) error {
 	ctx, cancel := journalContext(ctx)
 	defer cancel()

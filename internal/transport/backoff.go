@@ -24,7 +24,7 @@ func backoff(attempt int) time.Duration {
 	return rand.N(most + 1)
 }
 
-// maxRetryAfter keeps a senseless number of seconds from overflowing; it is far past every real deadline.
+// maxRetryAfter keeps a huge number of seconds from overflowing; it is far past every real deadline.
 const maxRetryAfter = 365 * 24 * time.Hour
 
 // retryAfter reads the header in both of its forms, seconds and date. A date counts from the response's own Date: only if

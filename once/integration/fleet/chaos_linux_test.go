@@ -31,14 +31,14 @@ func (f *fleet) chaos(stop chan struct{}) {
 		m := f.members[f.random.IntN(len(f.members))]
 		long := time.Duration(f.random.IntN(3000)) * time.Millisecond
 		switch n := f.random.IntN(100); {
-		case n < 50:
+		case n < 58:
 			going.Go(func() { f.killMember(m) })
-		case n < 80:
-			going.Go(func() { f.stopMember(m, long, n < 65) })
-		case n < 95 && f.proxy != nil:
+		case n < 88:
+			going.Go(func() { f.stopMember(m, long, n < 73) })
+		case n < 97 && f.proxy != nil:
 			f.proxy.Cut()
 			f.counters.cuts.Add(1)
-		case n >= 95 && f.database != nil:
+		case n >= 97 && f.database != nil:
 			f.killServer(long)
 		}
 	}

@@ -22,8 +22,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/integration/servers"
+	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 var (
@@ -111,10 +111,10 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	buyer, db, err := here.buyer()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	f.operator = &operator{buyer: buyer, fleet: f, since: map[string]time.Time{}}
-	journal, err := once.SQL(db, once.Dialect(dialect))
+	journal, err := store.NewSQL(db, dialect)
 	require.NoError(t, err)
 	require.NoError(t, journal.Migrate(t.Context()))
+	f.operator = &operator{buyer: buyer, journal: journal, fleet: f, since: map[string]time.Time{}}
 	for range fleetSize {
 		m := &member{place: here, attempts: f.attempts, counters: &f.counters}
 		require.NoError(t, m.start())
@@ -135,12 +135,12 @@ func (f *fleet) place(t *testing.T, dialect string) place {
 		p.Driver, p.DSN = "sqlite", "file:"+filepath.Join(t.TempDir(), "journal.db")+"?"+pragmas.Encode()
 		return p
 	}
-	start := servers.PostgreSQL
-	if dialect == "mysql" {
-		start = servers.MariaDB
-	}
 	var err error
-	f.database, err = start()
+	if dialect == "mysql" {
+		f.database, err = servers.MariaDB()
+	} else {
+		f.database, err = servers.PostgreSQL()
+	}
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.database.Remove() })
 	f.proxy, err = servers.NewProxy(f.database.Address)
@@ -197,6 +197,7 @@ func (f *fleet) calm(t *testing.T) {
 	time.Sleep(5 * time.Second) // no request is held longer
 	deadline := time.Now().Add(5 * time.Minute)
 	for open := 1; open > 0 && time.Now().Before(deadline); time.Sleep(time.Second) {
+		f.operator.settle()
 		open = f.operator.round()
 	}
 }

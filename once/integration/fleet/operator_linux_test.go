@@ -11,54 +11,70 @@ import (
 
 	"github.com/qianfan-go/computeunit/internal/simulator"
 	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 // An operator looks after what is open, from a process that nobody kills, and knows the bill: what is open for long is
 // resolved by the truth.
 type operator struct {
-	buyer *once.Buyer
-	fleet *fleet
-	since map[string]time.Time // since when a key is seen open, by key and request id
-	turn  int
-	wrong []string // what must not be, in words
+	buyer   *once.Buyer
+	journal *store.SQL // to see what is open without looking after it, which takes its time
+	fleet   *fleet
+	since   map[string]time.Time // since when a key is seen open, by key and request id
+	turn    int
+	wrong   []string // what must not be, in words
 }
 
 // openForLong is when listings had their time.
 const openForLong = 6 * time.Second
 
+// work goes on until stop is closed: one hand settles what listings show, the other resolves.
 func (o *operator) work(stop chan struct{}) {
-	for {
-		select {
-		case <-stop:
-			return
-		case <-time.After(500 * time.Millisecond):
-			o.round()
-		}
+	var both sync.WaitGroup
+	for _, work := range []func(){o.settle, func() { o.round() }} {
+		both.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(500 * time.Millisecond):
+					work()
+				}
+			}
+		})
 	}
+	both.Wait()
 }
 
-// round looks after everything, and returns how many purchases are open.
+func (o *operator) settle() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	_, _ = o.buyer.Settle(ctx)
+}
+
+// round resolves what is open for long, and returns how many purchases are open.
 func (o *operator) round() int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	open, err := o.buyer.Settle(ctx)
+	open, err := o.journal.ReadOpen(ctx)
 	seen := map[string]time.Time{}
 	var long []once.Purchase
-	for _, p := range open {
+	for _, row := range open {
+		p, found, lookupErr := o.buyer.Lookup(ctx, row.Key)
+		if err = errors.Join(err, lookupErr); lookupErr != nil || !found || p.State == once.StatePreparing {
+			continue
+		}
 		id := p.Key + " " + p.RequestID
 		if seen[id] = o.since[id]; seen[id].IsZero() {
 			seen[id] = time.Now()
 		}
-		if p.State != once.StatePreparing && time.Since(seen[id]) > openForLong {
+		if time.Since(seen[id]) > openForLong {
 			long = append(long, p)
-		}
-	}
-	o.since = seen
-	for _, p := range open {
-		if o.turn++; o.turn%5 == 0 {
+		} else if o.turn++; o.turn%20 == 0 {
 			o.tryTooEarly(ctx, p)
 		}
 	}
+	o.since = seen
 	o.resolve(ctx, long)
 	if err != nil {
 		return len(open) + 1 // it could not look at everything
