@@ -70,10 +70,11 @@ var errNoID = errors.New("the response has neither an instance id nor an order i
 
 // missing is nil if the response has what makes it a success: an id, and none that is ambiguous.
 func (p *purchaseResponse) missing() error {
-	for name, id := range map[string]*strictjson.Text{"instance id": &p.Result.InstanceID, "order id": &p.Result.OrderID} {
+	for i, id := range [...]*strictjson.Text{&p.Result.InstanceID, &p.Result.OrderID} {
 		if id.IsAmbiguous() || !id.IsPrintable() {
+			name := [...]string{"instance id", "order id"}[i]
 			return fmt.Errorf("the %s is ambiguous: given twice with different values, of another type, or with unprintable characters (%.80q)",
-				name, append(id.Values, id.OtherType))
+				name, append(id.Values(), id.OtherType))
 		}
 	}
 	if firstNonBlank(p.Result.InstanceID.Value(), p.Result.OrderID.Value()) == "" {

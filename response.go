@@ -80,7 +80,7 @@ func (r *response) read(a *transport.Attempt, whole any) {
 // collectCodes keeps every different code once, and returns how many of them are in the body: the gateway can put one into a
 // header and leave the body empty.
 func (r *response) collectCodes(headers []string) (inBody int) {
-	for _, values := range [][]string{r.Code.Values, r.ErrorCode.Values, r.Error.Code.Values} {
+	for _, values := range [][]string{r.Code.Values(), r.ErrorCode.Values(), r.Error.Code.Values()} {
 		for _, code := range values {
 			r.addCode(code)
 		}
@@ -177,8 +177,7 @@ func gunzip(body []byte) ([]byte, error) {
 // an id with a replaced character is refused. It returns the body as it was read.
 func decode(body []byte, whole any) ([]byte, error) {
 	err := json.Unmarshal(body, whole)
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) && !utf8.Valid(body) {
+	if err != nil && !json.Valid(body) && !utf8.Valid(body) {
 		body = withoutGBK(body)
 		err = json.Unmarshal(body, whole)
 	}

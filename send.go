@@ -33,13 +33,18 @@ func (c *Client) send(ctx context.Context, op *operation, request any) (verdict,
 	}
 	v := verdict{outcome: ErrOutcomeUnknown}
 	traces := tracesOf(ctx, op)
-	call := transport.Request{URL: op.url, Body: body, Before: traces.before, After: func(a *transport.Attempt) transport.Again {
+	call := transport.Request{URL: op.url, Body: body, After: func(a *transport.Attempt) transport.Again {
 		v = op.judge(a)
 		v.attempts = a.Number
-		traces.after(ctx, a, &v)
+		if traces != nil {
+			traces.after(ctx, a, &v)
+		}
 		c.logAttempt(ctx, op, a, v)
 		return v.again
 	}}
+	if traces != nil {
+		call.Before = traces.before
+	}
 	if c.logger.Enabled(ctx, slog.LevelWarn) {
 		call.Waiting = func(a *transport.Attempt, wait time.Duration) { c.logRetry(ctx, op, a, v, wait) }
 	}

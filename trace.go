@@ -55,8 +55,12 @@ type traces struct {
 	let   int // how many of them let the current attempt through
 }
 
+// tracesOf returns nil if there are none.
 func tracesOf(ctx context.Context, op *operation) *traces {
 	hooks, _ := ctx.Value(traceKey{}).([]Trace)
+	if len(hooks) == 0 {
+		return nil
+	}
 	return &traces{hooks: hooks, op: op}
 }
 

@@ -14,31 +14,31 @@ func TestTextKeepsEveryDifferentValue(t *testing.T) {
 		`{}`:                        {},
 		`{"a":null}`:                {},
 		`{"a":""}`:                  {},
-		`{"a":"x"}`:                 {Values: []string{"x"}},
-		`{"a":"\u0078"}`:            {Values: []string{"x"}},
-		`{"a":"x\"\\\n"}`:           {Values: []string{"x\"\\\n"}},
-		`{"a":"x","a":"x"}`:         {Values: []string{"x"}},
-		`{"a":"x","A":"\u0078"}`:    {Values: []string{"x"}},
-		`{"a":"x","a":""}`:          {Values: []string{"x"}},
-		`{"a":"x","a":null}`:        {Values: []string{"x"}},
-		`{"a":"x","a":"y","a":"x"}`: {Values: []string{"x", "y"}},
+		`{"a":"x"}`:                 {first: "x"},
+		`{"a":"\u0078"}`:            {first: "x"},
+		`{"a":"x\"\\\n"}`:           {first: "x\"\\\n"},
+		`{"a":"x","a":"x"}`:         {first: "x"},
+		`{"a":"x","A":"\u0078"}`:    {first: "x"},
+		`{"a":"x","a":""}`:          {first: "x"},
+		`{"a":"x","a":null}`:        {first: "x"},
+		`{"a":"x","a":"y","a":"x"}`: {first: "x", others: []string{"y"}},
 		`{"a":7}`:                   {OtherType: "7"},
 		`{"a":true}`:                {OtherType: "true"},
 		`{"a":{"b":[]}}`:            {OtherType: `{"b":[]}`},
 		`{"a":[]}`:                  {OtherType: `[]`},
-		`{"a":"x","a":7}`:           {Values: []string{"x"}, OtherType: "7"},
-		"{\"a\":\"\xff\"}":          {Values: []string{"\ufffd"}},
-		`{"a":"\ud800"}`:            {Values: []string{"\ufffd"}},
+		`{"a":"x","a":7}`:           {first: "x", OtherType: "7"},
+		"{\"a\":\"\xff\"}":          {first: "\ufffd"},
+		`{"a":"\ud800"}`:            {first: "\ufffd"},
 	} {
 		var read struct{ A Text }
 		require.NoError(t, json.Unmarshal([]byte(document), &read), document)
 		assert.Equal(t, want, read.A, document)
-		if len(want.Values) == 1 {
-			assert.Equal(t, want.Values[0], read.A.Value(), document)
+		if values := want.Values(); len(values) == 1 {
+			assert.Equal(t, values[0], read.A.Value(), document)
 		} else {
 			assert.Empty(t, read.A.Value(), document)
 		}
-		assert.Equal(t, len(want.Values) > 1 || want.OtherType != "", read.A.IsAmbiguous(), document)
+		assert.Equal(t, len(want.others) > 0 || want.OtherType != "", read.A.IsAmbiguous(), document)
 	}
 }
 
@@ -55,7 +55,7 @@ func TestTextIsPrintableIfAPersonCouldLookItUp(t *testing.T) {
 		"\u3164": false, "\u115f": false, "\u1160": false, "\uffa0": false, "\u2800": false, "i\ufe0f": false, "i\u034f": false,
 		"i\U000e0100": false, "\u17b4": false, "i\n": false, "\x00": false, "\x7f": false, "\x1b[31m": false, "\ufffd": false, "\ue000": false,
 	} {
-		text := Text{Values: []string{value}}
+		text := Text{first: value}
 		assert.Equal(t, want, text.IsPrintable(), "%+q", value)
 	}
 }
@@ -66,14 +66,14 @@ func TestCodeIsATextOrAnInteger(t *testing.T) {
 		`{"a":""}`:                      {},
 		`{"a":0}`:                       {},
 		`{"a":-0}`:                      {},
-		`{"a":0,"a":17}`:                {Values: []string{"17"}},
-		`{"a":17}`:                      {Values: []string{"17"}},
-		`{"a":-1}`:                      {Values: []string{"-1"}},
-		`{"a":17,"a":"17"}`:             {Values: []string{"17"}},
-		`{"a":17,"a":"X"}`:              {Values: []string{"17", "X"}},
-		`{"a":"0"}`:                     {Values: []string{"0"}},
-		`{"a":" "}`:                     {Values: []string{" "}},
-		`{"a":99999999999999999999999}`: {Values: []string{"99999999999999999999999"}},
+		`{"a":0,"a":17}`:                {first: "17"},
+		`{"a":17}`:                      {first: "17"},
+		`{"a":-1}`:                      {first: "-1"},
+		`{"a":17,"a":"17"}`:             {first: "17"},
+		`{"a":17,"a":"X"}`:              {first: "17", others: []string{"X"}},
+		`{"a":"0"}`:                     {first: "0"},
+		`{"a":" "}`:                     {first: " "},
+		`{"a":99999999999999999999999}`: {first: "99999999999999999999999"},
 		`{"a":0.0}`:                     {OtherType: "0.0"},
 		`{"a":1e3}`:                     {OtherType: "1e3"},
 		`{"a":true}`:                    {OtherType: "true"},
