@@ -74,8 +74,13 @@ func (p *Purchase) answer(order Order) error {
 		p.Others = append(p.Others[:len(p.Others):len(p.Others)], order)
 		return nil
 	}
-	if !p.agrees(order) { // a listing or a person was wrong
-		p.InstanceID, p.OrderID = "", ""
+	switch {
+	case !p.agrees(order): // a listing or a person was wrong
+		p.InstanceID, p.OrderID, p.NamedBy = "", "", ""
+	case order.InstanceID != "":
+		p.NamedBy = ""
+	case p.InstanceID != "" && p.Evidence != EvidenceAnswer:
+		p.NamedBy = p.Evidence
 	}
 	if err := p.apply(answer); err != nil {
 		return err
@@ -98,7 +103,8 @@ func (p *Purchase) agrees(order Order) bool {
 }
 
 // disown takes an instance from a purchase that only a listing or a person gave it: an answer names it for another key.
-// That purchase is open again. Its service may be closed by another one now, so it does not wait for it here: see regain.
+// That purchase is open again, and still bought if its order was known without the instance. Its service may be closed by
+// another one now, so it does not wait for it here: see regain.
 func (b *Buyer) disown(ctx context.Context, key, instanceID string) error {
 	ctx, cancel := journalContext(ctx)
 	defer cancel()
@@ -110,13 +116,12 @@ func (b *Buyer) disown(ctx context.Context, key, instanceID string) error {
 		if next.InstanceID != instanceID {
 			return errLost
 		}
-		if next.Evidence == EvidenceAnswer {
+		if next.Evidence == EvidenceAnswer && next.NamedBy == "" {
 			return fmt.Errorf("two answers name instance %q, the other for key %q", instanceID, key)
 		}
-		if err := next.apply(disown); err != nil {
+		if err := next.disowned(); err != nil {
 			return err
 		}
-		next.InstanceID, next.OrderID, next.Unknown, next.ListedWithin = "", "", true, 0
 		next.service = parked(key)
 		return nil
 	})
@@ -126,5 +131,16 @@ func (b *Buyer) disown(ctx context.Context, key, instanceID string) error {
 	if err == nil {
 		b.log(ctx, slog.LevelError, "opened again: its instance is another key's", r, nil)
 	}
+	return err
+}
+
+func (p *Purchase) disowned() error {
+	if p.NamedBy != "" {
+		err := p.apply(unname)
+		p.InstanceID, p.NamedBy, p.ListedWithin = "", "", 0
+		return err
+	}
+	err := p.apply(disown)
+	p.InstanceID, p.OrderID, p.Unknown, p.ListedWithin = "", "", true, 0
 	return err
 }

@@ -146,3 +146,51 @@ func TestTwoAnswersForAKeyAreBothKept(t *testing.T) {
 		assert.True(t, strings.Contains(log.String(), "bought twice"))
 	})
 }
+
+// The answer does not contradict the listing, and what a key was said to have does not change.
+func TestAnOrderOnlyAnswerKeepsTheInstanceThatWasListed(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.requests = []proof.Fate{proof.OrderOnly}
+		bought := b.buySlowly("a", new(logged))
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, open)
+		require.Equal(t, "instance-1", b.purchase("a").InstanceID)
+		answered := <-bought
+		assert.Equal(t, "instance-1", answered.InstanceID)
+		assert.Equal(t, "order-1", answered.OrderID)
+		assert.Equal(t, once.EvidenceAnswer, answered.Evidence)
+		assert.Equal(t, answered, b.purchase("a"))
+	})
+}
+
+// Key a was resolved wrongly. The answer of key b named its order alone, and a listing gave it a's instance.
+func TestTheInstanceThatAListingNamedForAnOrderIsTakenBack(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return 5 * time.Minute }
+		bought := b.buySlowly("a", new(logged))
+		_, err := b.process().ResolveBought(t.Context(), "a", "mistaken", "")
+		require.NoError(t, err)
+		b.world.Lag = func() time.Duration { return 10 * time.Hour }
+		b.requests = []proof.Fate{proof.OrderOnly}
+		_, err = b.process().Buy(t.Context(), "b", prepaid)
+		require.NoError(t, err)
+		time.Sleep(10 * time.Minute)
+		_, err = b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, "instance-1", b.purchase("b").InstanceID)
+
+		assert.Equal(t, "instance-1", (<-bought).InstanceID)
+		assert.Equal(t, "instance-1", b.purchase("a").InstanceID)
+		again := b.purchase("b")
+		assert.Equal(t, once.StateBought, again.State, "its order is known")
+		assert.Equal(t, once.EvidenceAnswer, again.Evidence)
+		assert.Equal(t, "order-2", again.OrderID)
+		assert.Empty(t, again.InstanceID)
+		b.world.ListAll()
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, open)
+		assert.Equal(t, "instance-2", b.purchase("b").InstanceID)
+	})
+}

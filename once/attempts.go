@@ -23,6 +23,8 @@ type attempts struct {
 	stop     context.CancelFunc // ends the call's waits
 	mu       sync.Mutex
 	underWay bool // an attempt is being sent
+
+	unconfirmed bool // a refusal may have been written down, and the journal did not say so
 }
 
 // purchase sends. What the caller's context does is up to rule 9: it prevents an attempt, and ends the wait for one, but
@@ -83,6 +85,7 @@ func (a *attempts) end(ctx context.Context, info computeunit.AttemptInfo, err er
 		return next.apply(refuse)
 	})
 	if writeErr != nil {
+		a.unconfirmed = true
 		return fmt.Errorf("a refusal could not be written down: %w", writeErr)
 	}
 	a.record = r
@@ -124,7 +127,7 @@ func (a *attempts) callerLeft() {
 func (a *attempts) isMine(r *record) bool {
 	switch r.State {
 	case StatePreparing:
-		return r.version == a.record.version
+		return r.version == a.record.version || a.unconfirmed && r.RequestID == a.requestID
 	case StateSending:
 		return r.RequestID == a.requestID
 	default:

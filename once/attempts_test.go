@@ -140,3 +140,28 @@ func TestNothingIsSentWithAClockThatIsFarAhead(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// Rule 8: not by taking over what this call itself wrote, either.
+func TestARefusalWhoseWriteWasNotConfirmedEndsTheCall(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.requests = []proof.Fate{proof.Refuse}
+		var refused time.Time
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			switch {
+			case kind == proof.Received:
+				refused = time.Now()
+			case kind != proof.Journal || refused.IsZero() || time.Since(refused) > 12*time.Second:
+			case time.Since(refused) == 0:
+				return proof.FailAfter
+			default:
+				return proof.Fail
+			}
+			return proof.Go
+		}
+		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		assert.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
+		assert.Equal(t, 1, b.sent)
+		assert.Equal(t, once.StateNotPurchased, b.purchase("a").State)
+	})
+}

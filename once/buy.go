@@ -52,6 +52,9 @@ func (c *call) run(key string) (record, error) {
 	if err := checkKey(key); err != nil { // no journal has such a key
 		return none, failure(computeunit.ErrNotPurchased, none, err)
 	}
+	if c.ctx == nil {
+		return none, failure(computeunit.ErrOutcomeUnknown, none, errNoContext)
+	}
 	if err := c.ctx.Err(); err != nil {
 		return none, failure(computeunit.ErrOutcomeUnknown, none, err)
 	}
@@ -107,6 +110,7 @@ func (c *call) claim(r record) (record, error) {
 		if err := c.check(r); err != nil {
 			return r, failure(outcomeOf(r), r, err)
 		}
+		before := r.version
 		claimed, err := c.buyer.write(c.ctx, r, c.claimed)
 		switch {
 		case err == nil:
@@ -122,7 +126,7 @@ func (c *call) claim(r record) (record, error) {
 			return r, failure(computeunit.ErrOutcomeUnknown, r, join(waited, err))
 		}
 		switch {
-		case r.isOpen() || r.State == StateBought: // another Buy has had the service for this key meanwhile
+		case r.version != before && r.version != "": // another Buy has had the service for this key meanwhile
 			return c.follow(r)
 		case waited != nil:
 			return r, failure(computeunit.ErrNotPurchased, r, waited)

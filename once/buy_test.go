@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -412,5 +413,39 @@ func TestEveryErrorMatchesOneOutcome(t *testing.T) {
 			assert.ErrorAs(t, err, &outcome)
 			assert.NotContains(t, err.Error(), "\n")
 		}
+	})
+}
+
+// ResolveNotPurchased of what is bought is never possible.
+func TestABlockedErrorOfABoughtKeyNamesNoTime(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return time.Hour }
+		b.requests = []proof.Fate{proof.OrderOnly}
+		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		_, err = b.process().Buy(t.Context(), "b", prepaid)
+		var blocked *once.BlockedError
+		require.ErrorAs(t, err, &blocked)
+		assert.Zero(t, blocked.NotBefore)
+		assert.NotContains(t, err.Error(), "ResolveNotPurchased")
+	})
+}
+
+// Two Buys of key a wait for the service that key b has. One of them is refused then.
+func TestABuyThatWaitedForTheServiceReturnsTheOutcomeOfItsKey(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		bought := b.buySlowly("b", new(logged))
+		b.requests = []proof.Fate{proof.Refuse, proof.Refuse, proof.Refuse}
+		var waiting sync.WaitGroup
+		for range 3 {
+			waiting.Go(func() {
+				_, err := b.process(once.WithTakeoverAfter(2*time.Hour)).Buy(within(t, 3*time.Hour), "a", prepaid)
+				assert.ErrorIs(t, err, computeunit.ErrNotPurchased)
+				assert.ErrorContains(t, err, "AccessDenied")
+			})
+		}
+		<-bought
+		waiting.Wait()
+		assert.Equal(t, 2, b.sent)
 	})
 }

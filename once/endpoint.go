@@ -16,11 +16,17 @@ const (
 	endpointState = "endpoint"
 )
 
-var errEndpoint = errors.New("the journal is another endpoint's")
+var (
+	errEndpoint  = errors.New("the journal is another endpoint's")
+	errNoContext = errors.New("the context is nil")
+)
 
 // checkEndpoint refuses a journal that was used with another endpoint: its keys say nothing about this one. It is read
 // once, and written by the first Buyer of a journal.
 func (b *Buyer) checkEndpoint(ctx context.Context) error {
+	if ctx == nil {
+		return errNoContext
+	}
 	b.mu.Lock()
 	known := b.endpoint
 	b.mu.Unlock()

@@ -25,8 +25,8 @@ type BlockedError struct {
 	ServiceID string
 	// Since is when the key was claimed.
 	Since time.Time
-	// NotBefore is when [Buyer.ResolveNotPurchased] is possible: the service refuses the attempt from then on. Zero if no
-	// attempt is known.
+	// NotBefore is when [Buyer.ResolveNotPurchased] is possible: the service refuses the attempt from then on. Zero if it
+	// is not possible: no attempt is known, or the purchase is bought and only its instance is not known.
 	NotBefore time.Time
 	// Candidates are new instances of the service that belong to no key.
 	Candidates []string
@@ -60,13 +60,11 @@ func (e *TooEarlyError) Error() string {
 
 // blocked describes an open purchase.
 func (b *Buyer) blocked(r record, candidates []string) *BlockedError {
-	return &BlockedError{
-		Key:        r.Key,
-		ServiceID:  r.Request.ServiceID,
-		Since:      r.Since,
-		NotBefore:  r.fence(b.margin),
-		Candidates: candidates,
+	blocked := &BlockedError{Key: r.Key, ServiceID: r.Request.ServiceID, Since: r.Since, Candidates: candidates}
+	if r.State == StateSending {
+		blocked.NotBefore = r.fence(b.margin)
 	}
+	return blocked
 }
 
 // outcomeError is what Buy returns: it says what to do with the key, which is not what to do after one call.

@@ -71,8 +71,12 @@ func (b *Buyer) seen(ctx context.Context, r record, candidates []string, date ti
 
 // found takes the only candidate of two listings in a row.
 func (p *Purchase) found(instanceID string) error {
+	ordered := p.State == StateBought
 	if err := p.apply(find); err != nil {
 		return err
+	}
+	if ordered {
+		p.NamedBy = EvidenceListing
 	}
 	p.InstanceID = instanceID
 	p.forget()

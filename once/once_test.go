@@ -70,3 +70,24 @@ func TestAJournalServesOneEndpoint(t *testing.T) {
 	_, err = other.ResolveNotPurchased(t.Context(), "a")
 	assert.ErrorContains(t, err, "http://127.0.0.1:1")
 }
+
+func TestANilContextIsAnError(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		for range 2 { // also when the endpoint is known
+			buyer := b.process()
+			_, err := buyer.Buy(nil, "a", prepaid) //nolint:staticcheck // that is the test
+			assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+			_, err = buyer.Settle(nil)
+			assert.ErrorContains(t, err, "context is nil")
+			_, _, err = buyer.Lookup(nil, "a")
+			assert.ErrorContains(t, err, "context is nil")
+			_, err = buyer.ResolveBought(nil, "a", "i", "")
+			assert.ErrorContains(t, err, "context is nil")
+			_, err = buyer.ResolveNotPurchased(nil, "a")
+			assert.ErrorContains(t, err, "context is nil")
+			_, err = buyer.Settle(t.Context())
+			require.NoError(t, err)
+		}
+		assert.Zero(t, b.sent)
+	})
+}

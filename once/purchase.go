@@ -48,6 +48,8 @@ type Purchase struct {
 	// InstanceID is the instance that was bought. A bought purchase without one is still open: a listing or a person
 	// has to name the instance before the service can be bought for under another key.
 	InstanceID string `json:"instanceId,omitempty"`
+	// NamedBy is who named the instance of an order that was known without it. Empty if Evidence is.
+	NamedBy Evidence `json:"namedBy,omitempty"`
 	// OrderID is the order, if the answer or a person named it. A listing does not.
 	OrderID string `json:"orderId,omitempty"`
 	// RequestID is the x-bce-request-id that the last attempt was sent with.
@@ -91,13 +93,14 @@ type Order struct {
 	RequestID  string `json:"requestId,omitempty"`
 }
 
-// isOpen reports whether the purchase keeps its service closed to other keys (rule 1).
+// isOpen reports whether the purchase keeps its service closed to other keys (rule 1). A state of a later version does:
+// closing too much is safe.
 func (p Purchase) isOpen() bool {
 	switch p.stage() {
-	case StatePreparing, StateSending, boughtUnnamed:
-		return true
-	default:
+	case unclaimed, StateBought, StateNotPurchased:
 		return false
+	default:
+		return true
 	}
 }
 

@@ -21,6 +21,7 @@ func full() Purchase {
 		State:            StateBought,
 		Evidence:         EvidenceListing,
 		InstanceID:       "i",
+		NamedBy:          EvidencePerson,
 		OrderID:          "o",
 		RequestID:        "r",
 		Since:            at,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,6 +15,7 @@ import (
 // an instance id the purchase stays open until a listing or a person names it. An instance that the service had before
 // the purchase, or that belongs to another key, is refused.
 func (b *Buyer) ResolveBought(ctx context.Context, key, instanceID, orderID string) (Purchase, error) {
+	instanceID, orderID = strings.TrimSpace(instanceID), strings.TrimSpace(orderID) // as a person copies them
 	r, err := b.resolve(ctx, key, func(r record) (record, error) {
 		return b.write(ctx, r, func(next *record) error { return next.resolveBought(instanceID, orderID) })
 	})
@@ -33,6 +35,9 @@ func (p *Purchase) resolveBought(instanceID, orderID string) error {
 		return errResolved
 	case slices.Contains(p.Before.InstanceIDs, instanceID):
 		return fmt.Errorf("instance %q was there before the purchase", instanceID)
+	}
+	if p.State == StateBought && instanceID != "" {
+		p.NamedBy = EvidencePerson
 	}
 	if err := p.apply(sayBought); err != nil {
 		return err

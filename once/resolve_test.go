@@ -161,3 +161,18 @@ func TestWithFenceMargin(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+func TestResolveBoughtTakesNoBlankID(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Add("older")
+		b.leaveUnknown("a", proof.Lose)
+		_, err := b.process().ResolveBought(t.Context(), "a", " ", "\t")
+		assert.ErrorContains(t, err, "an instance id or an order id")
+		_, err = b.process().ResolveBought(t.Context(), "a", " older\n", "")
+		assert.ErrorContains(t, err, "was there before")
+		resolved, err := b.process().ResolveBought(t.Context(), "a", " found\n", " ")
+		require.NoError(t, err)
+		assert.Equal(t, "found", resolved.InstanceID)
+		assert.Empty(t, resolved.OrderID)
+	})
+}

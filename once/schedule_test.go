@@ -36,7 +36,7 @@ func TestSchedule(t *testing.T) {
 	}
 	if *seeds >= 1000 {
 		for _, name := range []string{"bought", "not purchased", "unknown", "blocked", "too early", "pauses", "cancellations",
-			"refused by the fence", "served late", "resolved not purchased",
+			"refused by the fence", "served late", "landed late", "resolved not purchased",
 			"taken over", "closed before anything was sent", "settled by a listing", "answers after a listing or a person", "listed instances of other keys"} {
 			assert.Positive(t, counters[name], name)
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
@@ -142,5 +143,39 @@ func TestACandidateThatIsListedOnceIsNotTaken(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, open, 1)
 		assert.Equal(t, []string{"outside-1", "outside-2"}, open[0].Candidates)
+	})
+}
+
+// A later version may know states that this one does not.
+func TestAStateOfALaterVersionKeepsItsServiceClosed(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		row, _, err := b.records.Read(t.Context(), "a")
+		require.NoError(t, err)
+		later := row
+		later.Version, later.State = "later", "reserved"
+		done, err := b.records.Replace(t.Context(), row.Version, later)
+		require.NoError(t, err)
+		require.True(t, done)
+
+		listings := 0
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			if kind == proof.List {
+				if listings++; listings > 1000 {
+					panic("it lists again and again, without a pause")
+				}
+			}
+			return proof.Go
+		}
+		_, err = b.process().Buy(within(t, 5*time.Minute), "b", prepaid)
+		assert.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		_, err = b.process().Buy(within(t, 5*time.Minute), "a", prepaid)
+		assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+		open, _ := b.process().Settle(t.Context())
+		assert.Len(t, open, 1)
+		assert.Equal(t, 1, b.sent)
+		kept, _, err := b.records.Read(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, later, kept)
 	})
 }

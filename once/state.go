@@ -17,6 +17,7 @@ const (
 	find            event = "find"              // two listings in a row had exactly one candidate
 	answer          event = "answer"            // an answer named the order
 	disown          event = "disown"            // an answer named its instance for another key
+	unname          event = "unname"            // the same, for a purchase whose order was known without the instance
 	sayBought       event = "say bought"        // a person said so
 	sayNotPurchased event = "say not purchased" // a person said so
 )
@@ -67,6 +68,7 @@ var machine = [...]struct {
 	{boughtUnnamed, answer, StateBought, EvidenceAnswer},
 	{StateBought, answer, StateBought, EvidenceAnswer},
 	{StateBought, disown, StateSending, ""},
+	{StateBought, unname, StateBought, same},
 }
 
 // stage is the state, with the two that State has no name for told apart.

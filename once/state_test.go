@@ -33,7 +33,7 @@ func TestNothingSendsButWhatIsPreparing(t *testing.T) {
 func TestOnlyAnAnswerLeadsOutOfBought(t *testing.T) {
 	for _, row := range machine {
 		if row.from == StateBought {
-			assert.Contains(t, []event{answer, disown}, row.on)
+			assert.Contains(t, []event{answer, disown, unname}, row.on)
 		}
 	}
 }

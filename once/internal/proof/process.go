@@ -24,6 +24,7 @@ const (
 	FailAfter       // done, and an error
 	Crash           // not done, and the process ends
 	CrashAfter      // done, and the process ends
+	Land            // of the journal: an error now, and done later
 
 	// Only for a purchase request:
 	Lose        // it never arrives, and no answer comes
@@ -107,6 +108,8 @@ func (p *Process) step(kind Kind) (fate Fate, done bool, err error) {
 		return fate, false, errCut
 	case FailAfter:
 		return fate, true, errCut
+	case Land:
+		return fate, false, errCut
 	case Crash:
 		p.dead = true
 		return fate, false, errDead
@@ -124,7 +127,10 @@ func (p *Process) Journal(ctx context.Context, statement func(context.Context) e
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	_, done, err := p.step(Journal)
+	fate, done, err := p.step(Journal)
+	if fate == Land {
+		p.world.Postpone(func() { _ = statement(context.WithoutCancel(ctx)) })
+	}
 	var failed error
 	if done {
 		failed = statement(context.WithoutCancel(ctx)) // what is sent is done, whoever waits for it

@@ -134,6 +134,9 @@ func (s *scheduler) search() {
 		case n == 1 && s.world.Delayed():
 			s.note("a late request arrives")
 			s.world.Deliver()
+		case n == 3 && s.world.Unlanded():
+			s.note("a late statement lands")
+			s.world.Land()
 		case n == 2 && len(ready) > 0:
 			a := pick(s.random, ready)
 			a.frozen = time.Now().Add(pick(s.random, freezes))
@@ -191,7 +194,11 @@ func (s *scheduler) fate(kind Kind) Fate {
 	case n >= s.faults:
 		return Go
 	}
-	fate := pick(s.random, []Fate{Crash, CrashAfter, Fail, FailAfter, Cancel})
+	fates := []Fate{Crash, CrashAfter, Fail, FailAfter, Cancel}
+	if kind == Journal {
+		fates = append(fates, Land)
+	}
+	fate := pick(s.random, fates)
 	if fate == Cancel {
 		s.world.Count("cancellations")
 	}
@@ -277,6 +284,8 @@ func (s *scheduler) drain() {
 	s.calmDown()
 	for s.world.Delayed() {
 		s.world.Deliver()
+	}
+	for s.world.Land() {
 	}
 	s.calls++
 	s.run("finish", "", func(_ context.Context, p *Process) { finish(s.world, p, keys) })

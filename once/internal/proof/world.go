@@ -26,6 +26,7 @@ type World struct {
 	Lag        func() time.Duration // until an order is listed
 	orders     []*order
 	late       []*http.Request
+	unlanded   []func() // statements of the journal that failed, and are still on their way
 	foreign    []computeunit.Instance
 	ids        int
 }
@@ -146,6 +147,35 @@ func (w *World) Deliver() {
 	w.count("served late")
 	w.mu.Unlock()
 	w.purchase(request, true)
+}
+
+// Postpone keeps a statement, which failed for its caller, on its way to the journal.
+func (w *World) Postpone(statement func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.unlanded = append(w.unlanded, statement)
+}
+
+// Unlanded reports whether a statement is on its way to the journal.
+func (w *World) Unlanded() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.unlanded) > 0
+}
+
+// Land does the oldest statement that is still on its way to the journal.
+func (w *World) Land() bool {
+	w.mu.Lock()
+	if len(w.unlanded) == 0 {
+		w.mu.Unlock()
+		return false
+	}
+	statement := w.unlanded[0]
+	w.unlanded = w.unlanded[1:]
+	w.count("landed late")
+	w.mu.Unlock()
+	statement()
+	return true
 }
 
 // ListAll ends every lag.
