@@ -86,7 +86,7 @@ type Option func(*settings) error
 //
 // A test must not spend money. In a test binary ([testing.Testing]) a Client without [WithHTTPClient] sends through
 // [http.DefaultTransport] if that was replaced, as httpmock.Activate does; if it was not, a purchase at the default endpoint
-// is refused. A test of the real service says so with [WithEndpoint].
+// is refused, also with an http.Client that has no Transport. A test of the real service says so with [WithEndpoint].
 func NewClient(credentials CredentialsProvider, options ...Option) (*Client, error) {
 	if credentials == nil {
 		return nil, errors.New("computeunit: the credentials provider is nil: use StaticCredentials or EnvCredentials")
@@ -146,7 +146,8 @@ func envEndpointOption(s *settings) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", envEndpoint, err)
 	}
-	s.endpoint, s.endpointNamed = endpoint, endpoint.String() != defaultEndpoint
+	host := strings.TrimSuffix(endpoint.Hostname(), ".")
+	s.endpoint, s.endpointNamed = endpoint, !strings.EqualFold("https://"+host, defaultEndpoint)
 	return nil
 }
 

@@ -422,6 +422,23 @@ func TestInATestTheDefaultEndpointIsRefusedWithoutAMock(t *testing.T) {
 			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
 		},
 		"NewClientFromEnv": func() (*computeunit.Client, error) { return computeunit.NewClientFromEnv() },
+		"a client without a transport of its own": func() (*computeunit.Client, error) {
+			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(&http.Client{}))
+		},
+		"a client with net/http's own transport": func() (*computeunit.Client, error) {
+			own := &http.Client{Transport: http.DefaultTransport}
+			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(own))
+		},
+		"a client that is mocked too late": func() (*computeunit.Client, error) {
+			mocked := new(http.Client)
+			client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(mocked))
+			mocked.Transport = answerBought()
+			return client, err
+		},
+		"an environment with the default in capitals": func() (*computeunit.Client, error) {
+			t.Setenv("QIANFAN_CONSOLE_BASE_URL", "https://Qianfan.BaiduBCE.com.")
+			return computeunit.NewClientFromEnv()
+		},
 		"an environment that repeats the default": func() (*computeunit.Client, error) {
 			t.Setenv("QIANFAN_CONSOLE_BASE_URL", "https://qianfan.baidubce.com:443/")
 			return computeunit.NewClientFromEnv()

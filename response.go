@@ -34,7 +34,7 @@ type response struct {
 	unreadable error    // why the body is not the whole documented JSON
 }
 
-// nestedError is an error as an object of its own, or as something else that is not null, false, 0 or empty.
+// nestedError is an error as an object of its own, or as something else that is not empty.
 type nestedError struct {
 	Code    strictjson.Code  `json:"code"`
 	Message strictjson.Loose `json:"message"`
@@ -43,7 +43,7 @@ type nestedError struct {
 
 // UnmarshalJSON never fails, like those of strictjson.
 func (n *nestedError) UnmarshalJSON(value []byte) error {
-	n.isThere = n.isThere || !slices.Contains([]string{"null", "false", "0", `""`, "{}", "[]"}, string(value))
+	n.isThere = n.isThere || !strictjson.IsEmpty(value)
 	if value[0] != '{' {
 		return n.Message.UnmarshalJSON(value)
 	}
@@ -248,7 +248,7 @@ func (r *response) cause(a *transport.Attempt, outcome, missing error) error {
 	err := error(answered)
 	for _, remark := range []error{r.remark(a, outcome, missing), clockDifference(a)} {
 		if remark != nil {
-			err = fmt.Errorf("%w: %w", err, remark)
+			err = fmt.Errorf("%w: %w", err, a.RedactError(remark))
 		}
 	}
 	return err

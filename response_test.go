@@ -341,3 +341,20 @@ func TestARedirectIsNotFollowedAndItsErrorSaysWhereTo(t *testing.T) {
 		assert.ErrorContains(t, buyAnswered(t, status, ``, "Location", "/login"), `the redirect to "/login" is not followed`)
 	}
 }
+
+// What a response makes ambiguous is shown, but no secret that it repeats.
+func TestARemarkShowsNoSecretThatAResponseRepeats(t *testing.T) {
+	echo := func(req *http.Request) (*http.Response, error) {
+		token := req.Header.Get("X-Bce-Security-Token")
+		return answerWith(200, `{"result":{"instanceId":"i-1","instanceId":"`+token+`"}}`)(req)
+	}
+	client := newClientWith(t, provide(testCredentials()), roundTripFunc(echo))
+	err := buy(t, client)
+	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+	assert.NotContains(t, err.Error(), testSessionToken)
+	echoEncoding := func(req *http.Request) (*http.Response, error) {
+		return answerWith(200, `{}`, "Content-Encoding", req.Header.Get("X-Bce-Security-Token"))(req)
+	}
+	client = newClientWith(t, provide(testCredentials()), roundTripFunc(echoEncoding))
+	assert.NotContains(t, buy(t, client).Error(), testSessionToken)
+}

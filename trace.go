@@ -100,7 +100,8 @@ func (t *traces) after(ctx context.Context, a *transport.Attempt, v *verdict) {
 		if err := trace.AfterAttempt(ctx, t.info(a), err); err != nil {
 			v.again = transport.Never
 			if v.outcome != nil {
-				v.cause = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.cause, err)
+				// A verdict in the hook's own error would cost the cause its chain.
+				v.cause = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.cause, withoutVerdict(err))
 			}
 		}
 	}

@@ -380,3 +380,17 @@ func TestTheTransportSeesTheContextsValues(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "span", seen)
 }
+
+// A hook that returns what it is given must not cost the caller the cause.
+func TestATraceThatReturnsTheErrorItGetsKeepsTheCause(t *testing.T) {
+	client := newClient(t, answerWith(http.StatusForbidden, deniedBody))
+	ctx := computeunit.WithTrace(t.Context(), &computeunit.Trace{
+		AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error { return err },
+	})
+	_, err := client.PurchaseComputeUnit(ctx, documentedRequest())
+	assertOutcome(t, computeunit.ErrNotPurchased, err)
+	assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
+	var answered *computeunit.APIError
+	require.ErrorAs(t, err, &answered)
+	assert.Equal(t, "AccessDenied", answered.Code)
+}

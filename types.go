@@ -197,14 +197,14 @@ func (b *Billing) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
 	}
-	if name := strictjson.Repeated(data); name != "" {
-		return fmt.Errorf("computeunit: billing: field %q is given twice", name)
-	}
 	var wire billingJSON
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&wire); err != nil {
 		return fmt.Errorf("computeunit: billing: %w", err)
+	}
+	if name := strictjson.Repeated(data); name != "" { // last: now the names are few, and it is JSON
+		return fmt.Errorf("computeunit: billing: field %q is given twice", name)
 	}
 	read := Billing{PaymentTiming: wire.PaymentTiming, Reservation: wire.Reservation}
 	if wire.ReleaseTime != nil {

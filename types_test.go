@@ -2,6 +2,7 @@ package computeunit_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -374,6 +375,21 @@ func TestAFieldInsideBillingThatIsGivenTwiceIsRefused(t *testing.T) {
 			assert.ErrorContains(t, readsBilling(t, text), `"`+name+`" is given twice`)
 		})
 	}
+}
+
+// A service that decodes its users' requests, perhaps with another JSON package, must not hang on a malformed one.
+func TestABillingThatIsNotJSONIsRefusedAtOnce(t *testing.T) {
+	for _, text := range []string{"", "x", "[", "[1 2]", `{"reservation":[1 2]}`, `{"paymentTiming":[x]}`, strings.Repeat("[", 1<<20)} {
+		var billing computeunit.Billing
+		assert.Error(t, billing.UnmarshalJSON([]byte(text)))
+	}
+	var many strings.Builder
+	many.WriteByte('{')
+	for i := range 100_000 {
+		fmt.Fprintf(&many, `"%d":0,`, i)
+	}
+	many.WriteString(`"paymentTiming":"Postpaid"}`)
+	assert.ErrorContains(t, readsBilling(t, many.String()), "unknown field")
 }
 
 func TestACaseOfItsOwnIsReadAsJSONDoes(t *testing.T) {

@@ -15,14 +15,7 @@ import (
 // buySlowly has a process buy under a key whose answer arrives only after an hour.
 func (b *bench) buySlowly(key string, log *logged) (bought chan once.Purchase) {
 	bought = make(chan once.Purchase)
-	slow := true
-	b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
-		if kind == proof.Received && slow {
-			slow = false
-			time.Sleep(time.Hour)
-		}
-		return proof.Go
-	}
+	b.at(proof.Received, func() { time.Sleep(time.Hour) })
 	go func() {
 		p, err := b.process(once.WithLogger(log.logger())).Buy(b.t.Context(), key, prepaid)
 		assert.NoError(b.t, err)

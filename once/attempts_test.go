@@ -2,6 +2,7 @@ package once_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,10 +17,9 @@ import (
 
 // at runs something at the first step of a kind.
 func (b *bench) at(kind proof.Kind, do func()) {
-	done := false
+	var done atomic.Bool
 	b.direct = func(_ *proof.Process, at proof.Kind) proof.Fate {
-		if at == kind && !done {
-			done = true
+		if at == kind && !done.Swap(true) {
 			do()
 		}
 		return proof.Go

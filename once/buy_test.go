@@ -370,14 +370,7 @@ func TestBuyOfAnotherKeyClosesWhatStoodStillBeforeItWasSent(t *testing.T) {
 
 func TestWhoLostAClaimFindsOutBeforeItSends(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
-		slow := true
-		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
-			if kind == proof.List && slow {
-				slow = false
-				time.Sleep(5 * time.Minute)
-			}
-			return proof.Go
-		}
+		b.at(proof.List, func() { time.Sleep(5 * time.Minute) })
 		done := make(chan once.Purchase)
 		go func() {
 			bought, err := b.process().Buy(t.Context(), "a", prepaid)

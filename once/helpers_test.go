@@ -72,7 +72,9 @@ func (b *bench) purchase(key string) once.Purchase {
 
 // leaveUnknown has a process buy under a key, and not learn what came of it.
 func (b *bench) leaveUnknown(key string, fate proof.Fate) {
+	b.mu.Lock()
 	b.requests = []proof.Fate{fate}
+	b.mu.Unlock()
 	_, err := b.process().Buy(b.t.Context(), key, prepaid)
 	require.ErrorIs(b.t, err, computeunit.ErrOutcomeUnknown)
 }

@@ -145,3 +145,13 @@ func walk(value any, named bool) bool {
 	}
 	return named && value != nil && value != ""
 }
+
+func TestIsEmptyIsNothingAtAnyDepth(t *testing.T) {
+	for document, want := range map[string]bool{
+		`null`: true, `false`: true, `0`: true, `""`: true, `{}`: true, `{ }`: true, `[]`: true,
+		`{"code":0,"message":""}`: true, `{"code":null,"message":null}`: true, `[{"a":[]},false]`: true,
+		`true`: false, `1`: false, `"x"`: false, `" "`: false, `{"code":7}`: false, `[[{"a":"x"}]]`: false, `{"a":`: false,
+	} {
+		assert.Equal(t, want, IsEmpty([]byte(document)), document)
+	}
+}

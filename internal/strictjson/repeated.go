@@ -10,14 +10,16 @@ import (
 // Repeated returns a name that stands twice in one object of a document, in any case, or "". A document that is not JSON is
 // for its reader to refuse.
 func Repeated(document []byte) string {
-	return repeated(json.NewDecoder(bytes.NewReader(document)))
+	name, _ := repeated(json.NewDecoder(bytes.NewReader(document)))
+	return name
 }
 
-func repeated(decoder *json.Decoder) string {
+// repeated ends at the first error: a decoder does not go on after it.
+func repeated(decoder *json.Decoder) (string, error) {
 	token, err := decoder.Token()
 	delimiter, isDelimiter := token.(json.Delim)
 	if err != nil || !isDelimiter {
-		return ""
+		return "", err
 	}
 	var names []string
 	for decoder.More() {
@@ -26,16 +28,16 @@ func repeated(decoder *json.Decoder) string {
 			name, isName := token.(string)
 			switch {
 			case err != nil || !isName:
-				return ""
+				return "", errNoJSON
 			case slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) }):
-				return name
+				return name, nil
 			}
 			names = append(names, name)
 		}
-		if name := repeated(decoder); name != "" {
-			return name
+		if name, err := repeated(decoder); name != "" || err != nil {
+			return name, err
 		}
 	}
-	_, _ = decoder.Token() // the end of it
-	return ""
+	_, err = decoder.Token() // the end of it
+	return "", err
 }

@@ -22,6 +22,9 @@ func TestRepeatedNamesAFieldThatStandsTwiceInOneObject(t *testing.T) {
 		`{"a":`:                             "",
 		`{1}`:                               "",
 		``:                                  "",
+		`[1 2]`:                             "",
+		`{"a":[x]}`:                         "",
+		`{"a":[1,]}`:                        "",
 		`{"a":1,"a":`:                       "a",
 	} {
 		assert.Equal(t, want, Repeated([]byte(document)), document)

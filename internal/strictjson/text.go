@@ -16,7 +16,7 @@ import (
 // Text is a string. Null and the empty string are none.
 type Text struct {
 	first  string
-	others []string // further different values
+	others []string // further different values, the first hundred of them
 	// OtherType is the JSON of a value that is not a string, cut short, or empty if there is none.
 	OtherType string
 }
@@ -46,12 +46,15 @@ const maxOtherType = 40
 
 func (t *Text) refuse(value []byte) { t.OtherType = string(value[:min(len(value), maxOtherType)]) }
 
+// maxValues bounds the work that a hostile response makes.
+const maxValues = 100
+
 // take skips an empty text: it hides nothing of what follows.
 func (t *Text) take(text string) {
 	switch {
 	case t.first == "":
 		t.first = text
-	case text != "" && text != t.first && !slices.Contains(t.others, text):
+	case text != "" && text != t.first && len(t.others) < maxValues && !slices.Contains(t.others, text):
 		t.others = append(t.others, text)
 	}
 }

@@ -2,6 +2,7 @@ package strictjson
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -94,5 +95,21 @@ func TestLooseIsWhatAPersonCanRead(t *testing.T) {
 		var read struct{ A Loose }
 		require.NoError(t, json.Unmarshal([]byte(document), &read), document)
 		assert.Equal(t, want, read.A, document)
+	}
+}
+
+// A response of 1 MiB must not keep a caller busy: two different values are as ambiguous as a hundred thousand.
+func TestManyDifferentValuesAreNotAllKept(t *testing.T) {
+	var text Text
+	var code Code
+	for i := range 100_000 {
+		value := []byte(`"` + strconv.Itoa(i+1) + `"`)
+		require.NoError(t, text.UnmarshalJSON(value))
+		require.NoError(t, code.UnmarshalJSON(value))
+	}
+	for _, kept := range []*Text{&text, &code.Text} {
+		assert.True(t, kept.IsAmbiguous())
+		assert.Empty(t, kept.Value())
+		assert.LessOrEqual(t, len(kept.Values()), maxValues+1)
 	}
 }

@@ -139,7 +139,7 @@ func buyOnce(world *World, p *Process, director *script) {
 	answered := director.requests > before && director.requests > len(director.scenario.Fates)
 	if director.met && director.fault.fate == Cancel && answered && director.during != Journal && err != nil &&
 		(director.during == Request || director.during == Received) {
-		world.violate("cancelled during the attempt, which was answered: %v", err)
+		world.Violate("cancelled during the attempt, which was answered: %v", err)
 	}
 }
 
@@ -152,11 +152,11 @@ func finish(world *World, p *Process, keys []string) {
 	}
 	open, err := p.Buyer.Settle(p.begin(context.Background(), ""))
 	if err != nil {
-		world.violate("Settle: %v", err)
+		world.Violate("Settle: %v", err)
 	}
 	for _, left := range open {
 		if world.orderOf(left.Key) != nil {
-			world.violate("key %s is open, and its order is listed: %+v", left.Key, left)
+			world.Violate("key %s is open, and its order is listed: %+v", left.Key, left)
 		}
 	}
 	time.Sleep(time.Hour)
@@ -171,7 +171,7 @@ func finish(world *World, p *Process, keys []string) {
 		}
 		world.Answered(key, bought, err)
 		if err != nil {
-			world.violate("key %s can't be bought at the end: %v", key, err)
+			world.Violate("key %s can't be bought at the end: %v", key, err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -17,6 +18,7 @@ type History struct {
 	Violations []string
 	Counters   map[string]int
 
+	mu     sync.Mutex               // for what goes on without the scheduler: the end of a time-out
 	now    int                      // counts what happens
 	sent   map[string]int           // by request id: when "sending" was written
 	denied map[string]int           // by key: when it was last said that it has no order
@@ -26,10 +28,23 @@ type History struct {
 
 // Count counts something that a search must have seen.
 func (h *History) Count(what string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.count(what)
+}
+
+func (h *History) count(what string) {
 	if h.Counters == nil {
 		h.Counters = map[string]int{}
 	}
 	h.Counters[what]++
+}
+
+// Violate notes a promise that was broken.
+func (h *History) Violate(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.violate(format, args...)
 }
 
 func (h *History) violate(format string, args ...any) {
@@ -47,6 +62,8 @@ func (h *History) wrote(record store.Record) {
 	if json.Unmarshal(record.Data, &p) != nil {
 		return
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.last == nil {
 		h.last = map[string]once.Purchase{}
 	}
@@ -56,18 +73,20 @@ func (h *History) wrote(record store.Record) {
 	case p.State == once.StateSending && p.RequestID != "":
 		h.put(p.RequestID)
 	case p.State == once.StatePreparing && was.State == once.StatePreparing:
-		h.Count("taken over")
+		h.count("taken over")
 	case p.State == once.StateNotPurchased && p.Evidence == "":
-		h.Count("closed before anything was sent")
+		h.count("closed before anything was sent")
 	case p.Evidence == once.EvidenceListing:
-		h.Count("settled by a listing")
+		h.count("settled by a listing")
 	case p.Evidence == once.EvidenceAnswer && was.State == once.StateBought:
-		h.Count("answers after a listing or a person")
+		h.count("answers after a listing or a person")
 	}
 }
 
 // left notes an attempt that is being sent, if writes can't be observed.
 func (h *History) left(requestID string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.last == nil {
 		h.put(requestID)
 	}
@@ -99,8 +118,8 @@ func (h *History) ordered(o *order) {
 	}
 }
 
-// Bought checks that a key has what somebody was told.
-func (h *History) Bought(p once.Purchase) {
+// bought checks that a key has what somebody was told.
+func (h *History) bought(p once.Purchase) {
 	h.tick()
 	var mine *order
 	for _, o := range h.known {
@@ -120,6 +139,12 @@ func (h *History) Bought(p once.Purchase) {
 
 // NotPurchased checks that a key has no order.
 func (h *History) NotPurchased(key string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.notPurchased(key)
+}
+
+func (h *History) notPurchased(key string) {
 	for _, o := range h.known {
 		if o.key == key {
 			h.violate("key %s was said to have no order, and has %s", key, o.orderID)
@@ -133,18 +158,20 @@ func (h *History) NotPurchased(key string) {
 
 // Answered holds an answer of Buy against the history.
 func (h *History) Answered(key string, p once.Purchase, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	refused, unknown := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown)
 	switch {
 	case err == nil:
-		h.Count("bought")
-		h.Bought(p)
+		h.count("bought")
+		h.bought(p)
 	case refused == unknown:
 		h.violate("an error without exactly one outcome: %v", err)
 	case refused:
-		h.Count("not purchased")
-		h.NotPurchased(key)
+		h.count("not purchased")
+		h.notPurchased(key)
 	default:
-		h.Count("unknown")
+		h.count("unknown")
 	}
 }
 

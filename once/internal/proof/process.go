@@ -167,7 +167,7 @@ func (p *Process) purchase(r *http.Request) (*http.Response, error) {
 	switch fate {
 	case Lose:
 	case Late:
-		p.world.late = append(p.world.late, keep(r))
+		p.world.Delay(r)
 	case Refuse:
 		response = p.world.refuse(http.StatusForbidden, "AccessDenied")
 	case RefuseRetry:
@@ -187,14 +187,6 @@ func (p *Process) purchase(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return response, nil
-}
-
-// keep copies a request with its body: the sender is about to give up.
-func keep(r *http.Request) *http.Request {
-	body, _ := io.ReadAll(r.Body)
-	kept := r.Clone(r.Context())
-	kept.Body = readAllOnce(body)
-	return kept
 }
 
 func readAllOnce(body []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(body)) }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,6 +57,7 @@ type scheduler struct {
 	options []once.Option
 	log     strings.Builder
 	verbose bool
+	mu      sync.Mutex // for what goes on without the scheduler: the end of a time-out
 	actors  []*actor
 	byOwner map[*Process]*actor
 	calls   int
@@ -90,22 +92,33 @@ func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool
 		s.world.Add("older")
 	}
 	if verbose {
-		s.options = []once.Option{once.WithLogger(slog.New(slog.NewTextHandler(&s.log, nil)))}
+		s.options = []once.Option{once.WithLogger(slog.New(slog.NewTextHandler(s, nil)))}
 	}
 	return s
 }
 
 // Direct has a step of a process wait until the scheduler lets it go on.
 func (s *scheduler) Direct(p *Process, kind Kind) Fate {
+	s.mu.Lock()
 	a := s.byOwner[p]
 	a.waiting = kind
+	s.mu.Unlock()
 	return <-a.fate
 }
 
 func (s *scheduler) note(format string, args ...any) {
 	if s.verbose {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		fmt.Fprintf(&s.log, "%s  %s\n", time.Now().UTC().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 	}
+}
+
+// Write takes what the Buyers log.
+func (s *scheduler) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.log.Write(text)
 }
 
 // search picks until there is nothing left to pick, or enough was picked.
@@ -118,7 +131,7 @@ func (s *scheduler) search() {
 			s.start()
 		case n == 0 && s.calls < 12:
 			s.start()
-		case n == 1 && len(s.world.late) > 0:
+		case n == 1 && s.world.Delayed():
 			s.note("a late request arrives")
 			s.world.Deliver()
 		case n == 3 && len(s.world.unlanded) > 0:
@@ -132,7 +145,7 @@ func (s *scheduler) search() {
 		case len(ready) > 0 && n < 18:
 			a := pick(s.random, ready)
 			s.goOn(a, s.fate(a.waiting))
-		case len(s.running()) > 0 || len(s.world.late) > 0:
+		case len(s.running()) > 0 || s.world.Delayed():
 			s.pass()
 		default:
 			return
@@ -148,18 +161,25 @@ func (s *scheduler) pass() {
 }
 
 func (s *scheduler) running() []*actor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.ended })
 }
 
 func (s *scheduler) ready() []*actor {
-	return slices.DeleteFunc(s.running(), func(a *actor) bool {
+	running := s.running()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(running, func(a *actor) bool {
 		return a.waiting == "" || !s.calm && time.Now().Before(a.frozen)
 	})
 }
 
 func (s *scheduler) goOn(a *actor, fate Fate) {
 	s.note("%s goes on at %s: %d", a.name, a.waiting, fate)
+	s.mu.Lock()
 	a.waiting = ""
+	s.mu.Unlock()
 	a.fate <- fate
 }
 
@@ -239,15 +259,19 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (s *scheduler) run(name, key string, call func(context.Context, *Process)) {
 	p := NewProcess(s.world, s, s.journal, s.options...)
 	a := &actor{name: fmt.Sprintf("%d %s", s.calls, name), process: p, fate: make(chan Fate)}
+	s.mu.Lock()
 	s.actors = append(s.actors, a)
 	s.byOwner[p] = a
+	s.mu.Unlock()
 	limit := pick(s.random, limits)
 	s.note("%s begins, for %s", a.name, limit)
 	go func() {
 		ctx, cancel := context.WithTimeout(p.begin(context.Background(), key), limit)
 		defer cancel()
 		call(ctx, p)
+		s.mu.Lock()
 		a.ended = true
+		s.mu.Unlock()
 		s.note("%s ended", a.name)
 	}()
 	synctest.Wait()
@@ -258,7 +282,10 @@ func (s *scheduler) drain() {
 	s.calm = true
 	s.note("no more faults")
 	s.calmDown()
-	for s.world.Deliver() || s.world.Land() {
+	for s.world.Delayed() {
+		s.world.Deliver()
+	}
+	for s.world.Land() {
 	}
 	s.calls++
 	s.run("finish", "", func(_ context.Context, p *Process) { finish(s.world, p, keys) })

@@ -7,6 +7,7 @@ package proof
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,8 +17,7 @@ import (
 	"github.com/qianfan-go/computeunit"
 )
 
-// World is the service, the network before it, and what has happened. Not safe for concurrent use: the processes take
-// turns.
+// World is the service, the network before it, and what has happened. Its exported fields are set before it is used.
 type World struct {
 	History
 	Offset     time.Duration        // the service's clock, less the processes'
@@ -65,6 +65,8 @@ func (w *World) list(r *http.Request) *http.Response {
 	}
 	var asked computeunit.DescribeComputeUnitsRequest
 	decodeBody(r, &asked)
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	listed := slices.Clone(w.foreign)
 	for _, o := range w.orders {
 		if strings.EqualFold(o.serviceID, asked.ServiceID) && !time.Now().Before(o.listedFrom) {
@@ -79,8 +81,10 @@ func (w *World) list(r *http.Request) *http.Response {
 
 // purchase answers PurchaseComputeUnit, and makes the order.
 func (w *World) purchase(r *http.Request, withInstance bool) *http.Response {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.expired(r) {
-		w.Count("refused by the fence")
+		w.count("refused by the fence")
 		return w.refuse(http.StatusBadRequest, "RequestExpired")
 	}
 	var asked computeunit.PurchaseComputeUnitRequest
@@ -118,16 +122,31 @@ func (w *World) expired(r *http.Request) bool {
 	return w.Now().After(signed.Add(life+w.Leeway)) || signed.After(w.Now().Add(life+w.Leeway))
 }
 
+// Delay keeps a request on its way, with its body: its sender is about to give up.
+func (w *World) Delay(r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	kept := r.Clone(r.Context())
+	kept.Body = readAllOnce(body)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.late = append(w.late, kept)
+}
+
+// Delayed reports whether a request is still on its way.
+func (w *World) Delayed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.late) > 0
+}
+
 // Deliver serves the oldest request that is still on its way. Its answer reaches nobody.
-func (w *World) Deliver() bool {
-	if len(w.late) == 0 {
-		return false
-	}
-	w.Count("served late")
+func (w *World) Deliver() {
+	w.mu.Lock()
 	request := w.late[0]
 	w.late = w.late[1:]
+	w.count("served late")
+	w.mu.Unlock()
 	w.purchase(request, true)
-	return true
 }
 
 // Land does the oldest statement that is still on its way to the journal.
@@ -144,6 +163,8 @@ func (w *World) Land() bool {
 
 // ListAll ends every lag.
 func (w *World) ListAll() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, o := range w.orders {
 		o.listedFrom = time.Time{}
 	}
@@ -154,6 +175,8 @@ func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
 
 // AddLike lists one of the timing and size of a request.
 func (w *World) AddLike(instanceID string, request computeunit.PurchaseComputeUnitRequest) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.foreign = append(w.foreign, computeunit.Instance{
 		InstanceID:    instanceID,
 		PaymentTiming: request.Billing.PaymentTiming,
@@ -164,6 +187,8 @@ func (w *World) AddLike(instanceID string, request computeunit.PurchaseComputeUn
 
 // orderOf is the truth about a key.
 func (w *World) orderOf(key string) *order {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, o := range w.orders {
 		if o.key == key {
 			return o
