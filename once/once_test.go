@@ -1,6 +1,7 @@
 package once_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -72,18 +73,19 @@ func TestAJournalServesOneEndpoint(t *testing.T) {
 }
 
 func TestANilContextIsAnError(t *testing.T) {
+	var none context.Context
 	inBench(t, func(t *testing.T, b *bench) {
 		for range 2 { // also when the endpoint is known
 			buyer := b.process()
-			_, err := buyer.Buy(nil, "a", prepaid) //nolint:staticcheck // that is the test
+			_, err := buyer.Buy(none, "a", prepaid)
 			assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
-			_, err = buyer.Settle(nil)
+			_, err = buyer.Settle(none)
 			assert.ErrorContains(t, err, "context is nil")
-			_, _, err = buyer.Lookup(nil, "a")
+			_, _, err = buyer.Lookup(none, "a")
 			assert.ErrorContains(t, err, "context is nil")
-			_, err = buyer.ResolveBought(nil, "a", "i", "")
+			_, err = buyer.ResolveBought(none, "a", "i", "")
 			assert.ErrorContains(t, err, "context is nil")
-			_, err = buyer.ResolveNotPurchased(nil, "a")
+			_, err = buyer.ResolveNotPurchased(none, "a")
 			assert.ErrorContains(t, err, "context is nil")
 			_, err = buyer.Settle(t.Context())
 			require.NoError(t, err)
