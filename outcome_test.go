@@ -260,6 +260,8 @@ func TestASuccessIsBoughtOnlyWithAnIDThatIsCertain(t *testing.T) {
 		{"a code of broken text", "{\"code\":\"AccessDenied\xff\"}", unknown},
 		{"a code that is zero in a text", `{"code":"0","result":{"instanceId":"i"}}`, unknown},
 		{"a code that is a status", `{"code":"402"}`, unknown},
+		{"a failure inside in a list beside an id", `{"errors":[{"code":"InternalError"}],"result":{"instanceId":"i"}}`, unknown},
+		{"a failure inside in the result beside an id", `{"result":{"instanceId":"i","errorCode":336100}}`, unknown},
 		{"InternalError in another case", `{"code":"internalError "}`, unknown},
 
 		{"blank", ` `, unknown},

@@ -61,8 +61,9 @@ type purchaseResponse struct {
 	} `json:"result"`
 }
 
+// result leaves out a blank id beside the other one: nobody could look it up.
 func (p *purchaseResponse) result() PurchaseResult {
-	return PurchaseResult{InstanceID: p.Result.InstanceID.Value(), OrderID: p.Result.OrderID.Value()}
+	return PurchaseResult{InstanceID: firstNonBlank(p.Result.InstanceID.Value()), OrderID: firstNonBlank(p.Result.OrderID.Value())}
 }
 
 var errNoID = errors.New("the response has neither an instance id nor an order id")

@@ -294,7 +294,7 @@ func (r *response) remark(a *transport.Attempt, outcome, missing error) error {
 	case 300 <= a.Status && a.Status <= 399:
 		return fmt.Errorf("the redirect to %.200q is not followed", a.Redact(a.Header.Get("Location")))
 	case r.hasFailureCode():
-		return errors.New("the code is one of a failure inside, after which it may have been done all the same")
+		return errors.New("the code means a failure inside the service, after which it may still have been done")
 	case !isSuccess(a.Status) && isRefusalStatus(a.Status) && outcome == ErrOutcomeUnknown && r.hasID():
 		return errors.New("the status refuses, but there is an id in the body")
 	case !isSuccess(a.Status) && outcome == ErrNotPurchased:
@@ -318,7 +318,7 @@ func (r *response) remarkOnCode(outcome error) error {
 	case r.hasID():
 		return errors.New("the response has an error code and an id")
 	}
-	return errors.New("the code is none that is documented to refuse")
+	return errors.New("the code is not documented as a refusal")
 }
 
 // maxClockDifference is how far a Date may be away before it is worth a remark.

@@ -17,6 +17,7 @@ type operation struct {
 	url       *url.URL
 	action    string
 	serviceID string // for errors and logs; empty if the action has none
+	isListing bool   // it changes nothing: its errors are no outcomes
 	judge     func(*transport.Attempt) verdict
 }
 
@@ -59,7 +60,7 @@ func (c *Client) refuse(ctx context.Context, op *operation, cause error) error {
 // failure makes the error that the caller gets, and logs it if it is unknown what was done.
 func (c *Client) failure(ctx context.Context, op *operation, v verdict) error {
 	failed := op.failure(v)
-	if v.outcome == ErrOutcomeUnknown && op.action != describeAction {
+	if v.outcome == ErrOutcomeUnknown && !op.isListing {
 		c.logUnknown(ctx, failed)
 	}
 	return failed

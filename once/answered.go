@@ -74,7 +74,7 @@ func (p *Purchase) answer(order Order) error {
 		p.Others = append(p.Others[:len(p.Others):len(p.Others)], order)
 		return nil
 	}
-	if p.State != StateBought || p.Evidence != EvidenceAnswer {
+	if !p.agrees(order) { // a listing or a person was wrong
 		p.InstanceID, p.OrderID = "", ""
 	}
 	if err := p.apply(answer); err != nil {
@@ -86,10 +86,15 @@ func (p *Purchase) answer(order Order) error {
 	return nil
 }
 
-// sameOrder reports whether no id contradicts the purchase's.
+// sameOrder reports whether an answer is the one that the purchase has already.
 func (p *Purchase) sameOrder(order Order) bool {
+	return p.RequestID == order.RequestID && p.agrees(order)
+}
+
+// agrees reports whether no id contradicts the purchase's: an answer may name the order alone, and a listing names no order.
+func (p *Purchase) agrees(order Order) bool {
 	agree := func(a, b string) bool { return a == "" || b == "" || a == b }
-	return p.RequestID == order.RequestID && agree(p.InstanceID, order.InstanceID) && agree(p.OrderID, order.OrderID)
+	return agree(p.InstanceID, order.InstanceID) && agree(p.OrderID, order.OrderID)
 }
 
 // disown takes an instance from a purchase that only a listing or a person gave it: an answer names it for another key.

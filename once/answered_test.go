@@ -48,6 +48,21 @@ func TestAnAnswerIsWrittenOverAListing(t *testing.T) {
 	})
 }
 
+// Found by a seed: the listing's instance was dropped, and the service closed again that another key had meanwhile.
+func TestAnAnswerWithoutAnInstanceIDKeepsTheListings(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.requests = []proof.Fate{proof.OrderOnly}
+		bought := b.buySlowly("a", new(logged))
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, open)
+		answered := <-bought
+		assert.Equal(t, "instance-1", answered.InstanceID)
+		assert.Equal(t, "order-1", answered.OrderID)
+		assert.Equal(t, answered, b.purchase("a"))
+	})
+}
+
 func TestAnAnswerIsWrittenOverAPersonWhoSaidNotPurchased(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		b.world.Lag = func() time.Duration { return 10 * time.Hour }

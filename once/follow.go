@@ -33,17 +33,26 @@ func (c *call) follow(r record) (record, error) {
 			r = looked
 			continue
 		}
-		if err := wait.next(c.ctx); err != nil {
-			return r, failure(computeunit.ErrOutcomeUnknown, r, fmt.Errorf("waiting for another process that buys under the key: %w", err))
-		}
-		fresh, err := c.buyer.read(c.ctx, r.Key)
-		if err == nil && fresh.version == "" {
-			err = errors.New("the open record was deleted from the journal")
-		}
-		if err != nil {
+		var err error
+		if r, err = c.readLater(r, wait); err != nil {
 			return r, failure(computeunit.ErrOutcomeUnknown, r, err)
 		}
-		r = fresh
+	}
+}
+
+// readLater reads the key of an open record after a pause.
+func (c *call) readLater(r record, wait *pauses) (record, error) {
+	if err := wait.next(c.ctx); err != nil {
+		return r, fmt.Errorf("waiting for another process that buys under the key: %w", err)
+	}
+	fresh, err := c.buyer.read(c.ctx, r.Key)
+	switch {
+	case err != nil:
+		return r, err
+	case fresh.version == "":
+		return r, errors.New("the open record was deleted from the journal")
+	default:
+		return fresh, nil
 	}
 }
 
@@ -98,7 +107,7 @@ func (w *serviceWait) untilFree() error {
 			return fmt.Errorf("reading the journal: %w", err)
 		}
 		if !found {
-			return nil
+			return w.pauses.next(w.call.ctx) // so that a journal whose reads are behind is not asked without a pause
 		}
 		open, err := w.lookAfter(decode(row))
 		if err != nil || !open {

@@ -1,6 +1,7 @@
 package once_test
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/qianfan-go/computeunit/once"
@@ -14,5 +15,13 @@ func inMemory(*testing.T) func(*proof.Process) once.Journal {
 	return func(p *proof.Process) once.Journal { return once.JournalOf(p.Store(records)) }
 }
 
+var everyPair = flag.Bool("pairs", false, "TestCrashes: every pair of faults, and not only those whose second is a crash")
+
 // TestCrashes stops or cancels a purchase at each of its steps, and the process that goes on after it at each of its own.
-func TestCrashes(t *testing.T) { proof.Crashes(t, inMemory) }
+func TestCrashes(t *testing.T) {
+	second := []proof.Fate{proof.CrashAfter}
+	if *everyPair {
+		second = proof.Faults()
+	}
+	proof.Crashes(t, second, inMemory)
+}

@@ -24,11 +24,10 @@ func (b *Buyer) ResolveBought(ctx context.Context, key, instanceID, orderID stri
 }
 
 func (p *Purchase) resolveBought(instanceID, orderID string) error {
-	said := Order{instanceID, orderID, p.RequestID}
 	switch {
 	case instanceID == "" && orderID == "":
 		return errors.New("an instance id or an order id is needed")
-	case p.State == StateBought && !p.sameOrder(said):
+	case p.State == StateBought && !p.agrees(Order{InstanceID: instanceID, OrderID: orderID}):
 		return fmt.Errorf("it is bought as instance %q, order %q", p.InstanceID, p.OrderID)
 	case p.stage() == StateBought:
 		return errResolved

@@ -4,6 +4,3 @@ import "net/http"
 
 // Own is the default transport, for tests that give it a proxy or a certificate to trust.
 func (t *Transport) Own() *http.Transport { return t.own }
-
-// Original puts the http.DefaultTransport back that a test replaced.
-func Original() http.RoundTripper { return original }

@@ -212,10 +212,11 @@ func TestOtherProgramsAndNamedEndpointsAreSentTo(t *testing.T) {
 func TestAProgramGoesAroundAReplacedDefaultTransportAndReportsThatOnce(t *testing.T) {
 	replacement := answering(500, "")
 	reports := 0
-	via := newTransport(t, transport.Config{DefaultEndpoint: true, Replaced: func(_ context.Context, used http.RoundTripper) {
+	report := func(_ context.Context, used http.RoundTripper) {
 		reports++
 		assert.IsType(t, replacement, used)
-	}})
+	}
+	via := newTransport(t, transport.Config{DefaultEndpoint: true, Replaced: report})
 	started := startedServer(t, drain)
 	sendOnce(t.Context(), t, via, started.URL)
 	assert.Zero(t, reports)

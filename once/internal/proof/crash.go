@@ -37,8 +37,8 @@ type fault struct {
 	fate Fate
 }
 
-// faults are those of every step; Cancel is tried where a caller waits.
-func faults() []Fate { return []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel} }
+// Faults are what can happen to every step.
+func Faults() []Fate { return []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel} }
 
 // script directs one process after the other: each has one fault, and the last has none.
 type script struct {
@@ -69,18 +69,23 @@ func (s *script) Direct(_ *Process, kind Kind) Fate {
 	return s.fault.fate
 }
 
-// Crashes runs each scenario with every pair of faults: one process meets the first, another one the second, a third
-// finishes. Each run has a journal of its own, from open.
-func Crashes(t *testing.T, open func(t *testing.T) func(*Process) once.Journal) {
+// Crashes runs each scenario with every pair of faults: one process meets the first, another one the second, which is one
+// of those given (without any, it meets none), and a third finishes. Each run has a journal of its own, from open.
+func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process) once.Journal) {
 	for _, scenario := range Scenarios() {
 		t.Run(scenario.Name, func(t *testing.T) {
+			t.Parallel()
 			runs := 0
-			for _, first := range faults() {
+			for _, fate := range Faults() {
 				for i, met := 1, true; met; i++ {
-					for _, second := range faults() {
+					if len(second) == 0 {
+						runs++
+						met, _ = crash(t, scenario, open, fault{i, fate}, fault{})
+					}
+					for _, then := range second {
 						for j, more := 1, true; more && met; j++ {
 							runs++
-							met, more = crash(t, scenario, open, fault{i, first}, fault{j, second})
+							met, more = crash(t, scenario, open, fault{i, fate}, fault{j, then})
 						}
 					}
 				}

@@ -66,7 +66,14 @@ func (h *History) wrote(record store.Record) {
 	}
 }
 
-// put notes an attempt the first time that it is seen: when it is written down, or at the latest when it is sent.
+// left notes an attempt that is being sent, if writes can't be observed.
+func (h *History) left(requestID string) {
+	if h.last == nil {
+		h.put(requestID)
+	}
+}
+
+// put notes when an attempt was put down, the first time.
 func (h *History) put(requestID string) {
 	if h.sent == nil {
 		h.sent = map[string]int{}

@@ -121,6 +121,9 @@ func (p *Process) step(kind Kind) (fate Fate, done bool, err error) {
 
 // Journal is one statement of the journal.
 func (p *Process) Journal(ctx context.Context, statement func(context.Context) error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	_, done, err := p.step(Journal)
 	var failed error
 	if done {
@@ -149,7 +152,7 @@ func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (p *Process) purchase(r *http.Request) (*http.Response, error) {
-	p.world.put(r.Header.Get("X-Bce-Request-Id"))
+	p.world.left(r.Header.Get("X-Bce-Request-Id"))
 	fate, done, err := p.step(Request)
 	if !done {
 		return nil, err

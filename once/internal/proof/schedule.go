@@ -68,7 +68,7 @@ var (
 	offsets = []time.Duration{0, 0, 0, 3 * time.Minute, 20 * time.Minute, 2 * time.Hour}
 	leeways = []time.Duration{0, 25 * time.Minute}
 	lags    = []time.Duration{0, 0, 10 * time.Second, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour}
-	waits   = []time.Duration{time.Second, 15 * time.Second, time.Minute, 40 * time.Minute}
+	waits   = []time.Duration{time.Second, 15 * time.Second, time.Minute, time.Hour}
 	passing = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 6 * time.Minute, 40 * time.Minute}
 	limits  = []time.Duration{20 * time.Second, 5 * time.Minute, 90 * time.Minute}
 	freezes = []time.Duration{time.Minute, 10 * time.Minute, time.Hour}
@@ -208,8 +208,13 @@ func (s *scheduler) start() {
 		s.run("Resolve "+key, key, func(ctx context.Context, p *Process) {
 			err := resolveTruly(s.world, p, key)
 			s.note("Resolve %s: %v", key, err)
-			if early := (*once.TooEarlyError)(nil); errors.As(err, &early) {
+			for early := (*once.TooEarlyError)(nil); errors.As(err, &early); {
 				s.world.Count("too early")
+				if sleep(ctx, early.Until.Sub(s.world.Now())+time.Second) != nil {
+					return
+				}
+				err = resolveTruly(s.world, p, key)
+				s.note("Resolve %s again: %v", key, err)
 			}
 		})
 	}
