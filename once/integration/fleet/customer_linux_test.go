@@ -16,7 +16,7 @@ type customer struct {
 
 const (
 	refusalsAccepted = 4
-	patience         = 10 * time.Minute
+	patience         = time.Hour
 )
 
 var jobID atomic.Int64

@@ -132,7 +132,7 @@ func (o *operator) tryTooEarly(ctx context.Context, p once.Purchase) {
 // resolveNotPurchased looks at the bill when the fence of all has passed: then nothing is added to it.
 func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase) {
 	o.fleet.jump()
-	time.Sleep(time.Second) // what was let in before the jump is in the bill by then
+	o.fleet.must(o.fleet.service.post("/drain")) // what was let in before the jump is in the bill by then
 	for _, p := range open {
 		if orders, certain := o.fleet.ledger.ordersOf(p.Key); !certain || len(orders) > 0 {
 			continue

@@ -3,6 +3,7 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -29,10 +30,7 @@ func runService(seed uint64) error {
 	service := simulator.New(simulator.Config{
 		Now: clock.now, ExpiryLeeway: expiryLeeway, Fault: faults.ofPurchase, ReadFault: faults.ofRead,
 	})
-	url, _, err := simulator.Serve(service)
-	if err != nil {
-		return err
-	}
+	inside := &inside{next: service, requests: map[*http.Request]bool{}}
 	control := http.NewServeMux()
 	control.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
 		from, _ := strconv.Atoi(r.FormValue("from"))
@@ -46,13 +44,44 @@ func runService(seed uint64) error {
 		by, _ := time.ParseDuration(r.FormValue("by"))
 		clock.jump(by)
 	})
+	control.HandleFunc("/drain", func(http.ResponseWriter, *http.Request) { inside.drain() })
 	control.HandleFunc("/now", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(clock.now()) })
 	control.HandleFunc("/calm", func(http.ResponseWriter, *http.Request) { faults.calm.Store(true) })
-	controller := httptest.NewServer(control)
-	fmt.Printf("%s %s\n", url, controller.URL)
-	_, err = os.Stdin.Read(make([]byte, 1))
-	_ = err // it is told to end
+	fmt.Printf("%s %s\n", httptest.NewServer(inside).URL, httptest.NewServer(control).URL)
+	_, _ = os.Stdin.Read(make([]byte, 1)) // it is told to end
 	return nil
+}
+
+// inside knows which requests the service works on.
+type inside struct {
+	next     http.Handler
+	mu       sync.Mutex
+	requests map[*http.Request]bool
+}
+
+func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i.mu.Lock()
+	i.requests[r] = true
+	i.mu.Unlock()
+	defer func() {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		delete(i.requests, r)
+	}()
+	i.next.ServeHTTP(w, r)
+}
+
+// drain waits until the requests are done that are inside now: they were let in by the clock as it was.
+func (i *inside) drain() {
+	i.mu.Lock()
+	waited := maps.Clone(i.requests)
+	i.mu.Unlock()
+	for len(waited) > 0 {
+		time.Sleep(20 * time.Millisecond)
+		i.mu.Lock()
+		maps.DeleteFunc(waited, func(r *http.Request, _ bool) bool { return !i.requests[r] })
+		i.mu.Unlock()
+	}
 }
 
 // jumpingClock is ahead of the real one by more after each jump.
