@@ -29,7 +29,7 @@ type Credentials struct {
 }
 
 // CredentialsProvider gives the credentials to sign with. It is asked at every attempt, so keys can rotate, and
-// it must be safe for concurrent use. An error of its ends the purchase as [ErrNotPurchased]. The context is the
+// it must be safe for concurrent use. Its error ends the purchase as [ErrNotPurchased]. The context is the
 // attempt's and ends with it.
 type CredentialsProvider interface {
 	Credentials(context.Context) (Credentials, error)
@@ -57,6 +57,9 @@ func readEnv(context.Context) (Credentials, error) {
 		if err != nil {
 			return Credentials{}, err
 		}
+	}
+	if strings.Contains(credentials.AccessKeyID, "/") {
+		return Credentials{}, fmt.Errorf("the environment variable %s has a slash in it", envAccessKey)
 	}
 	return credentials, nil
 }

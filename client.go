@@ -31,7 +31,7 @@ const (
 )
 
 // Client calls the compute unit API of Baidu Qianfan. It is immutable and safe for concurrent use; make one and share it: it
-// keeps connections for a few seconds, and how far the service's clock is away. Nothing needs closing; see
+// keeps connections for a few seconds, and the difference to the service's clock. Nothing needs closing; see
 // [Client.CloseIdleConnections]. The zero value is not usable: see [NewClient].
 type Client struct {
 	transport    *transport.Transport
@@ -78,7 +78,7 @@ type settings struct {
 	refusalCodes  []string
 }
 
-// Option changes a default of [NewClient]. One that gets a nil or senseless value makes NewClient fail.
+// Option changes a default of [NewClient]. NewClient fails if one gets a nil or invalid value.
 type Option func(*settings) error
 
 // NewClient makes a Client that signs with the credentials it is given. It sends nothing. The error says which argument is
@@ -86,7 +86,7 @@ type Option func(*settings) error
 //
 // A test must not spend money. In a test binary ([testing.Testing]) a Client without [WithHTTPClient] sends through
 // [http.DefaultTransport] if that was replaced, as httpmock.Activate does; if it was not, a purchase at the default endpoint
-// is refused. A test of the real service says so with [WithEndpoint].
+// is refused, also with an http.Client that has no Transport. A test of the real service says so with [WithEndpoint].
 func NewClient(credentials CredentialsProvider, options ...Option) (*Client, error) {
 	if credentials == nil {
 		return nil, errors.New("computeunit: the credentials provider is nil: use StaticCredentials or EnvCredentials")
@@ -146,7 +146,8 @@ func envEndpointOption(s *settings) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", envEndpoint, err)
 	}
-	s.endpoint, s.endpointNamed = endpoint, endpoint.String() != defaultEndpoint
+	host := strings.TrimSuffix(endpoint.Hostname(), ".")
+	s.endpoint, s.endpointNamed = endpoint, !strings.EqualFold("https://"+host, defaultEndpoint)
 	return nil
 }
 
@@ -175,11 +176,13 @@ func WithEndpoint(endpoint string) Option {
 // WithHTTPClient sends through a client of your own. It is copied: later changes to it have no effect. Its
 // Transport and its Timeout are used; redirects are never followed and its cookie jar is not asked.
 //
-// Where its Transport is not an [*http.Transport] (a mock, a tracer, a retrier), or has a protocol of your own in
-// TLSNextProto, this package cannot see what was sent: every error of it is then [ErrOutcomeUnknown], a failed
-// connection too. One that sends again by itself is stopped before it orders twice if there is an *http.Transport
-// beneath it: the connection is closed, which over HTTP/2 makes other requests on it fail too. Where something else
-// is beneath it, it can order twice.
+// If its Transport is not an [*http.Transport] (a mock, a tracer, a retrier), or has a protocol of your own in TLSNextProto,
+// this package cannot see what was sent: each of its errors is then [ErrOutcomeUnknown], a failed connection too.
+//
+// A transport that sends again by itself is stopped before it orders twice if it is built on net/http or golang.org/x/net and
+// keeps the request's context and its x-bce-request-id for each try: the connection is closed, which over HTTP/2 makes other
+// requests on it fail too. One that gives a try a context or a request id of its own, or is built on something else, is not
+// stopped, and can order twice: do not give the client a transport that retries. docs/outcomes.md has the details.
 func WithHTTPClient(client *http.Client) Option {
 	return func(s *settings) error {
 		if client == nil {
@@ -191,7 +194,7 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithTimeout limits each attempt: connecting, TLS, sending, and reading the whole answer. The default is 30
+// WithTimeout limits each attempt: connecting, TLS, sending, and reading the whole response. The default is 30
 // seconds. The context limits all attempts and the waits between them together.
 func WithTimeout(timeout time.Duration) Option {
 	return func(s *settings) error {
@@ -245,13 +248,13 @@ func WithRefusalCodes(codes ...string) Option {
 }
 
 func checkRefusalCode(code string) error {
-	number, err := strconv.Atoi(strings.TrimSpace(code))
+	number, err := strconv.ParseFloat(code, 64)
 	switch {
 	case strings.TrimSpace(code) == "" || code != strings.TrimSpace(code):
 		return fmt.Errorf("the code %q is blank or has blanks around it", code)
 	case isInternalFailure(code):
 		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
-	case err == nil && (number == 0 || isSuccess(number)) ||
+	case err == nil && (number == 0 || isSuccess(int(number))) ||
 		slices.ContainsFunc(successWords, func(word string) bool { return strings.EqualFold(word, code) }):
 		return fmt.Errorf("the code %q means success", code)
 	}

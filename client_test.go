@@ -4,18 +4,24 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
 func TestNewClientWithoutOptionsNeedsOnlyCredentials(t *testing.T) {
@@ -367,4 +373,335 @@ func TestAClientIsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 	assert.Len(t, transport.requests(), callers*purchases)
+}
+
+// A test must not spend money.
+
+// replaceDefaultTransport is what httpmock.Activate and the like do.
+func replaceDefaultTransport(t *testing.T, transport http.RoundTripper) {
+	original := http.DefaultTransport
+	http.DefaultTransport = transport
+	t.Cleanup(func() { http.DefaultTransport = original })
+}
+
+func TestInATestAClientSendsThroughAReplacedDefaultTransport(t *testing.T) {
+	transport := record(answerBought(), failWith(errDial))
+	replaceDefaultTransport(t, transport)
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
+	require.NoError(t, err)
+	require.NoError(t, buy(t, client))
+	assert.Equal(t, "qianfan.baidubce.com", transport.only(t).Host)
+	assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, client)) // it is opaque
+}
+
+func TestInATestHTTPMockIsWhatAClientSendsTo(t *testing.T) {
+	httpmock.Activate(t)
+	httpmock.RegisterResponder(http.MethodPost, "https://qianfan.baidubce.com/v2/serviceresources?Action=PurchaseComputeUnit",
+		httpmock.NewStringResponder(200, documentedAnswer))
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
+	require.NoError(t, err)
+	require.NoError(t, buy(t, client))
+	assert.Equal(t, 1, httpmock.GetTotalCallCount())
+}
+
+// The client can be older than the mock, and outlive it.
+func TestInATestAReplacementCountsFromTheNextAttemptOn(t *testing.T) {
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
+	require.NoError(t, err)
+	t.Run("replaced", func(t *testing.T) {
+		replaceDefaultTransport(t, answerBought())
+		require.NoError(t, buy(t, client))
+	})
+	assertOutcome(t, computeunit.ErrNotPurchased, buy(t, client))
+}
+
+func TestInATestTheDefaultEndpointIsRefusedWithoutAMock(t *testing.T) {
+	setEnv(t, testAccessKey, testSecretKey, "")
+	for name, make := range map[string]func() (*computeunit.Client, error){
+		"NewClient": func() (*computeunit.Client, error) {
+			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
+		},
+		"NewClientFromEnv": func() (*computeunit.Client, error) { return computeunit.NewClientFromEnv() },
+		"a client without a transport of its own": func() (*computeunit.Client, error) {
+			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(&http.Client{}))
+		},
+		"a client with net/http's own transport": func() (*computeunit.Client, error) {
+			own := &http.Client{Transport: http.DefaultTransport}
+			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(own))
+		},
+		"a client that is mocked too late": func() (*computeunit.Client, error) {
+			mocked := new(http.Client)
+			client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(mocked))
+			mocked.Transport = answerBought()
+			return client, err
+		},
+		"an environment with the default in capitals": func() (*computeunit.Client, error) {
+			t.Setenv("QIANFAN_CONSOLE_BASE_URL", "https://Qianfan.BaiduBCE.com.")
+			return computeunit.NewClientFromEnv()
+		},
+		"an environment that repeats the default": func() (*computeunit.Client, error) {
+			t.Setenv("QIANFAN_CONSOLE_BASE_URL", "https://qianfan.baidubce.com:443/")
+			return computeunit.NewClientFromEnv()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, err := make()
+			require.NoError(t, err)
+			err = buy(t, client)
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			assert.Equal(t, 1, attemptsOf(t, err))
+			for _, part := range []string{"a test must not spend money", "httpmock", "WithEndpoint", "WithHTTPClient"} {
+				assert.ErrorContains(t, err, part)
+			}
+			_, err = describe(t, client)
+			assert.ErrorContains(t, err, "a test must not spend money")
+			err = client.Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
+		})
+	}
+}
+
+func TestInATestANamedEndpointIsSentTo(t *testing.T) {
+	sim := simulator.New(simulator.Config{})
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	require.NoError(t, buy(t, newClientTo(t, server.URL)))
+	assert.Len(t, sim.Orders(), 1)
+}
+
+// In any other program the own transport's proofs are not lost in silence to an agent that wraps http.DefaultTransport.
+func TestInAProgramAReplacedDefaultTransportIsNotUsedAndReportedOnce(t *testing.T) {
+	sim := simulator.New(simulator.Config{})
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	output, err := exec.Command("go", "run", "./testdata/replaced", server.URL,
+		simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey).CombinedOutput()
+	require.NoError(t, err, string(output))
+	assert.Len(t, sim.Orders(), 2, string(output))
+	assert.Equal(t, 1, strings.Count(string(output), `"level":"WARN"`), string(output))
+	assert.Contains(t, string(output), "main.agent")
+	assert.Contains(t, string(output), "WithHTTPClient")
+}
+
+func TestAPortThatIsTheSchemesDefaultIsLeftOutBeforeSigning(t *testing.T) {
+	for endpoint, host := range map[string]string{
+		"https://example.com:443": "example.com", "http://localhost:80": "localhost", "https://[::1]:443": "[::1]", "http://[::1]:80/a": "[::1]",
+		"https://example.com:80": "example.com:80", "http://localhost:443": "localhost:443", "https://example.com:4430": "example.com:4430",
+	} {
+		transport := record(answerBought())
+		client := newClient(t, transport, computeunit.WithEndpoint(endpoint))
+		require.NoError(t, buy(t, client))
+		sent := transport.only(t)
+		assert.Equal(t, host, sent.Host)
+		assert.Equal(t, host, sent.URL.Host)
+		assert.NoError(t, simulator.Verify(sent.Request, testSecretKey, time.Now()))
+	}
+}
+
+func TestAnEndpointsPathIsPlain(t *testing.T) {
+	for _, path := range []string{"/a*b", "/a%2Fb", "/a(b)", "/[a]", "/a%2ab", "/a'b", "/a!b"} {
+		_, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint("https://example.com"+path))
+		if err == nil { // net/http sends it as it is
+			transport := record(answerBought())
+			require.NoError(t, buy(t, newClient(t, transport, computeunit.WithEndpoint("https://example.com"+path))))
+			assert.NoError(t, simulator.Verify(transport.only(t).Request, testSecretKey, time.Now()), path)
+			continue
+		}
+		assert.ErrorContains(t, err, "no escapes, and no character that needs one", path)
+	}
+	_, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint("https://example.com/a*b"))
+	assert.ErrorContains(t, err, "*")
+}
+
+func TestAClientKnowsItsEndpointAndItsTimeout(t *testing.T) {
+	client := newClient(t, answerBought(), computeunit.WithEndpoint("https://Example.com:443/a/"), computeunit.WithTimeout(7*time.Second))
+	assert.Equal(t, "https://Example.com/a", client.Endpoint())
+	assert.Equal(t, 7*time.Second, client.Timeout())
+	client = newClient(t, answerBought())
+	assert.Equal(t, "https://qianfan.baidubce.com", client.Endpoint())
+	assert.Equal(t, 30*time.Second, client.Timeout())
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(&http.Client{Timeout: time.Second}))
+	require.NoError(t, err)
+	assert.Equal(t, time.Second, client.Timeout(), "the shorter one counts")
+}
+
+func TestTheVersionIsInTheUserAgent(t *testing.T) {
+	transport := record(answerBought())
+	require.NoError(t, buy(t, newClient(t, transport)))
+	assert.Equal(t, "qianfan-go-computeunit/"+computeunit.Version, transport.only(t).Header.Get("User-Agent"))
+	assert.Regexp(t, `^\d+\.\d+\.\d+$`, computeunit.Version)
+}
+
+func TestCloseIdleConnectionsClosesTheOwnOnesAndTheClientGoesOn(t *testing.T) {
+	idle := make(chan struct{}, 8)
+	closed := make(chan struct{}, 8)
+	server := httptest.NewUnstartedServer(simulator.New(simulator.Config{}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateIdle:
+			idle <- struct{}{}
+		case http.StateClosed:
+			closed <- struct{}{}
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client := newClientTo(t, server.URL)
+	for range 2 {
+		require.NoError(t, buy(t, client))
+		<-idle
+		client.CloseIdleConnections()
+		<-closed
+	}
+}
+
+func TestCloseIdleConnectionsLeavesTheCallersAlone(t *testing.T) {
+	closing := &closingTransport{}
+	client := newClient(t, closing)
+	client.CloseIdleConnections()
+	require.NoError(t, buy(t, client))
+	assert.Zero(t, closing.closed)
+}
+
+type closingTransport struct{ closed int }
+
+func (c *closingTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return answerBought()(req)
+}
+func (c *closingTransport) CloseIdleConnections() { c.closed++ }
+
+// The race detector is what makes this test one: a print must not go through fields that are in use.
+func TestPrintingAClientInAnyWayWhileItIsInUseIsSafeAndShort(t *testing.T) {
+	sim := simulator.New(simulator.Config{Now: func() time.Time { return time.Now().Add(time.Hour) }}) // its clock is corrected meanwhile
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	client := newClientTo(t, server.URL)
+	var users sync.WaitGroup
+	for range 4 {
+		users.Go(func() {
+			for range 20 {
+				assert.NoError(t, buy(t, client))
+				client.CloseIdleConnections()
+			}
+		})
+	}
+	users.Go(func() {
+		for range 20 {
+			for how, text := range printed(client) {
+				if how == "%T" {
+					continue
+				}
+				assert.Less(t, len(text), 400, how)
+				assert.NotContains(t, text, simulator.DefaultSecretAccessKey, how)
+				if !strings.Contains(how, "json") && how != "no verb" {
+					assert.Contains(t, text, "computeunit.Client("+server.URL+")", how)
+				}
+			}
+			_ = fmt.Sprintf("%+v %#v", struct{ Client *computeunit.Client }{client}, []*computeunit.Client{client})
+		}
+	})
+	users.Wait()
+}
+
+func TestAClientThatIsNoneCanBePrinted(t *testing.T) {
+	var none *computeunit.Client
+	for _, client := range []*computeunit.Client{none, {}} {
+		assert.NotPanics(t, func() {
+			assert.Equal(t, "computeunit.Client()", client.String())
+			assert.Equal(t, "computeunit.Client()", fmt.Sprintf("%+v", client))
+		})
+	}
+}
+
+func TestNewClientRefusesCodesThatDoNotRefuse(t *testing.T) {
+	for _, code := range []string{
+		"", " ", "\t", "OutOfStock ", " OutOfStock", "\nOutOfStock", "\u3000",
+		"InternalError", "internalerror", "INTERNALERROR", "336000", "336100", "500000",
+		"0", "00", "-0", "+0", "0.0", "200", "201", "202", "299", "Success", "success", "SUCCESS", "Succeed", "succeeded", "Successful", "OK", "ok", "Ok", "Okay",
+		"true", "Done", "Accepted", "Created",
+	} {
+		for _, codes := range [][]string{{code}, {"OutOfStock", code}} {
+			client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithRefusalCodes(codes...))
+			assert.Nil(t, client, "%q", code)
+			if assert.Error(t, err, "%q", code) {
+				assertConfigurationError(t, err)
+				assert.ErrorContains(t, err, "WithRefusalCodes: the code ")
+			}
+		}
+	}
+}
+
+func TestNewClientAcceptsCodesThatCanRefuse(t *testing.T) {
+	for _, codes := range [][]string{nil, {"OutOfStock"}, {"Out Of Stock"}, {"余额不足"}, {"336501", "-1"}, {"AccessDenied"}, {"SuccessNot"}, {"300"}, {"199"}} {
+		_, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithRefusalCodes(codes...))
+		assert.NoError(t, err, "%q", codes)
+	}
+}
+
+// What copying a value into an environment does to it is found before anything is sent, and never repeated.
+func TestNewClientFromEnvNamesTheVariableAndWhatIsWrongWithIt(t *testing.T) {
+	problems := map[string]func(string) string{
+		"ends with a newline":           func(s string) string { return s + "\n" },
+		"ends with a newline ":          func(s string) string { return s + "\r\n" },
+		"ends with a newline  ":         func(s string) string { return s + "\r" },
+		"is quoted":                     func(s string) string { return `"` + s + `"` },
+		"is quoted ":                    func(s string) string { return "'" + s + "'" },
+		"is quoted  ":                   func(s string) string { return "`" + s + "`" },
+		"begins with a byte order mark": func(s string) string { return "\ufeff" + s },
+		"begins with a blank":           func(s string) string { return " " + s },
+		"begins with a blank ":          func(s string) string { return "\t" + s },
+		"begins with a blank  ":         func(s string) string { return "\n" + s },
+		"ends with a blank":             func(s string) string { return s + " " },
+		"ends with a blank ":            func(s string) string { return s + "\t" },
+		"has a blank":                   func(s string) string { return s[:4] + " " + s[4:] },
+		"a character outside ASCII":     func(s string) string { return s + "\u200b" },
+		"outside ASCII in it":           func(s string) string { return "\u201c" + s + "\u201d" },
+		"outside ASCII in it ":          func(s string) string { return s + "\u00a0" },
+		"outside ASCII in it  ":         func(s string) string { return s + "\xff" },
+	}
+	const endpoint = "https://user-p4ssw0rd.example.com"
+	for problem, spoil := range problems {
+		for _, name := range []string{"QIANFAN_ACCESS_KEY", "QIANFAN_SECRET_KEY", "QIANFAN_CONSOLE_BASE_URL"} {
+			t.Run(name+" "+problem, func(t *testing.T) {
+				setEnv(t, testAccessKey, testSecretKey, endpoint)
+				t.Setenv(name, spoil(os.Getenv(name)))
+				client, err := computeunit.NewClientFromEnv()
+				assert.Nil(t, client)
+				assertConfigurationError(t, err)
+				assert.ErrorContains(t, err, name+" ")
+				assert.ErrorContains(t, err, strings.TrimRight(problem, " "))
+				assertNoSecret(t, err.Error())
+				assert.NotContains(t, err.Error(), "p4ssw0rd")
+				for _, other := range []string{"QIANFAN_ACCESS_KEY", "QIANFAN_SECRET_KEY", "QIANFAN_CONSOLE_BASE_URL"} {
+					assert.Equal(t, other == name, strings.Contains(err.Error(), other), "it names the variable, and no other")
+				}
+			})
+		}
+	}
+}
+
+func TestNewClientFromEnvFindsAKeyThatWouldBreakTheHeaderApart(t *testing.T) {
+	setEnv(t, testAccessKey+"/x", testSecretKey, "")
+	_, err := computeunit.NewClientFromEnv()
+	assertConfigurationError(t, err)
+	assert.ErrorContains(t, err, "QIANFAN_ACCESS_KEY has a slash in it")
+	assertNoSecret(t, err.Error())
+}
+
+func TestNewClientFromEnvNamesTheVariableOfABadEndpoint(t *testing.T) {
+	for _, endpoint := range []string{"qianfan.baidubce.com", "http://example.com", "https://example.com?a=b", "https://", "ftp://example.com"} {
+		setEnv(t, testAccessKey, testSecretKey, endpoint)
+		_, err := computeunit.NewClientFromEnv()
+		assertConfigurationError(t, err)
+		assert.ErrorContains(t, err, "QIANFAN_CONSOLE_BASE_URL: the endpoint")
+	}
+}
+
+func TestNewClientFromEnvNamesTheKeyThatIsNotSet(t *testing.T) {
+	setEnv(t, "", testSecretKey, "")
+	_, err := computeunit.NewClientFromEnv()
+	assert.ErrorContains(t, err, "QIANFAN_ACCESS_KEY is not set")
+	setEnv(t, testAccessKey, "", "")
+	_, err = computeunit.NewClientFromEnv()
+	assert.ErrorContains(t, err, "QIANFAN_SECRET_KEY is not set")
 }

@@ -10,7 +10,7 @@
 //   - [ErrOutcomeUnknown]: an order may exist. Do not buy again before somebody, or package once, has found out.
 //
 // No idempotency token is documented for this call: a request that is sent twice can buy twice. So a purchase is never sent
-// again once its bytes may have left this machine, unless the service's answer proves that it was refused: not by this
+// again once its bytes may have left this machine, unless the service's response proves that it was refused: not by this
 // package, not by net/http underneath, not by a redirect. The whole table is in docs/outcomes.md.
 //
 // # A first purchase
@@ -65,7 +65,7 @@
 //  4. internal/transport/transport.go: attempt after attempt, as each verdict says; backoff.go and clock.go beside it.
 //  5. internal/transport/attempt.go: one attempt: credentials, signature (internal/bceauth), the hook before, one HTTP request.
 //  6. internal/transport/gate.go and conn.go: did a byte leave? conncheck.go: is the idle connection still open? stray.go,
-//     replay.go, permanent.go: answers that nobody asked for, callers' transports that send again, errors that stay.
+//     replay.go, permanent.go: unsolicited responses, callers' transports that send again, permanent errors.
 //  7. response.go: what every response has around its result, read without ambiguity (internal/strictjson).
 //  8. outcome.go: the outcome table as code, row for row: the verdict.
 //  9. errors.go: what the caller gets if nothing was bought, or if it is unknown; log.go: what the log gets.

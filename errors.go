@@ -24,7 +24,7 @@ var (
 )
 
 // Families of documented error codes, for [errors.Is]. They say why, not whether something was bought.
-// Codes are an open set: for others look at [APIError.Code].
+// Codes are an open set: for others see [APIError.Code].
 var (
 	// ErrAccessDenied is code AccessDenied: the keys are right but have no permission for this.
 	ErrAccessDenied = errors.New("access denied")
@@ -102,7 +102,7 @@ func (e *OutcomeError) LogValue() slog.Value {
 		slog.String(LogKeyServiceID, e.ServiceID),
 		slog.String(LogKeyRequestID, e.RequestID),
 		slog.Int(LogKeyAttempt, e.Attempts),
-		slog.String(LogKeyError, fmt.Sprint(e.Err)),
+		slog.String(LogKeyError, e.causeText()),
 	)
 }
 
@@ -115,7 +115,14 @@ func (e *OutcomeError) MarshalJSON() ([]byte, error) {
 		RequestID string `json:"requestId"`
 		Attempts  int    `json:"attempts"`
 		Error     string `json:"error"`
-	}{e.outcomeText(), e.Action, e.ServiceID, e.RequestID, e.Attempts, fmt.Sprint(e.Err)})
+	}{e.outcomeText(), e.Action, e.ServiceID, e.RequestID, e.Attempts, e.causeText()})
+}
+
+func (e *OutcomeError) causeText() string {
+	if e.Err == nil {
+		return ""
+	}
+	return e.Err.Error()
 }
 
 // plain quotes a name that would break a line of a log.
@@ -165,7 +172,7 @@ type ValidationError struct {
 
 // Violation is one broken rule.
 type Violation struct {
-	// Path is where in the JSON body, such as "billing.reservation.reservationLength".
+	// Path is the place in the JSON body, such as "billing.reservation.reservationLength".
 	Path string
 	// Rule is what must hold, such as "must be 1 to 12".
 	Rule string

@@ -318,3 +318,42 @@ func TestAnOutcomeErrorInALogRecordIsAGroup(t *testing.T) {
 	assert.NotEmpty(t, line.Err["request_id"])
 	assert.Contains(t, line.Err["error"], "HTTP 500")
 }
+
+func TestAnOutcomeErrorInJSONHasItsOutcomeAsText(t *testing.T) {
+	err := &computeunit.OutcomeError{
+		Action: purchaseAction, Outcome: computeunit.ErrOutcomeUnknown, ServiceID: "svco-1", RequestID: "r-1", Attempts: 2,
+		Err: &computeunit.APIError{StatusCode: 403, Code: "AccessDenied"},
+	}
+	assert.JSONEq(t, `{"outcome":"outcome unknown","action":"PurchaseComputeUnit","serviceId":"svco-1","requestId":"r-1","attempts":2,
+		"error":"HTTP 403 Forbidden, code \"AccessDenied\""}`, marshal(t, err))
+	err.Outcome = computeunit.ErrNotPurchased
+	assert.Contains(t, marshal(t, err), `"outcome":"not purchased"`)
+	err.Action = "ReleaseComputeUnit"
+	assert.Contains(t, marshal(t, err), `"outcome":"not done","action":"ReleaseComputeUnit"`)
+	err.Outcome = nil
+	assert.Contains(t, marshal(t, err), `"outcome":"unknown"`)
+}
+
+func TestAHalfMadeOutcomeErrorIsWrittenWithoutACause(t *testing.T) {
+	var zero computeunit.OutcomeError
+	assert.Contains(t, marshal(t, &zero), `"error":""`)
+	assert.Empty(t, attributes(zero.LogValue())[computeunit.LogKeyError])
+	assert.Equal(t, "null", marshal(t, (*computeunit.OutcomeError)(nil)))
+}
+
+// Whoever reads only the end of an error knows what to do.
+func TestEveryOutcomeErrorEndsWithWhatToDo(t *testing.T) {
+	for _, row := range []struct {
+		action  string
+		outcome error
+		advice  string
+	}{
+		{purchaseAction, computeunit.ErrNotPurchased, "it is safe to correct this and try again"},
+		{"ReleaseComputeUnit", computeunit.ErrNotPurchased, "it is safe to correct this and try again"},
+		{purchaseAction, computeunit.ErrOutcomeUnknown, "an order may exist: list the service's instances before buying again"},
+		{"ReleaseComputeUnit", computeunit.ErrOutcomeUnknown, "it may have been done: look before trying again"},
+	} {
+		text := (&computeunit.OutcomeError{Action: row.action, Outcome: row.outcome, Err: errLost, RequestID: "r"}).Error()
+		assert.True(t, strings.HasSuffix(text, "; "+row.advice), text)
+	}
+}

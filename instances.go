@@ -26,7 +26,7 @@ const describeAction = "DescribeComputeUnits"
 func (c *Client) DescribeComputeUnits(ctx context.Context, request DescribeComputeUnitsRequest) (*DescribeComputeUnitsResponse, error) {
 	listing, v := c.list(ctx, request)
 	if v.outcome != nil {
-		return nil, listingError(request, v)
+		return nil, listingError(request.ServiceID, v)
 	}
 	return listing, nil
 }
@@ -38,7 +38,7 @@ func (c *Client) list(ctx context.Context, request DescribeComputeUnitsRequest) 
 	}
 	var answer describeResponse
 	var date time.Time
-	op := &operation{url: c.describeURL, action: describeAction, serviceID: request.ServiceID}
+	op := &operation{url: c.describeURL, action: describeAction, serviceID: request.ServiceID, isListing: true}
 	op.judge = func(a *transport.Attempt) verdict {
 		answer = describeResponse{}
 		answer.read(a, &answer)
@@ -152,13 +152,13 @@ func (d *describeResponse) missing() error {
 	return nil
 }
 
-func listingError(request DescribeComputeUnitsRequest, v verdict) error {
+func listingError(serviceID string, v verdict) error {
 	cause := withoutVerdict(v.cause)
 	if v.requestID == "" {
-		return fmt.Errorf("computeunit: listing the instances of service %q: %w", request.ServiceID, cause)
+		return fmt.Errorf("computeunit: listing the instances of service %q: %w", serviceID, cause)
 	}
 	return fmt.Errorf("computeunit: listing the instances of service %q: %w (request id %.100q, attempt %d)",
-		request.ServiceID, cause, v.requestID, v.attempts)
+		serviceID, cause, v.requestID, v.attempts)
 }
 
 // WaitUntilRunning polls an instance of a service, with growing pauses, until it is [InstanceRunning], and returns it. An
@@ -253,11 +253,11 @@ func (c *Client) poll(ctx context.Context, serviceID string, look func([]Instanc
 		case v.outcome == nil && look(listing.Result.Instances):
 			return nil
 		case v.outcome != nil && !v.mayPass() && ctx.Err() == nil:
-			return listingError(request, v)
+			return listingError(request.ServiceID, v)
 		}
 		if err := sleep(ctx, pause); err != nil {
 			if v.outcome != nil {
-				return fmt.Errorf("%w; %w", err, listingError(request, v))
+				return fmt.Errorf("%w; %w", err, listingError(request.ServiceID, v))
 			}
 			return err
 		}

@@ -280,3 +280,32 @@ func TestNothingIsLoggedWithoutALogger(t *testing.T) {
 		assert.Empty(t, b.String())
 	})
 }
+
+// Money leaves a trace.
+func TestAPurchaseWritesOneInfoRecordThatNamesWhatWasBought(t *testing.T) {
+	for body, want := range map[string][3]any{
+		documentedAnswer: {"44961088fxxxx9e9379f5daf", "7b468732xxxxxx8364292", "1bef3f87-c5b2-4419-936b-50f9884f10d4"},
+		`{"requestId":"r","result":{"instanceId":"i"}}`: {"i", "", "r"},
+		`{"requestId":"r","result":{"orderId":"o"}}`:    {"", "o", "r"},
+	} {
+		var book logBook
+		require.NoError(t, buy(t, newClient(t, answerWith(200, body), book.from(slog.LevelInfo))))
+		bought := book.only(t, slog.LevelInfo)
+		assert.Len(t, strings.Split(strings.TrimSpace(book.text.String()), "\n"), 1)
+		assert.Equal(t, "computeunit: bought", bought[slog.MessageKey])
+		assert.Equal(t, purchaseAction, bought[computeunit.LogKeyAction])
+		assert.Equal(t, testService, bought[computeunit.LogKeyServiceID])
+		assert.Equal(t, want, [3]any{bought[computeunit.LogKeyInstance], bought[computeunit.LogKeyOrder], bought[computeunit.LogKeyRequestID]})
+	}
+}
+
+func TestOnlyAPurchaseIsLoggedAsBought(t *testing.T) {
+	var book logBook
+	client := newClient(t, record(answerWith(200, listing()), answerWith(200, `{}`), answerWith(403, deniedBody), answerWith(500, ``)), book.option())
+	_, err := describe(t, client)
+	require.NoError(t, err)
+	require.NoError(t, client.Call(t.Context(), "/v2/service", "ModifyService", nil, nil))
+	require.Error(t, buy(t, client))
+	require.Error(t, buy(t, client))
+	assert.Empty(t, book.records(t, slog.LevelInfo))
+}

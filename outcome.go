@@ -91,7 +91,7 @@ func judgeListing(a *transport.Attempt, r *response, missing error) verdict {
 	return v
 }
 
-// mayPass reports whether a listing that failed with v is worth another look later. Waiting does not correct a clock.
+// mayPass reports whether a listing that failed with v may succeed later. Waiting does not correct a clock.
 func (v verdict) mayPass() bool {
 	return v.again == transport.AfterBackoff || v.again == transport.AfterRetryAfter
 }

@@ -221,6 +221,7 @@ func TestASuccessIsBoughtOnlyWithAnIDThatIsCertain(t *testing.T) {
 		{"null code", `{"code":null,"error_code":0,"message":null,"result":{"instanceId":"i"}}`, nil},
 		{"empty code", `{"code":"","result":{"instanceId":"i"}}`, nil},
 		{"empty error", `{"error":{},"result":{"instanceId":"i"}}`, nil},
+		{"an error object of nothing", `{"error":{"code":0,"message":""},"result":{"instanceId":"i"}}`, nil},
 		{"error is false", `{"error":false,"result":{"instanceId":"i"}}`, nil},
 		{"the same id twice", `{"result":{"instanceId":"i"},"result":{"instanceId":"i","orderId":"o"}}`, nil},
 		{"an id, then null and an empty one", `{"result":{"instanceId":"i","instanceId":null,"InstanceID":""}}`, nil},
@@ -260,6 +261,8 @@ func TestASuccessIsBoughtOnlyWithAnIDThatIsCertain(t *testing.T) {
 		{"a code of broken text", "{\"code\":\"AccessDenied\xff\"}", unknown},
 		{"a code that is zero in a text", `{"code":"0","result":{"instanceId":"i"}}`, unknown},
 		{"a code that is a status", `{"code":"402"}`, unknown},
+		{"a failure inside in a list beside an id", `{"errors":[{"code":"InternalError"}],"result":{"instanceId":"i"}}`, unknown},
+		{"a failure inside in the result beside an id", `{"result":{"instanceId":"i","errorCode":336100}}`, unknown},
 		{"InternalError in another case", `{"code":"internalError "}`, unknown},
 
 		{"blank", ` `, unknown},

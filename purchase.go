@@ -61,18 +61,20 @@ type purchaseResponse struct {
 	} `json:"result"`
 }
 
+// result leaves out a blank id beside the other one: nobody could look it up.
 func (p *purchaseResponse) result() PurchaseResult {
-	return PurchaseResult{InstanceID: p.Result.InstanceID.Value(), OrderID: p.Result.OrderID.Value()}
+	return PurchaseResult{InstanceID: firstNonBlank(p.Result.InstanceID.Value()), OrderID: firstNonBlank(p.Result.OrderID.Value())}
 }
 
 var errNoID = errors.New("the response has neither an instance id nor an order id")
 
 // missing is nil if the response has what makes it a success: an id, and none that is ambiguous.
 func (p *purchaseResponse) missing() error {
-	for name, id := range map[string]*strictjson.Text{"instance id": &p.Result.InstanceID, "order id": &p.Result.OrderID} {
+	for i, id := range [...]*strictjson.Text{&p.Result.InstanceID, &p.Result.OrderID} {
 		if id.IsAmbiguous() || !id.IsPrintable() {
+			name := [...]string{"instance id", "order id"}[i]
 			return fmt.Errorf("the %s is ambiguous: given twice with different values, of another type, or with unprintable characters (%.80q)",
-				name, append(id.Values, id.OtherType))
+				name, append(id.Values(), id.OtherType))
 		}
 	}
 	if firstNonBlank(p.Result.InstanceID.Value(), p.Result.OrderID.Value()) == "" {

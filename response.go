@@ -34,7 +34,7 @@ type response struct {
 	unreadable error    // why the body is not the whole documented JSON
 }
 
-// nestedError is an error as an object of its own, or as something else that is not null, false, 0 or empty.
+// nestedError is an error as an object of its own, or as something else that is not empty.
 type nestedError struct {
 	Code    strictjson.Code  `json:"code"`
 	Message strictjson.Loose `json:"message"`
@@ -43,7 +43,7 @@ type nestedError struct {
 
 // UnmarshalJSON never fails, like those of strictjson.
 func (n *nestedError) UnmarshalJSON(value []byte) error {
-	n.isThere = n.isThere || !slices.Contains([]string{"null", "false", "0", `""`, "{}", "[]"}, string(value))
+	n.isThere = n.isThere || !strictjson.IsEmpty(value)
 	if value[0] != '{' {
 		return n.Message.UnmarshalJSON(value)
 	}
@@ -80,7 +80,7 @@ func (r *response) read(a *transport.Attempt, whole any) {
 // collectCodes keeps every different code once, and returns how many of them are in the body: the gateway can put one into a
 // header and leave the body empty.
 func (r *response) collectCodes(headers []string) (inBody int) {
-	for _, values := range [][]string{r.Code.Values, r.ErrorCode.Values, r.Error.Code.Values} {
+	for _, values := range [][]string{r.Code.Values(), r.ErrorCode.Values(), r.Error.Code.Values()} {
 		for _, code := range values {
 			r.addCode(code)
 		}
@@ -177,8 +177,7 @@ func gunzip(body []byte) ([]byte, error) {
 // an id with a replaced character is refused. It returns the body as it was read.
 func decode(body []byte, whole any) ([]byte, error) {
 	err := json.Unmarshal(body, whole)
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) && !utf8.Valid(body) {
+	if err != nil && !json.Valid(body) && !utf8.Valid(body) {
 		body = withoutGBK(body)
 		err = json.Unmarshal(body, whole)
 	}
@@ -249,7 +248,7 @@ func (r *response) cause(a *transport.Attempt, outcome, missing error) error {
 	err := error(answered)
 	for _, remark := range []error{r.remark(a, outcome, missing), clockDifference(a)} {
 		if remark != nil {
-			err = fmt.Errorf("%w: %w", err, remark)
+			err = fmt.Errorf("%w: %w", err, a.RedactError(remark))
 		}
 	}
 	return err
@@ -294,7 +293,7 @@ func (r *response) remark(a *transport.Attempt, outcome, missing error) error {
 	case 300 <= a.Status && a.Status <= 399:
 		return fmt.Errorf("the redirect to %.200q is not followed", a.Redact(a.Header.Get("Location")))
 	case r.hasFailureCode():
-		return errors.New("the code is one of a failure inside, after which it may have been done all the same")
+		return errors.New("the code means a failure inside the service, after which it may still have been done")
 	case !isSuccess(a.Status) && isRefusalStatus(a.Status) && outcome == ErrOutcomeUnknown && r.hasID():
 		return errors.New("the status refuses, but there is an id in the body")
 	case !isSuccess(a.Status) && outcome == ErrNotPurchased:
@@ -318,7 +317,7 @@ func (r *response) remarkOnCode(outcome error) error {
 	case r.hasID():
 		return errors.New("the response has an error code and an id")
 	}
-	return errors.New("the code is none that is documented to refuse")
+	return errors.New("the code is not documented as a refusal")
 }
 
 // maxClockDifference is how far a Date may be away before it is worth a remark.

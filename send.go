@@ -17,6 +17,7 @@ type operation struct {
 	url       *url.URL
 	action    string
 	serviceID string // for errors and logs; empty if the action has none
+	isListing bool   // it changes nothing: its errors are no outcomes
 	judge     func(*transport.Attempt) verdict
 }
 
@@ -32,13 +33,18 @@ func (c *Client) send(ctx context.Context, op *operation, request any) (verdict,
 	}
 	v := verdict{outcome: ErrOutcomeUnknown}
 	traces := tracesOf(ctx, op)
-	call := transport.Request{URL: op.url, Body: body, Before: traces.before, After: func(a *transport.Attempt) transport.Again {
+	call := transport.Request{URL: op.url, Body: body, After: func(a *transport.Attempt) transport.Again {
 		v = op.judge(a)
 		v.attempts = a.Number
-		traces.after(ctx, a, &v)
+		if traces != nil {
+			traces.after(ctx, a, &v)
+		}
 		c.logAttempt(ctx, op, a, v)
 		return v.again
 	}}
+	if traces != nil {
+		call.Before = traces.before
+	}
 	if c.logger.Enabled(ctx, slog.LevelWarn) {
 		call.Waiting = func(a *transport.Attempt, wait time.Duration) { c.logRetry(ctx, op, a, v, wait) }
 	}
@@ -59,7 +65,7 @@ func (c *Client) refuse(ctx context.Context, op *operation, cause error) error {
 // failure makes the error that the caller gets, and logs it if it is unknown what was done.
 func (c *Client) failure(ctx context.Context, op *operation, v verdict) error {
 	failed := op.failure(v)
-	if v.outcome == ErrOutcomeUnknown && op.action != describeAction {
+	if v.outcome == ErrOutcomeUnknown && !op.isListing {
 		c.logUnknown(ctx, failed)
 	}
 	return failed

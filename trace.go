@@ -15,8 +15,8 @@ type Trace struct {
 	// sent, there is no further one, and the call ends with that error as its cause. The context is checked again after it.
 	BeforeAttempt func(ctx context.Context, a AttemptInfo) error
 	// AfterAttempt is called for each attempt that BeforeAttempt let through, before it is logged and before any wait. err
-	// is what the call would return if this attempt were its last: nil, or an error that matches one outcome. If AfterAttempt
-	// returns an error, there is no further attempt; the outcome stays as it is.
+	// is what the call would return if this attempt were its last: nil, or its error, which matches one outcome unless the
+	// call is a listing. If AfterAttempt returns an error, there is no further attempt; the outcome stays as it is.
 	AfterAttempt func(ctx context.Context, a AttemptInfo, err error) error
 }
 
@@ -55,8 +55,12 @@ type traces struct {
 	let   int // how many of them let the current attempt through
 }
 
+// tracesOf returns nil if there are none.
 func tracesOf(ctx context.Context, op *operation) *traces {
 	hooks, _ := ctx.Value(traceKey{}).([]Trace)
+	if len(hooks) == 0 {
+		return nil
+	}
 	return &traces{hooks: hooks, op: op}
 }
 
@@ -70,7 +74,7 @@ func (t *traces) before(ctx context.Context, a *transport.Attempt) error {
 	for t.let = 0; t.let < len(t.hooks); t.let++ {
 		if hook := t.hooks[t.let].BeforeAttempt; hook != nil {
 			if err := hook(ctx, t.info(a)); err != nil {
-				return fmt.Errorf("a trace refused the attempt before it was sent: %w", err)
+				return fmt.Errorf("a hook prevented the attempt: %w", err)
 			}
 		}
 	}
@@ -86,13 +90,18 @@ func (t *traces) after(ctx context.Context, a *transport.Attempt, v *verdict) {
 			continue
 		}
 		var err error
-		if v.outcome != nil {
+		switch {
+		case v.outcome == nil:
+		case t.op.isListing:
+			err = listingError(t.op.serviceID, *v)
+		default:
 			err = t.op.failure(*v)
 		}
 		if err := trace.AfterAttempt(ctx, t.info(a), err); err != nil {
 			v.again = transport.Never
 			if v.outcome != nil {
-				v.cause = fmt.Errorf("%w; a trace wants no further attempt: %w", v.cause, err)
+				// A verdict in the hook's own error would cost the cause its chain.
+				v.cause = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.cause, withoutVerdict(err))
 			}
 		}
 	}

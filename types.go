@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/qianfan-go/computeunit/internal/strictjson"
 )
 
 // PaymentTiming says when compute units are paid for. The zero value is not valid.
@@ -76,11 +78,11 @@ type Reservation struct {
 	AutoRenewTime int `json:"autoRenewTime,omitempty"`
 }
 
-// PurchaseComputeUnitResponse is the answer to a purchase that the service says it made.
+// PurchaseComputeUnitResponse is the response to a purchase that the service says it made.
 //
 // Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8 (response body)
 type PurchaseComputeUnitResponse struct {
-	// RequestID is what Baidu's support asks for: the service's, or the one sent where the answer named none.
+	// RequestID is what Baidu's support asks for: the service's, or the one that was sent if the response named none.
 	RequestID string `json:"requestId"`
 	// Result names what was bought.
 	Result PurchaseResult `json:"result"`
@@ -134,7 +136,7 @@ var chinaStandardTime = time.FixedZone("UTC+8", 8*60*60)
 // ParseReleaseTime reads a release time in either documented form: RFC 3339 ("2030-01-25T12:30:30+08:00"),
 // or "2030-01-25 12:30:30". The documentation does not say which zone the second form is in. We read it as
 // China Standard Time (UTC+8), because the documentation shows the two examples side by side. Give the offset
-// where it matters. The error tells which forms are read.
+// where it matters. The error names the forms that are read.
 func ParseReleaseTime(value string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, value); err == nil {
 		return t, nil
@@ -189,8 +191,8 @@ func (b Billing) wire() billingJSON {
 func (b Billing) MarshalJSON() ([]byte, error) { return json.Marshal(b.wire()) }
 
 // UnmarshalJSON reads the documented JSON, the release time in either form: see [ParseReleaseTime]. A field that is not
-// documented is an error, whatever the caller's decoder allows: a misspelt one would buy something else. So is a release time
-// that is given and zero or empty. Null changes nothing.
+// documented is an error, whatever the caller's decoder allows: a misspelt one would buy something else. So is one that is
+// given twice, and a release time that is given and zero or empty. Null changes nothing.
 func (b *Billing) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
@@ -200,6 +202,9 @@ func (b *Billing) UnmarshalJSON(data []byte) error {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&wire); err != nil {
 		return fmt.Errorf("computeunit: billing: %w", err)
+	}
+	if name := strictjson.Repeated(data); name != "" { // last: now the names are few, and it is JSON
+		return fmt.Errorf("computeunit: billing: field %q is given twice", name)
 	}
 	read := Billing{PaymentTiming: wire.PaymentTiming, Reservation: wire.Reservation}
 	if wire.ReleaseTime != nil {

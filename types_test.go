@@ -2,6 +2,8 @@ package computeunit_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -323,4 +325,132 @@ func TestWithAutoRenewOnPostpaidIsRefusedByValidate(t *testing.T) {
 	request.Billing = postpaid.WithAutoRenew(1)
 	assert.Equal(t, []string{"billing.reservation"}, violatedPaths(t, request))
 	assert.Zero(t, postpaid.Reservation)
+}
+
+// readsBilling decodes a billing by itself, inside a request, and inside one with a decoder that allows nothing unknown.
+func readsBilling(t *testing.T, text string) error {
+	t.Helper()
+	var billing computeunit.Billing
+	alone := json.Unmarshal([]byte(text), &billing)
+	var request computeunit.PurchaseComputeUnitRequest
+	inside := json.Unmarshal([]byte(`{"serviceId":"svco-1","billing":`+text+`}`), &request)
+	decoder := json.NewDecoder(strings.NewReader(`{"serviceId":"svco-1","billing":` + text + `}`))
+	decoder.DisallowUnknownFields()
+	strictly := decoder.Decode(&request)
+	assert.Equal(t, alone == nil, inside == nil, "%v, %v", alone, inside)
+	assert.Equal(t, alone == nil, strictly == nil, "%v, %v", alone, strictly)
+	return alone
+}
+
+// A misspelt field in a configuration would buy something else.
+func TestAnUnknownFieldInsideBillingIsRefusedWhateverTheDecoderAllows(t *testing.T) {
+	for field, text := range map[string]string{
+		"releaseTimee":     `{"paymentTiming":"Postpaid","releaseTimee":"2030-01-25T12:30:30+08:00"}`,
+		"release_time":     `{"paymentTiming":"Postpaid","release_time":"2030-01-25T12:30:30+08:00"}`,
+		"autoRenw":         `{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":1,"autoRenw":true}}`,
+		"autoRenewalTime":  `{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewalTime":3}}`,
+		"reservations":     `{"paymentTiming":"Prepaid","reservations":{}}`,
+		"payment":          `{"payment":"Prepaid"}`,
+		"couponId":         `{"paymentTiming":"Postpaid","couponId":null}`,
+		"":                 `{"paymentTiming":"Postpaid","":1}`,
+		"replicasCount":    `{"paymentTiming":"Postpaid","replicasCount":1}`,
+		"reservationUnit ": `{"reservation":{"reservationUnit ":"Month"}}`,
+	} {
+		t.Run(field, func(t *testing.T) {
+			err := readsBilling(t, text)
+			assert.ErrorContains(t, err, `unknown field "`+field+`"`)
+		})
+	}
+}
+
+func TestAFieldInsideBillingThatIsGivenTwiceIsRefused(t *testing.T) {
+	for name, text := range map[string]string{
+		"paymentTiming":     `{"paymentTiming":"Prepaid","paymentTiming":"Postpaid"}`,
+		"PaymentTiming":     `{"paymentTiming":"Prepaid","PaymentTiming":"Prepaid"}`,
+		"releaseTime":       `{"paymentTiming":"Postpaid","releaseTime":"2030-01-25T12:30:30+08:00","releaseTime":null}`,
+		"reservation":       `{"reservation":{"reservationLength":1},"reservation":{"autoRenew":true}}`,
+		"reservationLength": `{"reservation":{"reservationLength":1,"reservationLength":12}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.ErrorContains(t, readsBilling(t, text), `"`+name+`" is given twice`)
+		})
+	}
+}
+
+// A service that decodes its users' requests, perhaps with another JSON package, must not hang on a malformed one.
+func TestABillingThatIsNotJSONIsRefusedAtOnce(t *testing.T) {
+	for _, text := range []string{"", "x", "[", "[1 2]", `{"reservation":[1 2]}`, `{"paymentTiming":[x]}`, strings.Repeat("[", 1<<20)} {
+		var billing computeunit.Billing
+		assert.Error(t, billing.UnmarshalJSON([]byte(text)))
+	}
+	var many strings.Builder
+	many.WriteByte('{')
+	for i := range 100_000 {
+		fmt.Fprintf(&many, `"%d":0,`, i)
+	}
+	many.WriteString(`"paymentTiming":"Postpaid"}`)
+	assert.ErrorContains(t, readsBilling(t, many.String()), "unknown field")
+}
+
+func TestACaseOfItsOwnIsReadAsJSONDoes(t *testing.T) {
+	var billing computeunit.Billing
+	require.NoError(t, json.Unmarshal([]byte(`{"PAYMENTTIMING":"Prepaid","Reservation":{"ReservationTimeUnit":"Month","reservationlength":1}}`), &billing))
+	assert.Equal(t, computeunit.Prepaid(1), billing)
+}
+
+func TestNullIsANoOpOnABilling(t *testing.T) {
+	billing := computeunit.Prepaid(5)
+	require.NoError(t, json.Unmarshal([]byte(`null`), &billing))
+	assert.Equal(t, computeunit.Prepaid(5), billing)
+	request := documentedRequest()
+	require.NoError(t, json.Unmarshal([]byte(`{"billing":null}`), &request))
+	assert.Equal(t, documentedRequest(), request)
+	require.NoError(t, billing.UnmarshalJSON([]byte(`null`)))
+}
+
+// Without a release time the units run, and cost, without end: one that was asked for is never taken for none.
+func TestAReleaseTimeThatIsAskedForAndZeroIsRefused(t *testing.T) {
+	for name, release := range map[string]string{
+		"empty":                     ``,
+		"blank":                     ` `,
+		"year 1":                    `0001-01-01T00:00:00Z`,
+		"year 1, with an offset":    `0001-01-01T08:00:00+08:00`,
+		"year 0, with an offset":    `0000-12-31T16:00:00-08:00`,
+		"year 1, without an offset": `0001-01-01 08:00:00`,
+		"year 1, with a fraction":   `0001-01-01T00:00:00.000Z`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			assert.Error(t, readsBilling(t, `{"paymentTiming":"Postpaid","releaseTime":"`+release+`"}`))
+		})
+	}
+	for name, release := range map[string]time.Time{
+		"zero": {}, "zero in a zone": time.Time{}.In(china), "in its first second": time.Time{}.Add(time.Millisecond),
+		"zero by its clock": time.Date(1, 1, 1, 0, 0, 0, 0, china), "unix 0": time.Unix(0, 0),
+	} {
+		t.Run("PostpaidUntil "+name, func(t *testing.T) {
+			request := withBilling(computeunit.PostpaidUntil(release))
+			found := violated(t, request)
+			require.Len(t, found, 1)
+			assert.Equal(t, "billing.releaseTime", found[0].Path)
+			text := marshal(t, request)
+			assert.Contains(t, text, "releaseTime", "it is not left out on its way through JSON")
+			var read computeunit.PurchaseComputeUnitRequest
+			if json.Unmarshal([]byte(text), &read) == nil {
+				assert.NotEmpty(t, violated(t, read), "nor taken for none after it")
+			}
+		})
+	}
+}
+
+func TestAReservationThatIsNotGivenIsNotSent(t *testing.T) {
+	for text, want := range map[string]computeunit.Billing{
+		`{"paymentTiming":"Prepaid"}`:                     {PaymentTiming: computeunit.PaymentTimingPrepaid},
+		`{"paymentTiming":"Prepaid","reservation":null}`:  {PaymentTiming: computeunit.PaymentTimingPrepaid},
+		`{"paymentTiming":"Postpaid","reservation":null}`: computeunit.Postpaid(),
+	} {
+		var billing computeunit.Billing
+		require.NoError(t, json.Unmarshal([]byte(text), &billing), text)
+		assert.Equal(t, want, billing)
+		assert.NotContains(t, marshal(t, billing), "reservation")
+	}
 }

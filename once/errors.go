@@ -69,23 +69,55 @@ func (b *Buyer) blocked(r record, candidates []string) *BlockedError {
 	}
 }
 
+// outcomeError is what Buy returns: it says what to do with the key, which is not what to do after one call.
+type outcomeError struct {
+	key   string
+	known *computeunit.OutcomeError // matches the outcome
+	cause error                     // matches whatever else
+}
+
+// Error names the key, the outcome, the cause, and what to do.
+func (e *outcomeError) Error() string {
+	advice := "call Buy again with the same key: it looks for the order, and never sends again"
+	if e.known.Outcome == computeunit.ErrNotPurchased {
+		advice = "the key has no order, and may be bought again"
+	}
+	cause := e.cause.Error()
+	var called *computeunit.OutcomeError
+	if errors.As(e.cause, &called) {
+		cause = strings.Replace(cause, called.Error(), fmt.Sprint(called.Err), 1)
+	}
+	sent := ""
+	if e.known.RequestID != "" {
+		sent = fmt.Sprintf(" (request id %q)", e.known.RequestID)
+	}
+	return fmt.Sprintf("once: key %q for service %q: %v: %s%s; %s", e.key, e.known.ServiceID, e.known.Outcome, cause, sent, advice)
+}
+
+func (e *outcomeError) Unwrap() []error {
+	if errors.Is(e.cause, e.known) {
+		return []error{e.cause}
+	}
+	return []error{e.known, e.cause}
+}
+
 // failure is what Buy returns: an error that matches exactly one of the two outcomes, and whatever the cause matches but
 // for another outcome.
 func failure(outcome error, r record, cause error) error {
 	var called *computeunit.OutcomeError
-	switch {
-	case errors.As(cause, &called) && errors.Is(cause, outcome) && !errors.Is(cause, otherThan(outcome)):
-		return fmt.Errorf("once: key %q: %w", r.Key, cause)
-	case errors.Is(cause, computeunit.ErrNotPurchased) || errors.Is(cause, computeunit.ErrOutcomeUnknown):
+	if errors.As(cause, &called) && errors.Is(cause, outcome) && !errors.Is(cause, otherThan(outcome)) {
+		return &outcomeError{r.Key, called, cause}
+	}
+	if errors.Is(cause, computeunit.ErrNotPurchased) || errors.Is(cause, computeunit.ErrOutcomeUnknown) {
 		cause = errors.New(cause.Error()) // an outcome of one step, which is not the purchase's
 	}
-	return fmt.Errorf("once: key %q: %w", r.Key, &computeunit.OutcomeError{
+	return &outcomeError{r.Key, &computeunit.OutcomeError{
 		Action:    "PurchaseComputeUnit",
 		Outcome:   outcome,
 		ServiceID: r.Request.ServiceID,
 		RequestID: r.RequestID,
 		Err:       cause,
-	})
+	}, cause}
 }
 
 func otherThan(outcome error) error {

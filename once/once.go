@@ -52,7 +52,7 @@ type Buyer struct {
 	watched  map[string]*watch // what Settle found open last, by key
 }
 
-// Option changes a default of [New]. One that gets a nil or senseless value makes New fail.
+// Option changes a default of [New]. New fails if one gets a nil or invalid value.
 type Option func(*Buyer) error
 
 // New returns a Buyer. It sends nothing, and reads nothing from the journal.

@@ -65,7 +65,7 @@ type Purchase struct {
 	// key's, and of the same payment timing and size.
 	Candidates []string `json:"candidates,omitempty"`
 	// ListedWithin is the longest that the order can have taken to be listed: from the Date of Before to the Date of the
-	// first listing that showed it. Zero if no listing was needed.
+	// first listing that showed it, in whole seconds. Zero if no listing was needed, or if both were in the same second.
 	ListedWithin time.Duration `json:"listedWithin,omitempty"`
 	// Refusal is why the last attempt was not purchased, for people. It has no secrets in it.
 	Refusal string `json:"refusal,omitempty"`

@@ -1,6 +1,10 @@
 package once
 
 import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -66,4 +70,27 @@ func TestASettledPurchaseForgetsItsCandidates(t *testing.T) {
 	p := Purchase{State: StateSending, Unknown: true, Candidates: []string{"a", "b"}}
 	require.NoError(t, p.apply(sayNotPurchased))
 	assert.Equal(t, Purchase{State: StateNotPurchased, Evidence: EvidencePerson}, p)
+}
+
+// The table in the documentation is this one, row for row.
+func TestTheDocumentedTableIsTheMachine(t *testing.T) {
+	text, err := os.ReadFile("../docs/once.md")
+	require.NoError(t, err)
+	names := map[string]State{
+		"no such key": unclaimed, "`preparing`": StatePreparing, "`sending`": StateSending, "`bought`": StateBought,
+		"`not_purchased`": StateNotPurchased, "`bought`, no instance id": boughtUnnamed,
+	}
+	var documented []string
+	for _, cells := range regexp.MustCompile(`(?m)^\| ([^|]+) \| \*\*([a-z ]+)\*\*[^|]*\| ([^|]+) \| ([^|]*)\|$`).FindAllStringSubmatch(string(text), -1) {
+		evidence := strings.TrimSpace(cells[4])
+		if evidence == "as it was" {
+			evidence = string(same)
+		}
+		documented = append(documented, fmt.Sprintf("%s %s %s %s", names[cells[1]], cells[2], names[cells[3]], evidence))
+	}
+	var rows []string
+	for _, row := range machine {
+		rows = append(rows, fmt.Sprintf("%s %s %s %s", row.from, row.on, row.to, row.by))
+	}
+	assert.Equal(t, rows, documented)
 }

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"log"
 	"log/slog"
-	"net"
 	"net/http"
 	"os/signal"
 	"strings"
@@ -17,10 +16,9 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
-	_ "modernc.org/sqlite"             // the driver "sqlite"
-
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 func main() {
@@ -28,10 +26,9 @@ func main() {
 	database := flag.String("database", "purchases.db", "a SQLite `file`, or the postgres:// URL that replicas share")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	driver, dialect, source := "pgx", once.PostgreSQL, *database
-	if !strings.HasPrefix(source, "postgres") {
-		driver, dialect = "sqlite", once.SQLite
-		source = "file:" + source + "?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)"
+	driver, dialect, source := "sqlite", once.SQLite, "file:"+*database+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)"
+	if strings.HasPrefix(*database, "postgres") {
+		driver, dialect, source = "pgx", once.PostgreSQL, *database
 	}
 	journal := must(once.SQL(must(sql.Open(driver, source)), dialect))
 	must(journal, journal.Migrate(ctx))
@@ -43,11 +40,10 @@ func main() {
 		}
 	}()
 	http.HandleFunc("POST /buy", func(w http.ResponseWriter, r *http.Request) { buy(buyer, w, r) })
-	server := &http.Server{ReadTimeout: 10 * time.Second, WriteTimeout: 2 * time.Minute}
-	go server.Serve(must(net.Listen("tcp", *addr)))
+	server := &http.Server{Addr: *addr, ReadTimeout: 10 * time.Second, WriteTimeout: 2 * time.Minute}
+	go func() { log.Print(server.ListenAndServe()); stop() }() // ends by Shutdown, or if the address is taken
 	<-ctx.Done()
-	stop()                                              // a second signal ends it at once, which is safe, too
-	must(server, server.Shutdown(context.Background())) // after the purchases that have begun
+	must(server, server.Shutdown(context.Background())) // waits for the purchases that have begun
 }
 
 func buy(buyer *once.Buyer, w http.ResponseWriter, r *http.Request) {

@@ -1,10 +1,7 @@
 package bceauth
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,10 +24,47 @@ func (s *Signature) Redact(text string) string {
 	}
 	text = redactHeaders(text, s.authorization)
 	text = strings.ReplaceAll(text, s.authorization[strings.LastIndexByte(s.authorization, '/')+1:], inSignature)
-	for _, form := range escapedForms(s.token) {
-		text = strings.ReplaceAll(text, form, inToken)
+	return redactToken(text, s.token)
+}
+
+// redactToken takes out each session token in a text.
+func redactToken(text, token string) string {
+	var clean strings.Builder
+	kept := 0
+	for i := 0; token != "" && i < len(text); {
+		length := tokenLength(text[i:], token)
+		if length == 0 {
+			i++
+			continue
+		}
+		clean.WriteString(text[kept:i] + inToken)
+		i += length
+		kept = i
 	}
-	return text
+	return clean.String() + text[kept:]
+}
+
+// tokenLength is how much of a text, from its start, is the token: as it is, escaped, or cut off by the text's end.
+func tokenLength(text, token string) int {
+	if strings.HasPrefix(text, token) { // one that is not escaped can look as if it were
+		return len(token)
+	}
+	length, characters := commonLength(text, token)
+	switch {
+	case characters == len(token):
+		return length
+	case characters >= minCutOff && isCutOff(text[length:]):
+		return len(text)
+	}
+	return 0
+}
+
+// minCutOff is how many characters of a token are no accident.
+const minCutOff = 8
+
+// isCutOff reports whether a text ends here, perhaps in the middle of an escaped character.
+func isCutOff(rest string) bool {
+	return rest == "" || len(rest) < maxBackslashes+len("u0000") && strings.IndexByte(`%&\`, rest[0]) >= 0
 }
 
 // redactHeaders takes out each Authorization header in a text, the sent one or another, whole or cut off.
@@ -43,7 +77,8 @@ func redactHeaders(text, sent string) string {
 	for ; start >= 0; start = indexScheme(text) {
 		clean.WriteString(text[:start] + inSignature)
 		text = text[start:]
-		text = text[commonLength(text, sent):]
+		length, _ := commonLength(text, sent)
+		text = text[length:]
 		text = text[headerLength(text):]
 	}
 	return clean.String() + text
@@ -70,16 +105,17 @@ func headerLength(text string) int {
 }
 
 // commonLength is how much of a text, from its start, repeats what was sent, also if it is escaped for JSON, Go, a URL or
-// HTML.
-func commonLength(text, sent string) (length int) {
-	for i := range len(sent) {
-		width := escapedWidth(text[length:], sent[i])
+// HTML, and how many characters of that.
+func commonLength(text, sent string) (length, characters int) {
+	for characters < len(sent) {
+		width := escapedWidth(text[length:], sent[characters])
 		if width == 0 {
-			return length
+			break
 		}
 		length += width
+		characters++
 	}
-	return length
+	return length, characters
 }
 
 // maxBackslashes is how many a character may have in front of it: JSON within JSON within JSON has seven.
@@ -90,12 +126,12 @@ func escapedWidth(text string, char byte) int {
 	switch {
 	case text == "":
 		return 0
+	case text[0] == '%' && hexWidth(text, 1, 2, char) > 0: // before the character itself: a % can stand for itself, too
+		return hexWidth(text, 1, 2, char)
+	case text[0] == '&' && entityWidth(text, char) > 0:
+		return entityWidth(text, char)
 	case sameLetter(text[0], char):
 		return 1
-	case text[0] == '%':
-		return hexWidth(text, 1, 2, char)
-	case text[0] == '&':
-		return entityWidth(text, char)
 	}
 	slashes := 0
 	for slashes < min(len(text), maxBackslashes) && text[slashes] == '\\' {
@@ -149,24 +185,6 @@ func entityWidth(text string, char byte) int {
 		return 0
 	}
 	return len("&;") + len(name)
-}
-
-var escapeHTML = strings.NewReplacer(`&`, "&amp;", `<`, "&lt;", `>`, "&gt;", `"`, "&#34;", `'`, "&#39;")
-
-// escapedForms are the ways in which a response can repeat a secret: as it is, in JSON, in Go, in a URL, in HTML.
-func escapedForms(secret string) []string {
-	if secret == "" {
-		return nil
-	}
-	inJSON, _ := json.Marshal(secret) // cannot fail
-	quoted := string(inJSON[1 : len(inJSON)-1])
-	inGo := strconv.Quote(secret)
-	forms := []string{
-		secret, quoted, strings.ReplaceAll(quoted, "/", `\/`), inGo[1 : len(inGo)-1],
-		url.QueryEscape(secret), url.PathEscape(secret), escapeHTML.Replace(secret),
-	}
-	slices.Sort(forms)
-	return slices.Compact(forms) // else each would be looked for in what replaced the one before
 }
 
 // RedactError returns err with its text redacted. What it wraps stays within reach.

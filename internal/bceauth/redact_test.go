@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -103,13 +104,37 @@ func TestRedactTakesOutTheSignatureAlone(t *testing.T) {
 func TestRedactTakesOutTheSessionToken(t *testing.T) {
 	for _, token := range []string{"st1b3d5f7a9c0e2468", "to/ken+with==&<\"quotes\">", "token"} {
 		signature, _ := signedWith("ak", token)
-		for _, name := range []string{"as it is", "Go", "JSON", "JSON, slashes too", "URL, query", "URL, path", "HTML"} {
-			escape := escapes[name]
+		for name, escape := range tokenEscapes() {
 			t.Run(token+", "+name, func(t *testing.T) {
-				assert.Regexp(t, `^before "?\(session token\)"? after$`, signature.Redact("before "+escape(token)+" after"))
+				assert.Regexp(t, `^before "?\\?"?\(session token\)\\?"?"? after$`, signature.Redact("before "+escape(token)+" after"))
 			})
 		}
 	}
+}
+
+// tokenEscapes has also what Java's Gson and Go's html/template make of a text.
+func tokenEscapes() map[string]func(string) string {
+	all := maps.Clone(escapes)
+	delete(all, "letters escaped") // wants a long text
+	gson := strings.NewReplacer("=", `\u003d`, "&", `\u0026`, "<", `\u003c`, ">", `\u003e`, "'", `\u0027`, `"`, `\"`)
+	all["Gson"] = gson.Replace
+	all["JSON of ASCII letters only"] = strings.NewReplacer("+", `\u002B`, "=", `\u003D`, "/", `\u002F`, "&", `\u0026`, "<", `\u003C`,
+		`"`, `\u0022`, ">", `\u003E`).Replace
+	all["HTML, plus too"] = func(s string) string { return strings.ReplaceAll(html.EscapeString(s), "+", "&#43;") }
+	return all
+}
+
+// What a token lacks at its end can be guessed.
+func TestRedactTakesOutASessionTokenThatIsCutOff(t *testing.T) {
+	const token = "st1b3d5f7a9c0e2468+/=="
+	signature, _ := signedWith("ak", token)
+	for name, escape := range map[string]func(string) string{"as it is": escapes["as it is"], "URL": url.QueryEscape, "HTML": tokenEscapes()["HTML, plus too"]} {
+		escaped := escape(token)
+		for end := 8; end < len(escaped); end++ {
+			assert.Regexp(t, `^a \(session token\)$`, signature.Redact("a "+escaped[:end]), name)
+		}
+	}
+	assert.Equal(t, "a st1", signature.Redact("a st1"), "too short to be one")
 }
 
 func TestRedactLeavesOtherTextsAlone(t *testing.T) {

@@ -63,13 +63,11 @@ func (r rounds) ratios(contender, floor int) (ratios []float64) {
 
 func measure(t *testing.T, compared []contender, callers, count int) (result rounds) {
 	t.Helper()
-	for _, c := range compared {
-		require.NoError(t, buyWith(c, callers, count)) // warm
-	}
 	for round := range *benchRounds {
 		took := make([]float64, len(compared))
 		for _, i := range order(len(compared), round) {
-			runtime.GC() // nobody pays for another's garbage
+			require.NoError(t, buyWith(compared[i], callers, 2*callers)) // nobody pays for connections that idled too long
+			runtime.GC()                                                 // or for another's garbage
 			started := time.Now()
 			require.NoError(t, buyWith(compared[i], callers, count))
 			took[i] = time.Since(started).Seconds()

@@ -85,7 +85,7 @@ type road struct {
 	name    string
 	client  *computeunit.Client
 	disturb bool // through the rough network
-	http2   bool
+	own     bool // by the default transport
 	vague   bool // a request can be lost on it, or a connection fail, without the client's knowing which
 }
 
@@ -104,18 +104,18 @@ func campaignRoads(t *testing.T, service *faultyService, network *roughNetwork, 
 	opaque := func() computeunit.Option { return through(opaqueTransport{callers(false)}) }
 
 	own := []road{
-		{name: "default", client: newClient(t, service.url, patience)},
-		{name: "default, network", client: newClient(t, network.url(), patience), disturb: true},
+		{name: "default", own: true, client: newClient(t, service.url, patience)},
+		{name: "default, network", own: true, client: newClient(t, network.url(), patience), disturb: true},
 	}
 	if ownTrustsTests {
-		own = append(own, road{name: "default, proxy", client: newClient(t, proxiedHost, patience)})
+		own = append(own, road{name: "default, proxy", own: true, client: newClient(t, proxiedHost, patience)})
 	}
 	roads = append(own, own...) // twice as often: what most callers use
 	return append(roads,
 		road{name: "caller's", client: newClient(t, service.url, patience, hooked())},
 		road{name: "caller's, network", client: newClient(t, network.url(), patience, hooked()), disturb: true},
 		road{name: "caller's, proxy", client: newClient(t, proxiedHost, patience, hooked())},
-		road{name: "caller's, HTTP/2", client: newClient(t, proxiedHost, patience, through(callers(true))), http2: true, vague: true},
+		road{name: "caller's, HTTP/2", client: newClient(t, proxiedHost, patience, through(callers(true))), vague: true},
 		road{name: "opaque", client: newClient(t, service.url, patience, opaque())},
 		road{name: "opaque, network", client: newClient(t, network.url(), patience, opaque()), disturb: true},
 		road{name: "opaque, proxy", client: newClient(t, proxiedHost, patience, opaque()), vague: true})
@@ -158,12 +158,12 @@ func newPurchase(n int, taken road, faults []simulator.CatalogueEntry, random *r
 	return p
 }
 
-// pickFault lets a third of the purchases pass, and gives the rest any fault. The one that is none is the last. HTTP/2
-// has no second answer.
+// pickFault lets a third of the purchases pass, and gives the rest any fault. The one that is none is the last. A
+// second answer is for the default transport only: in another it ends the next purchase, or is taken for its answer.
 func pickFault(random *rand.Rand, faults []simulator.CatalogueEntry, taken road) int {
 	none := len(faults) - 1
 	fault := random.IntN(len(faults))
-	if random.IntN(3) == 0 || taken.http2 && faults[fault].Kind == simulator.Twice {
+	if random.IntN(3) == 0 || !taken.own && faults[fault].Kind == simulator.Twice {
 		return none
 	}
 	return fault

@@ -157,7 +157,7 @@ func sdkSigner(req *http.Request, now time.Time) {
 	var unsigned bcehttp.Request
 	unsigned.SetMethod(req.Method)
 	unsigned.SetUri(req.URL.Path)
-	unsigned.SetParam("Action", req.URL.Query().Get("Action"))
+	unsigned.SetParam("Action", "PurchaseComputeUnit")
 	unsigned.SetHeader("host", req.URL.Host)
 	unsigned.SetHeader("content-type", req.Header.Get("Content-Type"))
 	unsigned.SetHeader("x-bce-date", date)

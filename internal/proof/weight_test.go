@@ -41,6 +41,7 @@ const bareProgram = `package main
 import (
 	"io"
 	"net/http"
+	"os"
 	"strings"
 )
 

@@ -52,6 +52,15 @@ func HoldsCode(document []byte, codes ...string) bool {
 	return found || !isJSON && stands
 }
 
+// IsEmpty reports whether a JSON value is null, false, 0, "", or a list or object of nothing else.
+func IsEmpty(value []byte) bool {
+	none := func(string) bool { return false }
+	found, isJSON := search(value, none, func(value json.Token, _ bool) bool {
+		return value != nil && value != false && value != "" && value != json.Number("0")
+	})
+	return isJSON && !found
+}
+
 func speaksOfError(name string) bool {
 	name = strings.ToLower(name)
 	return strings.Contains(name, "code") || strings.Contains(name, "err")

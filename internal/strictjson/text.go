@@ -15,8 +15,8 @@ import (
 
 // Text is a string. Null and the empty string are none.
 type Text struct {
-	// Values are the different values that were given.
-	Values []string
+	first  string
+	others []string // further different values, the first hundred of them
 	// OtherType is the JSON of a value that is not a string, cut short, or empty if there is none.
 	OtherType string
 }
@@ -27,7 +27,7 @@ func (t *Text) UnmarshalJSON(value []byte) error {
 	case string(value) == "null":
 	case value[0] != '"':
 		t.refuse(value)
-	case bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value): // as most are; decoding them allocates more
+	case isPlain(value):
 		t.take(string(value[1 : len(value)-1]))
 	default:
 		var text string
@@ -39,27 +39,44 @@ func (t *Text) UnmarshalJSON(value []byte) error {
 	return nil
 }
 
+// isPlain reports whether a JSON string stands for its own bytes, as most do: decoding it allocates more.
+func isPlain(value []byte) bool { return bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) }
+
 const maxOtherType = 40
 
 func (t *Text) refuse(value []byte) { t.OtherType = string(value[:min(len(value), maxOtherType)]) }
 
+// maxValues bounds the work that a hostile response makes.
+const maxValues = 100
+
 // take skips an empty text: it hides nothing of what follows.
 func (t *Text) take(text string) {
-	if text != "" && !slices.Contains(t.Values, text) {
-		t.Values = append(t.Values, text)
+	switch {
+	case t.first == "":
+		t.first = text
+	case text != "" && text != t.first && len(t.others) < maxValues && !slices.Contains(t.others, text):
+		t.others = append(t.others, text)
 	}
+}
+
+// Values are the different values that were given.
+func (t *Text) Values() []string {
+	if t.first == "" {
+		return nil
+	}
+	return append([]string{t.first}, t.others...)
 }
 
 // Value is the one value that was given, and empty if there is none or more than one.
 func (t *Text) Value() string {
-	if len(t.Values) != 1 {
+	if len(t.others) > 0 {
 		return ""
 	}
-	return t.Values[0]
+	return t.first
 }
 
 // IsAmbiguous reports whether there were different values, or one that is not a string.
-func (t *Text) IsAmbiguous() bool { return len(t.Values) > 1 || t.OtherType != "" }
+func (t *Text) IsAmbiguous() bool { return len(t.others) > 0 || t.OtherType != "" }
 
 // IsPrintable reports whether a person could look the value up: decoding replaced nothing in it, and no character of it is
 // invisible.
@@ -92,6 +109,8 @@ type Loose string
 // UnmarshalJSON reads a string or a number.
 func (l *Loose) UnmarshalJSON(value []byte) error {
 	switch c := value[0]; {
+	case c == '"' && isPlain(value):
+		*l = Loose(value[1 : len(value)-1])
 	case c == '"':
 		var text string
 		if json.Unmarshal(value, &text) == nil {

@@ -60,6 +60,9 @@ type Attempt struct {
 // out of a text that came back.
 func (a *Attempt) Redact(text string) string { return a.signature.Redact(text) }
 
+// RedactError is Redact for the text of an error, which keeps what it wraps.
+func (a *Attempt) RedactError(err error) error { return a.signature.RedactError(err) }
+
 // Skew is how far the service's clock, by the response's Date, is ahead of this machine's: negative if it is behind. Date
 // has whole seconds, and is as old as the response's way here took. ok is false if there is no Date.
 func (a *Attempt) Skew() (skew time.Duration, ok bool) {

@@ -52,14 +52,17 @@ func TestSkewIsTheDateAgainstTheTimeOfReceipt(t *testing.T) {
 }
 
 // sendWith makes one attempt with a Before.
-func sendWith(ctx context.Context, t *testing.T, via *transport.Transport, before func(context.Context, *transport.Attempt) error) (got *transport.Attempt) {
+func sendWith(
+	ctx context.Context, t *testing.T, via *transport.Transport, before func(context.Context, *transport.Attempt) error,
+) (got *transport.Attempt) {
 	t.Helper()
 	u, err := url.Parse(host)
 	require.NoError(t, err)
-	via.Do(ctx, &transport.Request{URL: u, Body: []byte(testBody), Before: before, After: func(a *transport.Attempt) transport.Again {
+	after := func(a *transport.Attempt) transport.Again {
 		got = a
 		return transport.Never
-	}})
+	}
+	via.Do(ctx, &transport.Request{URL: u, Body: []byte(testBody), Before: before, After: after})
 	return got
 }
 
@@ -173,7 +176,10 @@ func TestATimeOutAfterSendingIsSent(t *testing.T) {
 		arrived <- struct{}{}
 		io.Copy(io.Discard, conn)
 	})
-	for name, via := range map[string]*transport.Transport{"own": newTransport(t, transport.Config{}), "caller's": through(t, &http.Transport{})} {
+	for name, via := range map[string]*transport.Transport{
+		"own":      newTransport(t, transport.Config{}),
+		"caller's": through(t, &http.Transport{}),
+	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			go func() { <-arrived; cancel() }()
@@ -185,7 +191,7 @@ func TestATimeOutAfterSendingIsSent(t *testing.T) {
 }
 
 func TestAnAbortedResponseIsSent(t *testing.T) {
-	aborting := startedServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	aborting := startedServer(t, http.HandlerFunc(abort))
 	a := sendOnce(t.Context(), t, newTransport(t, transport.Config{}), aborting.URL)
 	assert.Equal(t, transport.Sent, a.Reached)
 	assert.Error(t, a.Err)

@@ -24,7 +24,7 @@ func backoff(attempt int) time.Duration {
 	return rand.N(most + 1)
 }
 
-// maxRetryAfter keeps a senseless number of seconds from overflowing; it is far past every real deadline.
+// maxRetryAfter keeps a huge number of seconds from overflowing; it is far past every real deadline.
 const maxRetryAfter = 365 * 24 * time.Hour
 
 // retryAfter reads the header in both of its forms, seconds and date. A date counts from the response's own Date: only if
@@ -50,7 +50,8 @@ func worthWaiting(ctx context.Context, wait time.Duration) error {
 		return fmt.Errorf("gave up before the next attempt: %w", err)
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-		return fmt.Errorf("gave up: the next attempt is due in %s, after the context's deadline: %w", wait, context.DeadlineExceeded)
+		return fmt.Errorf("gave up: the next attempt is due in %s, after the context's deadline: %w",
+			wait, context.DeadlineExceeded)
 	}
 	return nil
 }

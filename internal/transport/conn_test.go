@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -84,7 +85,23 @@ func TestAHandshakeEndsWithItsAttempt(t *testing.T) {
 	a := sendOnce(ctx, t, newTransport(t, transport.Config{}), "https://"+address)
 	assert.Equal(t, transport.Unconnected, a.Reached)
 	assert.ErrorIs(t, a.Err, context.Canceled)
-	<-closed
+	await(t, closed)
+}
+
+func TestNoGoroutineIsLeftBehind(t *testing.T) {
+	address, accepted, closed := silent(t)
+	before := runtime.NumGoroutine()
+	via := newTransport(t, transport.Config{})
+	for range 10 {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-accepted; cancel() }()
+		sendOnce(ctx, t, via, "https://"+address)
+		await(t, closed)
+	}
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before && time.Now().Before(end); {
+		runtime.Gosched() // assert.Eventually would have a goroutine of its own
+	}
+	assert.LessOrEqual(t, runtime.NumGoroutine(), before)
 }
 
 func TestADialEndsWithItsAttempt(t *testing.T) {
@@ -110,7 +127,7 @@ func TestAConnectionWhoseHandshakeFailedIsClosed(t *testing.T) {
 	secure.StartTLS()
 	via := newTransport(t, transport.Config{MaxAttempts: 1})
 	do(t.Context(), t, via, secure.URL, transport.Never)
-	<-closed
+	await(t, closed)
 }
 
 // idleCloser is a server that closes its idle connections when told to.
@@ -245,7 +262,7 @@ func TestTheDefaultTransportSpeaksHTTP1AndModernTLSOnly(t *testing.T) {
 	assert.ErrorContains(t, a.Err, "protocol version")
 }
 
-// sessions is a TLS server that tells whether the connection of a request resumed a session.
+// sessions is a TLS server that answers whether the connection of a request resumed a session.
 func sessions(t *testing.T, version uint16) *httptest.Server {
 	secure := server(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)

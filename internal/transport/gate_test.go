@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -59,6 +60,8 @@ func (f *fakeConn) Write(b []byte) (int, error) {
 	f.wrote += f.takes
 	return f.takes, f.err
 }
+
+func (f *fakeConn) Read(b []byte) (int, error) { return len(b), nil }
 
 func (f *fakeConn) Close() error { f.closed = true; return nil }
 
@@ -131,6 +134,47 @@ func TestAConnectionIsKeptOnce(t *testing.T) {
 	new(gate).guard(httptrace.GotConnInfo{Conn: c, Reused: true})
 	assert.Equal(t, 1, kept)
 	assert.False(t, fake.closed)
+}
+
+// An idle connection that brings bytes before the request begins to leave brings somebody else's response.
+func TestAResponseCountsOnlyIfItIsReadAfterTheRequestBeganToLeave(t *testing.T) {
+	for name, row := range map[string]struct {
+		idle, wrote bool
+		want        error
+	}{
+		"idle, before": {true, false, errStray},
+		"idle, after":  {true, true, nil},
+		"fresh":        {false, false, nil}, // net/http reads none before it has sent
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := &fakeConn{}
+			c, g := &conn{Conn: fake, keep: func() bool { return true }}, new(gate)
+			g.trace().GotConn(httptrace.GotConnInfo{Conn: c, Reused: row.idle})
+			if row.wrote {
+				_, err := c.Write([]byte("purchase"))
+				require.NoError(t, err)
+			}
+			_, err := c.Read(make([]byte, 10))
+			require.NoError(t, err)
+			g.trace().GotFirstResponseByte()
+			assert.Equal(t, row.want, g.refuse())
+			assert.Equal(t, row.want != nil, fake.closed)
+		})
+	}
+}
+
+// A server may answer before it has read all.
+func TestARequestThatBeganToLeaveIsWrittenToItsEnd(t *testing.T) {
+	client, server := pair(t)
+	g := new(gate)
+	g.trace().GotConn(httptrace.GotConnInfo{Conn: client, Reused: true})
+	_, err := client.Write([]byte("purch"))
+	require.NoError(t, err)
+	_, err = server.Write([]byte("HTTP/1.1 200 OK"))
+	require.NoError(t, err)
+	assert.Eventually(t, func() bool { return client.check == nil || client.check.closed(true) }, 10*time.Second, time.Millisecond)
+	_, err = client.Write([]byte("ase"))
+	assert.NoError(t, err)
 }
 
 func TestGatedConnIsFoundUnderTLS(t *testing.T) {

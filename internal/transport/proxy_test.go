@@ -148,17 +148,17 @@ func TestAProxyThatHangsHoldsUpItsOwnAttemptOnly(t *testing.T) {
 			a := sendOnce(ctx, t, via, secure.URL)
 			assert.Equal(t, transport.Unconnected, a.Reached)
 			assert.ErrorIs(t, a.Err, context.Canceled)
-			<-closed
+			await(t, closed)
 
 			var all sync.WaitGroup
 			answered := func() { assert.Equal(t, transport.Answered, sendOnce(t.Context(), t, via, secure.URL).Reached) }
 			all.Go(answered) // it hangs too, until a connection of another becomes idle
-			<-hung
+			await(t, hung)
 			for range 8 {
 				all.Go(answered)
 			}
 			all.Wait()
-			<-closed
+			await(t, closed)
 		})
 	}
 }
@@ -180,14 +180,14 @@ func TestTheConnectionOfAnAttemptThatWasServedOverAnotherIsClosed(t *testing.T) 
 	via.Own().Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: address})
 	var both sync.WaitGroup
 	both.Go(func() { sendOnce(t.Context(), t, via, secure.URL+"/slow") })
-	<-arrived
+	await(t, arrived)
 	both.Go(func() {
 		assert.Equal(t, transport.Answered, sendOnce(t.Context(), t, via, secure.URL).Reached)
 	})
-	<-hung
+	await(t, hung)
 	close(goOn)
 	both.Wait()
-	<-closed
+	await(t, closed)
 }
 
 func TestTLSSessionsAreResumedBehindAProxy(t *testing.T) {

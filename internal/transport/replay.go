@@ -24,16 +24,11 @@ const (
 	ours
 )
 
-// callersRoute reads http.DefaultTransport at every attempt, as an http.Client does.
-func (t *Transport) callersRoute() route {
-	via := route{RoundTripper: t.config.Client.Transport}
-	if via.RoundTripper == nil {
-		via.RoundTripper = http.DefaultTransport
+func callersRoute(via http.RoundTripper) route {
+	if _, ok := via.(*http.Transport); ok {
+		return route{via, hooked}
 	}
-	if _, ok := via.RoundTripper.(*http.Transport); ok {
-		via.trust = hooked
-	}
-	return via
+	return route{via, opaque}
 }
 
 func (r route) evidence(u *underway, req *http.Request) evidence {

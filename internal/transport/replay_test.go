@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func TestHowFarAnAttemptCameIsTheSameAtEachLevelOfTrust(t *testing.T) {
 	}{
 		"answered":         {handler: drain, want: transport.Answered, opaque: transport.Answered},
 		"not connected":    {handler: drain, down: true, want: transport.Unconnected, opaque: transport.Sent},
-		"aborted":          {handler: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, want: transport.Sent, opaque: transport.Sent},
+		"aborted":          {handler: abort, want: transport.Sent, opaque: transport.Sent},
 		"response cut off": {handler: cutOff, want: transport.Answered, opaque: transport.Answered},
 	} {
 		for level, via := range levels {
@@ -104,6 +105,8 @@ func TestHowFarAnAttemptCameIsTheSameAtEachLevelOfTrust(t *testing.T) {
 		}
 	}
 }
+
+func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 func cutOff(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "100")
@@ -208,7 +211,7 @@ func TestRequestsThatACallersTransportMakesOnTheWayDoNotCount(t *testing.T) {
 			a := sendOnce(t.Context(), t, through(t, choosing), "http://"+closedPort(t))
 			assert.Equal(t, transport.Unconnected, a.Reached, "%v", a.Err)
 		})
-		aborting := startedServer(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+		aborting := startedServer(t, http.HandlerFunc(abort))
 		for how, theirs := range map[string]*http.Transport{"dialled": dialing(nil), "proxy": choosing} {
 			t.Run(name+", and the request is sent, "+how, func(t *testing.T) {
 				a := sendOnce(t.Context(), t, through(t, theirs), aborting.URL)
@@ -222,7 +225,7 @@ func TestRequestsThatACallersTransportMakesOnTheWayDoNotCount(t *testing.T) {
 type sendsAndFails struct{ conn net.Conn }
 
 func (s sendsAndFails) RoundTrip(req *http.Request) (*http.Response, error) {
-	if err := req.Write(s.conn); err != nil {
+	if err := req.WithContext(context.Background()).Write(s.conn); err != nil { // Write would fire the hooks
 		return nil, err
 	}
 	return nil, errLost
@@ -281,6 +284,20 @@ func (w withToken) RoundTrip(req *http.Request) (*http.Response, error) {
 	return blindfold{w.send}.RoundTrip(req)
 }
 
+// reporting gets no connection for a token, reports one for the request, and not what it writes on it.
+type reporting struct {
+	t    *testing.T
+	send http.RoundTripper
+}
+
+func (r reporting) RoundTrip(req *http.Request) (*http.Response, error) {
+	asking(req.Context(), r.t, &http.Transport{}, "http://"+closedPort(r.t))
+	trace := httptrace.ContextClientTrace(req.Context())
+	trace.GetConn(req.URL.Host)
+	trace.GotConn(httptrace.GotConnInfo{})
+	return blindfold{r.send}.RoundTrip(req)
+}
+
 // An *http.Transport can hand a scheme to a RoundTripper that fires no hooks.
 func TestADialErrorOfATransportThatSentBeforeIsUnknown(t *testing.T) {
 	sim := simulator.New(simulator.Config{})
@@ -298,6 +315,7 @@ func TestADialErrorOfATransportThatSentBeforeIsUnknown(t *testing.T) {
 		"registered protocol":                 registered(blindfold{loser{inner}}),
 		"registered protocol, with its hooks": registered(loser{inner}),
 		"registered protocol, with a token":   registered(withToken{t, tokens.URL, loser{inner}}),
+		"registered protocol, half-reporting": registered(reporting{t, loser{inner}}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := len(sim.Orders())
@@ -351,13 +369,14 @@ func (r retrier) ask(req *http.Request) {
 
 // The second sending is stopped before it leaves, and the error says so.
 func TestATransportThatRetriesByItselfOrdersOnce(t *testing.T) {
+	const none, begun = "(no response to the first had come)", "(a response to the first had begun)"
 	for name, row := range map[string]struct {
 		fault simulator.Fault
 		text  string
 	}{
-		"reset":       {simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}, "(no response to the first had come)"},
-		"closed":      {simulator.Fault{Kind: simulator.Close, When: simulator.AfterOrder}, "(no response to the first had come)"},
-		"unavailable": {simulator.Fault{Kind: simulator.ErrorAnswer, Status: 503, When: simulator.AfterOrder}, "(a response to the first had begun)"},
+		"reset":       {simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder}, none},
+		"closed":      {simulator.Fault{Kind: simulator.Close, When: simulator.AfterOrder}, none},
+		"unavailable": {simulator.Fault{Kind: simulator.ErrorAnswer, Status: 503, When: simulator.AfterOrder}, begun},
 	} {
 		for _, http2 := range []bool{false, true} {
 			t.Run(name+map[bool]string{true: ", HTTP/2"}[http2], func(t *testing.T) {
@@ -387,7 +406,8 @@ func TestATransportThatAsksForATokenFirstBuys(t *testing.T) {
 	plain := startedServer(t, sim)
 	theirs := &http.Transport{}
 	t.Cleanup(theirs.CloseIdleConnections)
-	require.NoError(t, buy(t.Context(), newClient(t, plain.URL, withTransport(retrier{send: theirs, before: plain.URL + "/token"}))))
+	client := newClient(t, plain.URL, withTransport(retrier{send: theirs, before: plain.URL + "/token"}))
+	require.NoError(t, buy(t.Context(), client))
 	assert.Len(t, sim.Orders(), 1)
 }
 

@@ -80,20 +80,25 @@ type route struct {
 
 var errTest = errors.New("this is a test binary, and a test must not spend money: " +
 	"mock http.DefaultTransport (httpmock.Activate), start a computeunittest server, " +
-	"or say where to send with WithEndpoint or WithHTTPClient")
+	"or say where to send with WithEndpoint, or WithHTTPClient and a Transport")
 
-// route refuses to send from a test to the service itself, unless the caller said so. A mock that replaces
+// route refuses to send from a test to the service itself, unless the caller said so: a client without a Transport says nothing. A mock that replaces
 // http.DefaultTransport is used in a test. In any other program it is not, as it would hide what was sent.
 func (t *Transport) route(ctx context.Context) (route, error) {
+	via := http.DefaultTransport // read once: the end of a test can put it back meanwhile
+	if t.own == nil && t.config.Client.Transport != nil {
+		via = t.config.Client.Transport
+	}
+	replaced := isReplacement(via)
 	switch {
-	case t.own == nil:
-		return t.callersRoute(), nil
-	case defaultTransportReplaced() && t.config.Testing:
-		return route{http.DefaultTransport, opaque}, nil
-	case defaultTransportReplaced():
-		t.replaced(ctx, http.DefaultTransport)
-	case t.config.Testing && t.config.DefaultEndpoint:
+	case t.config.Testing && t.config.DefaultEndpoint && !replaced:
 		return route{}, errTest
+	case t.own == nil:
+		return callersRoute(via), nil
+	case replaced && t.config.Testing:
+		return route{via, opaque}, nil
+	case replaced:
+		t.replaced(ctx, via)
 	}
 	return route{t.own, ours}, nil
 }
@@ -101,10 +106,11 @@ func (t *Transport) route(ctx context.Context) (route, error) {
 // original is http.DefaultTransport as this program found it, nil if that was something else than net/http's.
 var original, _ = http.DefaultTransport.(*http.Transport)
 
-// defaultTransportReplaced compares pointers: other types need not be comparable.
-func defaultTransportReplaced() bool {
-	current, ok := http.DefaultTransport.(*http.Transport)
-	return !ok || current != original
+// isReplacement compares pointers: other types need not be comparable. If the program began with a mock, an *http.Transport
+// is what that had replaced.
+func isReplacement(via http.RoundTripper) bool {
+	found, ok := via.(*http.Transport)
+	return !ok || original != nil && found != original
 }
 
 // Request is one request, and what its caller makes of each attempt to send it.

@@ -196,11 +196,33 @@ func TestATestDoesNotSendToTheDefaultEndpoint(t *testing.T) {
 	assert.False(t, asked)
 }
 
+// http.DefaultTransport is what such a client sends through, whenever its http.Client is mocked.
+func TestATestDoesNotSendThroughACallersClientWithoutATransport(t *testing.T) {
+	for name, client := range map[string]*http.Client{"none": {}, "http.DefaultTransport": {Transport: http.DefaultTransport}} {
+		t.Run(name, func(t *testing.T) {
+			via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true, Client: client})
+			assert.Equal(t, transport.Unready, sendOnce(t.Context(), t, via, startedServer(t, drain).URL).Reached)
+		})
+	}
+	replaceDefault(t, answering(201, ""))
+	via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true, Client: &http.Client{}})
+	assert.Equal(t, 201, sendOnce(t.Context(), t, via, host).Status)
+}
+
+// The mock is taken away before the client is used: what is there then is net/http's own.
+func TestATestThatBeganWithAMockDoesNotSendWithoutIt(t *testing.T) {
+	t.Cleanup(transport.BeginWithMock())
+	for _, client := range []*http.Client{nil, {}} {
+		via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true, Client: client})
+		assert.Equal(t, transport.Unready, sendOnce(t.Context(), t, via, startedServer(t, drain).URL).Reached)
+	}
+}
+
 func TestOtherProgramsAndNamedEndpointsAreSentTo(t *testing.T) {
 	for name, config := range map[string]transport.Config{
 		"test, named endpoint":      {Testing: true},
 		"program, default endpoint": {DefaultEndpoint: true},
-		"test, caller's client":     {Testing: true, DefaultEndpoint: true, Client: &http.Client{}},
+		"test, caller's client":     {Testing: true, DefaultEndpoint: true, Client: &http.Client{Transport: &http.Transport{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := sendOnce(t.Context(), t, newTransport(t, config), startedServer(t, drain).URL)
@@ -212,10 +234,11 @@ func TestOtherProgramsAndNamedEndpointsAreSentTo(t *testing.T) {
 func TestAProgramGoesAroundAReplacedDefaultTransportAndReportsThatOnce(t *testing.T) {
 	replacement := answering(500, "")
 	reports := 0
-	via := newTransport(t, transport.Config{DefaultEndpoint: true, Replaced: func(_ context.Context, used http.RoundTripper) {
+	report := func(_ context.Context, used http.RoundTripper) {
 		reports++
 		assert.IsType(t, replacement, used)
-	}})
+	}
+	via := newTransport(t, transport.Config{DefaultEndpoint: true, Replaced: report})
 	started := startedServer(t, drain)
 	sendOnce(t.Context(), t, via, started.URL)
 	assert.Zero(t, reports)

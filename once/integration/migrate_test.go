@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -77,8 +78,8 @@ func TestAnotherTableIsRefused(t *testing.T) {
 			"a missing column":       {"": {"ALTER TABLE computeunit_purchases DROP COLUMN data"}},
 			"one more unique column": {"": {"CREATE UNIQUE INDEX i ON computeunit_purchases (state)"}},
 			"letters compared without case": {
-				"sqlite": {"DROP TABLE computeunit_purchases", "CREATE TABLE computeunit_purchases (purchase_key TEXT NOT NULL PRIMARY KEY COLLATE NOCASE," +
-					"version TEXT NOT NULL, open_service TEXT UNIQUE, instance_id TEXT UNIQUE, state TEXT NOT NULL, changed_at TEXT NOT NULL, data TEXT NOT NULL)"},
+				"sqlite": append([]string{"DROP TABLE computeunit_purchases"}, statements(strings.ReplaceAll(
+					once.Schema(once.SQLite), "instance_id  TEXT,", "instance_id  TEXT COLLATE NOCASE,"))...),
 				"postgresql": {
 					`CREATE COLLATION IF NOT EXISTS nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
 					`ALTER TABLE computeunit_purchases ALTER COLUMN instance_id TYPE TEXT COLLATE nocase`,
@@ -93,8 +94,10 @@ func TestAnotherTableIsRefused(t *testing.T) {
 			"an index that checks later or some rows": {
 				"sqlite": {"DROP INDEX computeunit_purchases_open_service",
 					"CREATE UNIQUE INDEX i ON computeunit_purchases (open_service) WHERE open_service IS NOT NULL AND state = 'sending'"},
-				"postgresql": {"DROP INDEX computeunit_purchases_instance_id", "ALTER TABLE computeunit_purchases ADD UNIQUE (instance_id) DEFERRABLE"},
-				"mysql":      {"ALTER TABLE computeunit_purchases DROP INDEX computeunit_purchases_open_service, ADD UNIQUE (open_service(9))"},
+				"postgresql": {"DROP INDEX computeunit_purchases_instance_id",
+					"ALTER TABLE computeunit_purchases ADD UNIQUE (instance_id) DEFERRABLE"},
+				"mysql": {"DROP INDEX computeunit_purchases_open_service ON computeunit_purchases",
+					"ALTER TABLE computeunit_purchases ADD UNIQUE (open_service(9))"},
 			},
 			"rows that a crash empties": {
 				"sqlite":     {"DROP TABLE computeunit_purchases", "CREATE VIEW computeunit_purchases AS SELECT 1 AS purchase_key"},

@@ -166,3 +166,27 @@ func TestAReplicaIsNotRead(t *testing.T) {
 	execute(t, db, "SET GLOBAL read_only = 0")
 	unchanged(t, s)
 }
+
+// Without busy_timeout, SQLite answers at once that it is busy.
+func TestABusySQLiteIsAnError(t *testing.T) {
+	d := sqliteFile(t)
+	db := d.open(t)
+	s := withOldRecord(t, db, "sqlite")
+	busy, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	for _, statement := range []string{"PRAGMA locking_mode = exclusive", "BEGIN EXCLUSIVE"} {
+		_, err = busy.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	refuseWrites(t, s, "locked")
+	_, _, err = s.Read(t.Context(), "old")
+	require.ErrorContains(t, err, "locked")
+	_, err = s.ReadOpen(t.Context())
+	require.ErrorContains(t, err, "locked")
+	for _, statement := range []string{"ROLLBACK", "PRAGMA locking_mode = normal", "SELECT 1 FROM computeunit_purchases"} {
+		_, err = busy.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	require.NoError(t, busy.Close())
+	unchanged(t, s)
+}

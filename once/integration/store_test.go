@@ -13,3 +13,20 @@ func TestEachDatabaseIsAStore(t *testing.T) {
 		storetest.Test(t, func(t *testing.T) store.Store { return newStore(t, db, d.dialect) })
 	})
 }
+
+// Each write is one statement, so that no isolation level makes another of it. Those that are missing here are defaults, or
+// the same as one.
+func TestServersAreStoresAtOtherIsolationLevels(t *testing.T) {
+	for _, at := range []struct{ dialect, level, parameter string }{
+		{"postgresql", "serializable", "&default_transaction_isolation=serializable"},
+		{"mysql", "read uncommitted", "?tx_isolation=%27READ-UNCOMMITTED%27"},
+		{"mysql", "serializable", "?tx_isolation=%27SERIALIZABLE%27"},
+	} {
+		t.Run(at.dialect+" "+at.level, func(t *testing.T) {
+			d := databaseOf(t, at.dialect)
+			d.dsn += at.parameter
+			db := d.open(t)
+			storetest.Test(t, func(t *testing.T) store.Store { return newStore(t, db, at.dialect) })
+		})
+	}
+}

@@ -61,9 +61,11 @@ type job struct {
 	Timeout time.Duration // of the caller's context
 }
 
-// line is what a buyer says: that an attempt of a key will be sent with a request id, or how a job ended.
+// line is what a buyer says: that an attempt of a key will be sent with a request id, that the service refused one as
+// expired, or how a job ended.
 type line struct {
 	Key, RequestID string `json:",omitempty"`
+	Expired        bool   `json:",omitempty"`
 	Answer         *answer
 }
 
@@ -112,6 +114,12 @@ func (j job) do(buyer *once.Buyer, out *lines) *answer {
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
 			if a.Action == "PurchaseComputeUnit" {
 				out.write(line{Key: j.Key, RequestID: a.RequestID})
+			}
+			return nil
+		},
+		AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error {
+			if errors.Is(err, computeunit.ErrRequestExpired) {
+				out.write(line{Expired: true})
 			}
 			return nil
 		},

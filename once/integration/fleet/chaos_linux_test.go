@@ -12,7 +12,7 @@ import (
 // counters show that what the test is about did happen.
 type counters struct {
 	kills, stops, stopsPastTheFence, jumps, cuts, serverKills atomic.Int64
-	tooEarly, saidBought, saidNot, gaveUp                     atomic.Int64
+	tooEarly, saidBought, saidNot, expired, gaveUp            atomic.Int64
 }
 
 // pastTheFence is more than a signature's life and the margin.
@@ -31,14 +31,14 @@ func (f *fleet) chaos(stop chan struct{}) {
 		m := f.members[f.random.IntN(len(f.members))]
 		long := time.Duration(f.random.IntN(3000)) * time.Millisecond
 		switch n := f.random.IntN(100); {
-		case n < 50:
+		case n < 58:
 			going.Go(func() { f.killMember(m) })
-		case n < 80:
-			going.Go(func() { f.stopMember(m, long, n < 65) })
-		case n < 95 && f.proxy != nil:
+		case n < 88:
+			going.Go(func() { f.stopMember(m, long, n < 73) })
+		case n < 97 && f.proxy != nil:
 			f.proxy.Cut()
 			f.counters.cuts.Add(1)
-		case n >= 95 && f.database != nil:
+		case n >= 97 && f.database != nil:
 			f.killServer(long)
 		}
 	}
@@ -69,6 +69,8 @@ func (f *fleet) stopMember(m *member, long time.Duration, past bool) {
 
 // jump moves the service's clock past the fence of everything that is signed by now.
 func (f *fleet) jump() {
+	f.clock.Lock()
+	defer f.clock.Unlock()
 	f.must(f.service.post("/jump?by=" + pastTheFence.String()))
 	f.counters.jumps.Add(1)
 }

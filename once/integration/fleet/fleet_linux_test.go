@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
+	"log"
 	"math/rand/v2"
 	"net/url"
 	"os"
@@ -15,12 +17,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/require"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/integration/servers"
+	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 var (
@@ -28,15 +31,15 @@ var (
 	seed = flag.Uint64("seed", 0, "of faults and chaos; 0 takes one and prints it. Processes make their own order beside it")
 )
 
-const (
-	fleetSize = 8
-	customers = 48
-	// Customers of one service wait for each other: one purchase is open at a time.
-	services = 24
-)
+const fleetSize = 8
+
+// Customers of one service wait for each other: one purchase is open at a time.
+func services() int  { return 24 + *keys/100 }
+func customers() int { return 2 * services() }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	_ = mysql.SetLogger(log.New(io.Discard, "", 0)) // it would tell of each connection that is cut
 	var err error
 	switch os.Getenv(roleVariable) {
 	case "":
@@ -77,6 +80,7 @@ type fleet struct {
 	database *servers.Server
 	proxy    *servers.Proxy
 	service  *service
+	clock    sync.RWMutex // the service's: it does not jump while somebody holds it
 	members  []*member
 	attempts *attempts
 	ledger   *ledger
@@ -107,12 +111,12 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	buyer, db, err := here.buyer()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	f.operator = &operator{buyer: buyer, fleet: f, since: map[string]time.Time{}}
-	journal, err := once.SQL(db, once.Dialect(dialect))
+	journal, err := store.NewSQL(db, dialect)
 	require.NoError(t, err)
 	require.NoError(t, journal.Migrate(t.Context()))
+	f.operator = &operator{buyer: buyer, journal: journal, fleet: f, since: map[string]time.Time{}}
 	for range fleetSize {
-		m := &member{place: here, attempts: f.attempts}
+		m := &member{place: here, attempts: f.attempts, counters: &f.counters}
 		require.NoError(t, m.start())
 		t.Cleanup(m.kill)
 		f.members = append(f.members, m)
@@ -131,12 +135,12 @@ func (f *fleet) place(t *testing.T, dialect string) place {
 		p.Driver, p.DSN = "sqlite", "file:"+filepath.Join(t.TempDir(), "journal.db")+"?"+pragmas.Encode()
 		return p
 	}
-	start := servers.PostgreSQL
-	if dialect == "mysql" {
-		start = servers.MariaDB
-	}
 	var err error
-	f.database, err = start()
+	if dialect == "mysql" {
+		f.database, err = servers.MariaDB()
+	} else {
+		f.database, err = servers.PostgreSQL()
+	}
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.database.Remove() })
 	f.proxy, err = servers.NewProxy(f.database.Address)
@@ -151,7 +155,7 @@ func (f *fleet) request() computeunit.PurchaseComputeUnitRequest {
 		billing = computeunit.Prepaid(1 + f.random.IntN(12))
 	}
 	return computeunit.PurchaseComputeUnitRequest{
-		ServiceID:     fmt.Sprintf("svco-%d", f.random.IntN(services)),
+		ServiceID:     fmt.Sprintf("svco-%d", f.random.IntN(services())),
 		Billing:       billing,
 		ReplicasCount: 1 + f.random.IntN(2),
 	}
@@ -161,7 +165,7 @@ func (f *fleet) request() computeunit.PurchaseComputeUnitRequest {
 func (f *fleet) sail(t *testing.T) {
 	stop, queue := make(chan struct{}), make(chan string)
 	var chaos, buying sync.WaitGroup
-	for range customers {
+	for range customers() {
 		random := rand.New(rand.NewPCG(f.seed, f.random.Uint64()))
 		buying.Go(func() {
 			for key := range queue {
@@ -193,6 +197,7 @@ func (f *fleet) calm(t *testing.T) {
 	time.Sleep(5 * time.Second) // no request is held longer
 	deadline := time.Now().Add(5 * time.Minute)
 	for open := 1; open > 0 && time.Now().Before(deadline); time.Sleep(time.Second) {
+		f.operator.settle()
 		open = f.operator.round()
 	}
 }

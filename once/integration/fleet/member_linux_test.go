@@ -77,6 +77,7 @@ func (p *process) kill() {
 type member struct {
 	place    place
 	attempts *attempts
+	counters *counters
 
 	chaos sync.Mutex // one thing happens to it at a time
 
@@ -124,6 +125,10 @@ func (m *member) start() error {
 func (m *member) heard(text []byte) {
 	var l line
 	if err := json.Unmarshal(text, &l); err != nil {
+		return
+	}
+	if l.Expired {
+		m.counters.expired.Add(1)
 		return
 	}
 	if l.Answer == nil {

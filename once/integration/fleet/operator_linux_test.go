@@ -11,45 +11,67 @@ import (
 
 	"github.com/qianfan-go/computeunit/internal/simulator"
 	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 // An operator looks after what is open, from a process that nobody kills, and knows the bill: what is open for long is
 // resolved by the truth.
 type operator struct {
-	buyer *once.Buyer
-	fleet *fleet
-	since map[string]time.Time // since when a key is seen open, by key and request id
-	turn  int
+	buyer   *once.Buyer
+	journal *store.SQL // to see what is open without looking after it, which takes its time
+	fleet   *fleet
+	since   map[string]time.Time // since when a key is seen open, by key and request id
+	turn    int
+	wrong   []string // what must not be, in words
 }
 
 // openForLong is when listings had their time.
 const openForLong = 6 * time.Second
 
+// work goes on until stop is closed: one hand settles what listings show, the other resolves.
 func (o *operator) work(stop chan struct{}) {
-	for {
-		select {
-		case <-stop:
-			return
-		case <-time.After(500 * time.Millisecond):
-			o.round()
-		}
+	var both sync.WaitGroup
+	for _, work := range []func(){o.settle, func() { o.round() }} {
+		both.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(500 * time.Millisecond):
+					work()
+				}
+			}
+		})
 	}
+	both.Wait()
 }
 
-// round looks after everything, and returns how many purchases are open.
+func (o *operator) settle() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	_, _ = o.buyer.Settle(ctx)
+}
+
+// round resolves what is open for long, and returns how many purchases are open.
 func (o *operator) round() int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	open, err := o.buyer.Settle(ctx)
+	open, err := o.journal.ReadOpen(ctx)
 	seen := map[string]time.Time{}
 	var long []once.Purchase
-	for _, p := range open {
+	for _, row := range open {
+		p, found, lookupErr := o.buyer.Lookup(ctx, row.Key)
+		if err = errors.Join(err, lookupErr); lookupErr != nil || !found || p.State == once.StatePreparing {
+			continue
+		}
 		id := p.Key + " " + p.RequestID
 		if seen[id] = o.since[id]; seen[id].IsZero() {
 			seen[id] = time.Now()
 		}
-		if p.State != once.StatePreparing && time.Since(seen[id]) > openForLong {
+		if time.Since(seen[id]) > openForLong {
 			long = append(long, p)
+		} else if o.turn++; o.turn%20 == 0 {
+			o.tryTooEarly(ctx, p)
 		}
 	}
 	o.since = seen
@@ -89,14 +111,26 @@ func (o *operator) resolveBought(ctx context.Context, p once.Purchase, made orde
 	}
 }
 
+// tryTooEarly says before the fence that nothing was bought, as an impatient person does. That must be refused, also if
+// it is true.
+func (o *operator) tryTooEarly(ctx context.Context, p once.Purchase) {
+	o.fleet.clock.RLock()
+	defer o.fleet.clock.RUnlock()
+	now, err := o.fleet.service.now()
+	if err != nil || p.State != once.StateSending || now.After(p.SignatureExpires.Add(fenceMargin)) {
+		return
+	}
+	resolved, err := o.buyer.ResolveNotPurchased(ctx, p.Key)
+	var early *once.TooEarlyError
+	if errors.As(err, &early) {
+		o.fleet.counters.tooEarly.Add(1)
+	} else if err == nil && resolved.Evidence == once.EvidencePerson && resolved.RequestID == p.RequestID {
+		o.wrong = append(o.wrong, fmt.Sprintf("at %s resolved as not purchased: %+v", now, p))
+	}
+}
+
 // resolveNotPurchased looks at the bill when the fence of all has passed: then nothing is added to it.
 func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase) {
-	if o.turn%2 == 0 { // as an impatient person does
-		var early *once.TooEarlyError
-		if _, err := o.buyer.ResolveNotPurchased(ctx, open[0].Key); errors.As(err, &early) {
-			o.fleet.counters.tooEarly.Add(1)
-		}
-	}
 	o.fleet.jump()
 	time.Sleep(time.Second) // what was let in before the jump is in the bill by then
 	for _, p := range open {
@@ -155,6 +189,16 @@ func (l *ledger) ordersOf(key string) (orders []order, certain bool) {
 		}
 	}
 	return orders, certain
+}
+
+// now is the service's clock.
+func (s *service) now() (now time.Time, err error) {
+	response, err := http.Get(s.control + "/now")
+	if err != nil {
+		return now, err
+	}
+	defer response.Body.Close()
+	return now, json.NewDecoder(response.Body).Decode(&now)
 }
 
 func (s *service) post(path string) error {

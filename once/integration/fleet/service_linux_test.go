@@ -46,6 +46,7 @@ func runService(seed uint64) error {
 		by, _ := time.ParseDuration(r.FormValue("by"))
 		clock.jump(by)
 	})
+	control.HandleFunc("/now", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(clock.now()) })
 	control.HandleFunc("/calm", func(http.ResponseWriter, *http.Request) { faults.calm.Store(true) })
 	controller := httptest.NewServer(control)
 	fmt.Printf("%s %s\n", url, controller.URL)

@@ -42,7 +42,9 @@ type judge struct {
 }
 
 func (f *fleet) verify(t *testing.T) {
-	j := &judge{t: t, byKey: map[string][]order{}, byInstance: map[string]order{}, byOrder: map[string]order{}, toldTo: map[string]string{}}
+	j := &judge{
+		t: t, byKey: map[string][]order{}, byInstance: map[string]order{}, byOrder: map[string]order{}, toldTo: map[string]string{},
+	}
 	f.askAgain(t)
 	orders, err := f.ledger.all()
 	require.NoError(t, err)
@@ -70,6 +72,7 @@ func (f *fleet) verify(t *testing.T) {
 	}
 	assert.Zero(t, [5]int{j.twoOrders, j.toldTwice, j.falseAnswers, j.openListed, j.journal})
 	assert.Zero(t, j.open, "open at the end")
+	assert.Empty(t, f.operator.wrong)
 	assert.Zero(t, f.counters.gaveUp.Load(), "customers who ran out of patience")
 }
 
@@ -91,7 +94,8 @@ func (j *judge) judgeAnswer(key string, calls []call, i int) {
 	case notPurchased:
 		for _, o := range j.byKey[key] {
 			if !excused(o, calls, i) {
-				j.fault(&j.falseAnswers, "%s: not purchased, from %s to %s, but: %+v; answer %+v", key, c.began, c.ended, o, *c.answer)
+				j.fault(&j.falseAnswers, "%s: not purchased, from %s to %s, but: %+v; answer %+v",
+					key, c.began, c.ended, o, *c.answer)
 			}
 		}
 	case unknown:
@@ -153,7 +157,8 @@ func (j *judge) judgeRecord(key string, p once.Purchase, found bool) {
 		if len(orders) > 0 {
 			j.fault(&j.openListed, "%s is open, and its order is listed: %+v", key, p)
 		}
-	case p.State == once.StateBought && (len(orders) == 0 || orders[0].InstanceID != p.InstanceID || p.OrderID != "" && orders[0].OrderID != p.OrderID):
+	case p.State == once.StateBought && (len(orders) == 0 || orders[0].InstanceID != p.InstanceID ||
+		p.OrderID != "" && orders[0].OrderID != p.OrderID):
 		j.fault(&j.journal, "%s: the journal says %+v, the ledger %+v", key, p, orders)
 	case p.State == once.StateNotPurchased && len(orders) > 0:
 		j.fault(&j.journal, "%s: the journal says %+v, the ledger %+v", key, p, orders)
@@ -181,11 +186,15 @@ func (f *fleet) askAgain(t *testing.T) {
 
 func (f *fleet) report(t *testing.T, j *judge, orders int) {
 	c := &f.counters
-	t.Logf("%d keys, %d orders; %d answers, of which unknown %d; %d calls in a killed process", len(f.requests), orders, j.answers, j.unknowns, j.killed)
-	t.Logf("processes killed %d, stopped %d, past the fence %d; the clock jumped %d times; connections cut %d times, server killed %d times",
+	t.Logf("%d keys, %d orders; %d answers, of which unknown %d; %d calls in a killed process",
+		len(f.requests), orders, j.answers, j.unknowns, j.killed)
+	t.Logf("processes killed %d, stopped %d, past the fence %d; the service's clock jumped %d times; "+
+		"connections cut %d times, server killed %d times",
 		c.kills.Load(), c.stops.Load(), c.stopsPastTheFence.Load(), c.jumps.Load(), c.cuts.Load(), c.serverKills.Load())
-	t.Logf("a person said bought %d times, not purchased %d times, and was too early %d times",
-		c.saidBought.Load(), c.saidNot.Load(), c.tooEarly.Load())
-	t.Logf("two orders for a key %d, an order told to two keys %d, false answers %d, keys open although the listing showed their order %d, "+
-		"records that are not the ledger's %d, open %d", j.twoOrders, j.toldTwice, j.falseAnswers, j.openListed, j.journal, j.open)
+	t.Logf("a person said bought %d times, not purchased %d times, and was too early %d times; "+
+		"the service refused %d requests as expired",
+		c.saidBought.Load(), c.saidNot.Load(), c.tooEarly.Load(), c.expired.Load())
+	t.Logf("two orders for a key %d, an order told to two keys %d, false answers %d, "+
+		"keys open although the listing showed their order %d, records that are not the ledger's %d, open %d",
+		j.twoOrders, j.toldTwice, j.falseAnswers, j.openListed, j.journal, j.open)
 }

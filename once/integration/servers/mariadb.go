@@ -11,8 +11,8 @@ import (
 	_ "github.com/go-sql-driver/mysql" // the driver "mysql"
 )
 
-// MariaDB starts a new MariaDB server.
-func MariaDB() (*Server, error) {
+// MariaDB starts a new MariaDB server, with options besides its own.
+func MariaDB(options ...string) (*Server, error) {
 	install, err := program("mariadb-server", "mariadb-install-db")
 	if err != nil {
 		return nil, err
@@ -40,8 +40,8 @@ func MariaDB() (*Server, error) {
 		DSN:     fmt.Sprintf("root@tcp(127.0.0.1:%s)/once", port),
 		Address: "127.0.0.1:" + port,
 		dir:     dir,
-		command: []string{server, "--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + port,
-			"--socket=" + filepath.Join(dir, "socket"), "--pid-file=" + filepath.Join(dir, "pid"), "--max-connections=200"},
+		command: append([]string{server, "--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + port,
+			"--socket=" + filepath.Join(dir, "socket"), "--pid-file=" + filepath.Join(dir, "pid"), "--max-connections=200"}, options...),
 		ping: createDatabase,
 	}
 	return s, s.Start()

@@ -21,9 +21,29 @@ func PostgreSQL() (*Server, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	if err := setUp(dir, initdb, "--pgdata="+data, "--username=once", "--auth=trust", "--encoding=UTF8", "--locale=C"); err != nil {
+	err = setUp(dir, initdb, "--pgdata="+data, "--username=once", "--auth=trust", "--encoding=UTF8", "--locale=C")
+	if err != nil {
 		return nil, err
 	}
+	return startPostgreSQL(filepath.Join(filepath.Dir(initdb), "postgres"), dir, data)
+}
+
+// Standby starts a copy of a PostgreSQL server that follows it, and can be read.
+func (s *Server) Standby() (*Server, error) {
+	dir, err := directory()
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(dir, "data")
+	backup := filepath.Join(filepath.Dir(s.command[0]), "pg_basebackup")
+	err = setUp(dir, backup, "--pgdata="+data, "--dbname="+s.DSN, "--write-recovery-conf", "--checkpoint=fast", "--no-sync")
+	if err != nil {
+		return nil, err
+	}
+	return startPostgreSQL(s.command[0], dir, data)
+}
+
+func startPostgreSQL(postgres, dir, data string) (*Server, error) {
 	port, err := freePort()
 	if err != nil {
 		return nil, err
@@ -33,7 +53,7 @@ func PostgreSQL() (*Server, error) {
 		DSN:     fmt.Sprintf("postgres://once@127.0.0.1:%s/postgres?sslmode=disable", port),
 		Address: "127.0.0.1:" + port,
 		dir:     dir,
-		command: []string{filepath.Join(filepath.Dir(initdb), "postgres"), "-D", data, "-h", "127.0.0.1", "-p", port,
+		command: []string{postgres, "-D", data, "-h", "127.0.0.1", "-p", port,
 			"-c", "unix_socket_directories=", "-c", "max_connections=200"},
 		ping: ping,
 	}

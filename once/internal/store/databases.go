@@ -32,8 +32,8 @@ FROM pragma_index_list('` + table + `') AS l WHERE l."unique" = 1`,
 	},
 	durable: []setting{
 		{`(SELECT synchronous FROM pragma_synchronous) >= 2`,
-			`PRAGMA synchronous is below FULL on a connection, so that the database can forget what it confirmed: set it to FULL on every ` +
-				`connection of the pool, in the data source name (modernc.org/sqlite: _pragma=synchronous(full))`},
+			`PRAGMA synchronous is below FULL on a connection, so that the database can forget what it confirmed: set it to ` +
+				`FULL on every connection of the pool, in the data source name (modernc.org/sqlite: _pragma=synchronous(full))`},
 		{`(SELECT journal_mode FROM pragma_journal_mode) NOT IN ('off', 'memory')`,
 			`PRAGMA journal_mode is off or memory: set it to wal; a database in memory keeps nothing, use InMemory instead`},
 	},
@@ -66,8 +66,9 @@ FROM pg_index AS i WHERE i.indrelid = to_regclass('` + table + `') AND i.indisun
 UNION ALL
 SELECT 'table ' || relkind::text || relpersistence::text FROM pg_class WHERE oid = to_regclass('` + table + `')`,
 	shape: []string{
-		"column changed_at text C not null", "column data text C not null", "column instance_id text C", "column open_service text C",
-		"column purchase_key text C not null", "column state text C not null", "column version text C not null",
+		"column changed_at text C not null", "column data text C not null", "column instance_id text C",
+		"column open_service text C", "column purchase_key text C not null", "column state text C not null",
+		"column version text C not null",
 		"table rp", // ordinary and permanent: an unlogged table is empty after a crash
 		"unique instance_id where (instance_id IS NOT NULL)", "unique open_service where (open_service IS NOT NULL)",
 		"unique purchase_key",
@@ -78,7 +79,8 @@ SELECT 'table ' || relkind::text || relpersistence::text FROM pg_class WHERE oid
 		{`current_setting('fsync') = 'on'`, `fsync is off, so that the database can forget what it confirmed: set it to on`},
 	},
 	fresh: []setting{
-		{`NOT pg_is_in_recovery()`, `this server is a standby, which can be behind: connect to the primary (target_session_attrs=read-write)`},
+		{`NOT pg_is_in_recovery()`,
+			`this server is a standby, which can be behind: connect to the primary (target_session_attrs=read-write)`},
 	},
 }
 
@@ -100,15 +102,16 @@ var mysql = dialect{
 SELECT CONCAT('column ', column_name, ' ', column_type, IF(is_nullable = 'NO', ' not null', '')) AS line
 FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = '` + table + `'
 UNION ALL
-SELECT CONCAT('unique ', GROUP_CONCAT(column_name, IF(sub_part IS NULL, '', CONCAT('(', sub_part, ')')) ORDER BY seq_in_index))
+SELECT CONCAT('unique ', GROUP_CONCAT(column_name, IF(sub_part IS NULL, '', CONCAT('(', sub_part, ')'))
+	ORDER BY seq_in_index))
 FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = '` + table + `' AND non_unique = 0
 GROUP BY index_name
 UNION ALL
 SELECT CONCAT('engine ', engine) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '` + table + `'`,
 	shape: []string{
 		"column changed_at varbinary(32) not null", "column data longblob not null", "column instance_id varbinary(255)",
-		"column open_service varbinary(255)", "column purchase_key varbinary(255) not null", "column state varbinary(32) not null",
-		"column version varbinary(64) not null",
+		"column open_service varbinary(255)", "column purchase_key varbinary(255) not null",
+		"column state varbinary(32) not null", "column version varbinary(64) not null",
 		"engine InnoDB", // others are not durable, or write half a statement
 		"unique instance_id", "unique open_service", "unique purchase_key",
 	},
