@@ -51,10 +51,11 @@ func (b *Buyer) write(ctx context.Context, r record, change func(*record) error)
 		if done {
 			return next, nil
 		}
-		fresh, readErr := b.read(ctx, r.Key)
+		fresh, readErr := b.readAfter(ctx, err, r.Key, wait)
 		switch {
-		case readErr != nil:
-			err = join(err, readErr)
+		case readErr != nil && ctx.Err() != nil:
+			return r, fmt.Errorf("writing the journal: %w", join(err, readErr))
+		case readErr != nil: // once more
 		case fresh.version == version:
 			return fresh, nil
 		case err == nil && fresh.version == r.version:
@@ -62,10 +63,22 @@ func (b *Buyer) write(ctx context.Context, r record, change func(*record) error)
 		default:
 			r = fresh
 		}
-		if err != nil && wait.next(ctx) != nil {
-			return r, fmt.Errorf("writing the journal: %w", err)
+	}
+}
+
+// readAfter reads a record that could not be written. After an error it waits first, so that nothing is decided by what
+// was read before a pause.
+func (b *Buyer) readAfter(ctx context.Context, writeErr error, key string, wait *pauses) (record, error) {
+	if writeErr != nil {
+		if err := wait.next(ctx); err != nil {
+			return record{}, err
 		}
 	}
+	r, err := b.read(ctx, key)
+	if err != nil {
+		_ = wait.next(ctx) // before the next try, if there is one
+	}
+	return r, err
 }
 
 // put writes next over the version that was read, or adds it if there was none.
