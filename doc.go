@@ -60,18 +60,29 @@
 // # The way of a purchase through the files
 //
 //  1. validate.go: the documented rules, before anything is sent.
-//  2. purchase.go: PurchaseComputeUnit, from the request to the response.
+//  2. purchase.go: PurchaseComputeUnit, from the request to the response, and what counts as an id in it.
 //  3. send.go: what every action shares: encode, run the attempts, ask for the verdict, call the trace, make the error.
-//  4. internal/transport/transport.go: attempt after attempt, as each verdict says; backoff.go and clock.go beside it.
-//  5. internal/transport/attempt.go: one attempt: credentials, signature (internal/bceauth), the hook before, one HTTP request.
-//  6. internal/transport/gate.go and conn.go: did a byte leave? conncheck.go: is the idle connection still open? stray.go,
-//     replay.go, permanent.go: unsolicited responses, callers' transports that send again, permanent errors.
-//  7. response.go: what every response has around its result, read without ambiguity (internal/strictjson).
-//  8. outcome.go: the outcome table as code, row for row: the verdict.
-//  9. errors.go: what the caller gets if nothing was bought, or if it is unknown; log.go: what the log gets.
+//  4. internal/transport/transport.go: attempt after attempt, as each verdict says, and through which transport; backoff.go
+//     and clock.go beside it.
+//  5. internal/transport/attempt.go: one attempt: credentials, signature (internal/bceauth/sign.go), the hook before, one HTTP
+//     request.
+//  6. internal/transport/conn.go: the default transport and its connections: how long they stay idle, TLS, proxy.go;
+//     gate.go: did a byte leave? conncheck_unix.go: is the idle connection still open? stray.go, permanent.go: unsolicited
+//     responses, permanent errors. replay.go: only for callers' transports.
+//  7. response.go: what every response has around its result: codes, message, request id, read without ambiguity
+//     (internal/strictjson). The result itself is read by its action: purchase.go, instances.go.
+//  8. outcome.go: the outcome table as code, row for row: the verdict; the lists of statuses and codes; when a listing is tried
+//     again.
+//  9. errors.go: what the caller gets if nothing was bought, or if it is unknown; the families of codes; log.go: what the log
+//     gets. internal/bceauth/redact.go takes secrets out of all of it.
 //
 // # The other files
 //
-// client.go has the Client, its options and the endpoint; auth.go the credentials; types.go every request and response;
-// instances.go listing and waiting; call.go other actions; trace.go the hooks. Each file's tests stand beside it.
+// client.go has the Client, its options and the endpoint; auth.go the credentials; types.go every request and response type;
+// instances.go listing, how an instance is read from the response, and waiting; call.go other actions; trace.go the hooks.
+// Each file's tests stand beside it.
+//
+// Package once is the durable purchase, and computeunittest the stand-in service for tests. Its engine is internal/simulator:
+// faultcatalogue.go lists every fault with its true outcome, fault.go names the kinds, faultanswer.go and faultconnection.go
+// perform them. internal/proof has what make runs: campaign, bench, soak, weight. docs/ has a page for each subject.
 package computeunit

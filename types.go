@@ -253,7 +253,8 @@ type DescribeResult struct {
 	Instances []Instance `json:"instances"`
 }
 
-// Instance is one compute unit instance.
+// Instance is one compute unit instance. A listing is not decoded into it but by instances.go, which tolerates other types:
+// a new field needs a line there.
 //
 // Source: https://cloud.baidu.com/doc/qianfan-api/s/9mwbl2jxf (result.instances)
 type Instance struct {

@@ -98,7 +98,7 @@ func (t *Transport) attempt(ctx context.Context, r *Request, number int) *Attemp
 	a := &u.attempt
 	via, req, err := t.prepare(u, r)
 	if err == nil {
-		err = send(u, via, req, r.Body)
+		err = roundTrip(u, via, req, r.Body)
 	}
 	if err != nil {
 		a.Err = a.signature.RedactError(t.nameLimit(ctx, limited, err))
@@ -171,10 +171,10 @@ type evidence interface {
 	refuse() error
 }
 
-// send asks the RoundTripper, not an http.Client: so no redirect is followed and no cookie sent. It sends again only if
+// roundTrip asks the RoundTripper, not an http.Client: so no redirect is followed and no cookie sent. It sends again only if
 // it is certain that nothing was written on an idle connection that turned out closed. net/http would not do that by
 // itself: no request of ours has a GetBody or an Idempotency-Key.
-func send(u *underway, via route, req *http.Request, body []byte) error {
+func roundTrip(u *underway, via route, req *http.Request, body []byte) error {
 	a := &u.attempt
 	for {
 		e := via.evidence(u, req)

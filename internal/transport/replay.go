@@ -12,32 +12,6 @@ import (
 	"sync"
 )
 
-// trust is how much the trace hooks of a RoundTripper prove.
-type trust int
-
-const (
-	// opaque: not an *http.Transport. It may send without firing a hook, and more than once.
-	opaque trust = iota
-	// hooked: the caller's *http.Transport, whose protocols fire the hooks. See hooks.notSent.
-	hooked
-	// ours: the default transport, whose connections pass through the gate themselves.
-	ours
-)
-
-func callersRoute(via http.RoundTripper) route {
-	if _, ok := via.(*http.Transport); ok {
-		return route{via, hooked}
-	}
-	return route{via, opaque}
-}
-
-func (r route) evidence(u *underway, req *http.Request) evidence {
-	if r.trust == ours {
-		return &gate{target: req.URL}
-	}
-	return &hooks{route: r, underway: u, req: req}
-}
-
 // hooks is the evidence of a caller's transport: what that reported to httptrace about one request.
 type hooks struct {
 	route
