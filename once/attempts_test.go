@@ -110,20 +110,15 @@ func TestTheContextEndsTheWaitForAnotherAttempt(t *testing.T) {
 	})
 }
 
+// The statement that writes "sending" is applied, after the signature has almost expired.
 func TestNothingIsSentWithASignatureThatIsAboutToExpire(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
-		listed := false
-		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
-			if listed && kind == proof.Journal {
-				listed = false
-				time.Sleep(4*time.Minute + 51*time.Second)
-			}
-			listed = listed || kind == proof.List
-			return proof.Go
-		}
+		b.slowWrite = 4*time.Minute + 51*time.Second
 		_, err := b.process().Buy(t.Context(), "a", prepaid)
 		require.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		require.ErrorContains(t, err, "the journal was too slow")
 		assert.Zero(t, b.sent)
+		assert.Equal(t, once.StateNotPurchased, b.purchase("a").State)
 	})
 }
 

@@ -27,6 +27,8 @@ type bench struct {
 	requests []proof.Fate                                             // of the next purchase requests; then all are served
 	direct   func(process *proof.Process, kind proof.Kind) proof.Fate // if not nil, asked first; Go means: as usual
 	sent     int
+	// slowWrite is how long the journal takes to confirm a write of "sending".
+	slowWrite time.Duration
 }
 
 // inBench runs a test in faked time.
@@ -59,7 +61,21 @@ func (b *bench) Direct(process *proof.Process, kind proof.Kind) proof.Fate {
 
 // process starts a process; all of a bench share its journal.
 func (b *bench) process(options ...once.Option) *once.Buyer {
-	return proof.NewProcess(b.world, b, func(p *proof.Process) once.Journal { return once.JournalOf(p.Store(b.records)) }, options...).Buyer
+	journal := func(p *proof.Process) once.Journal { return once.JournalOf(slowStore{p.Store(b.records), b}) }
+	return proof.NewProcess(b.world, b, journal, options...).Buyer
+}
+
+type slowStore struct {
+	store.Store
+	*bench
+}
+
+func (s slowStore) Replace(ctx context.Context, version string, record store.Record) (bool, error) {
+	done, err := s.Store.Replace(ctx, version, record)
+	if record.State == string(once.StateSending) {
+		time.Sleep(s.slowWrite)
+	}
+	return done, err
 }
 
 // purchase is what the journal has of a key.

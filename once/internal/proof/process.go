@@ -186,6 +186,9 @@ func (p *Process) purchase(r *http.Request) (*http.Response, error) {
 	if _, done, err := p.step(Received); !done || err != nil {
 		return nil, err
 	}
+	if err := r.Context().Err(); errors.Is(err, context.Canceled) { // after a deadline the answer may have been there in time
+		return nil, err
+	}
 	return response, nil
 }
 
