@@ -124,7 +124,7 @@ func tokenEscapes() map[string]func(string) string {
 	return all
 }
 
-// What a token lacks at its end can be guessed.
+// What is missing at the end of a token can be guessed.
 func TestRedactTakesOutASessionTokenThatIsCutOff(t *testing.T) {
 	const token = "st1b3d5f7a9c0e2468+/=="
 	signature, _ := signedWith("ak", token)
