@@ -468,7 +468,9 @@ func TestABlockedErrorOfABoughtKeyNamesNoTime(t *testing.T) {
 func TestABuyThatWaitedForTheServiceReturnsTheOutcomeOfItsKey(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		bought := b.buySlowly("b", new(logged))
+		b.mu.Lock()
 		b.requests = []proof.Fate{proof.Refuse, proof.Refuse, proof.Refuse}
+		b.mu.Unlock()
 		var waiting sync.WaitGroup
 		for range 3 {
 			waiting.Go(func() {

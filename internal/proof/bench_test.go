@@ -20,6 +20,7 @@ var benchRounds = flag.Int("bench-rounds", 2, "how many rounds TestBench compare
 // these ratios, because the machine's pace changes more from one second to the next than the contenders differ.
 // Nothing is asserted of time; allocations do not depend on the machine.
 func TestBench(t *testing.T) {
+	skipIfRacy(t)
 	server := startServer(t, serveAnswer)
 	compared := contenders(t, server.url)
 	connections := countConnections(t, server, compared) // first: connections are kept

@@ -33,6 +33,7 @@ const (
 
 // TestCampaignPeers prints, for the same faults, what each client led its caller to believe and what the ledger says.
 func TestCampaignPeers(t *testing.T) {
+	skipIfRacy(t)
 	ours, theirs := meetEveryFault(t, ourBuyer), meetEveryFault(t, bceBuyer)
 	t.Logf("\n| client | purchases | ordered twice | bought, but no order | not purchased, but an order exists | failed, but an order exists | requests at another address |\n"+
 		"|---|---|---|---|---|---|---|\n| this client %s\n| bce-sdk-go's BceClient %s", ours, theirs)
