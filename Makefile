@@ -9,7 +9,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PROOF       := $(GO) test -count=1 -v -timeout 30m
 
 .DEFAULT_GOAL := help
-.PHONY: help run examples test race lint cover bench weight soak campaign campaign-peers schedule integration fleet interop \
+.PHONY: help run examples test race lint cover bench weight soak campaign campaign-peers schedule crashes rules integration fleet interop \
 	fuzz api check
 
 help: ## list the targets
@@ -56,6 +56,12 @@ campaign-peers: ## the same faults against bce-sdk-go's client
 
 schedule: ## package once: 100,000 interleavings of two buyers that crash (replay: make schedule SEED=…)
 	$(PROOF) -run 'TestSchedule$$' ./once $(if $(SEED),-schedule=1 -seed=$(SEED),-schedule=100000)
+
+crashes: ## package once: a crash or a cancellation at every step, in all pairs
+	$(PROOF) -run 'TestCrashes$$' ./once -pairs
+
+rules: ## package once: each rule switched off in a copy, and what finds it
+	$(PROOF) -run 'TestRules$$' ./once -rules
 
 integration: ## package once on SQLite, PostgreSQL and MariaDB (needs both servers installed)
 	ONCE_DATABASES=all $(GO) -C once/integration test -count=1 -timeout 30m ./...
