@@ -136,7 +136,7 @@ var chinaStandardTime = time.FixedZone("UTC+8", 8*60*60)
 // ParseReleaseTime reads a release time in either documented form: RFC 3339 ("2030-01-25T12:30:30+08:00"),
 // or "2030-01-25 12:30:30". The documentation does not say which zone the second form is in. We read it as
 // China Standard Time (UTC+8), because the documentation shows the two examples side by side. Give the offset
-// where it matters. The error names the forms that are read.
+// if it matters. The error names the forms that are read.
 func ParseReleaseTime(value string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, value); err == nil {
 		return t, nil

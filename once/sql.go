@@ -73,7 +73,7 @@ func SQL(db *sql.DB, dialect Dialect) (*SQLJournal, error) {
 }
 
 // Migrate creates the table if it is missing. Any number of processes may call it, at the same time and at every
-// start; where the table is there, it needs no right to create one. It returns an error, and changes nothing, if the
+// start; if the table is there, it needs no right to create one. It returns an error, and changes nothing, if the
 // table is not as this version knows it (of a later version, without one of its unique indexes, or with a column that
 // does not compare byte for byte), or if a setting is refused.
 func (j *SQLJournal) Migrate(ctx context.Context) error { return j.sql.Migrate(ctx) }

@@ -118,7 +118,7 @@ func (s *searching) value(named bool, depth int) (found bool, err error) {
 	return found, err
 }
 
-// containsFold reports whether a text has a word in it, in any case; alone: not as a part of a longer one.
+// containsFold reports whether a text contains another, in any case; alone: not as a part of a longer one.
 func containsFold(text []byte, word string, alone bool) bool {
 	for i := range len(text) - len(word) + 1 {
 		if text[i]|0x20 != word[0]|0x20 || !strings.EqualFold(string(text[i:i+len(word)]), word) {

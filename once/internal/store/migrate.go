@@ -34,7 +34,7 @@ func (s *SQL) Migrate(ctx context.Context) error {
 
 var errNoTable = errors.New("journal: the table " + table + " is missing: call Migrate, or run the statements of Schema")
 
-// create is one transaction where the database can: a table without its indexes is no journal.
+// create is one transaction if the database can: a table without its indexes is no journal.
 func (s *SQL) create(ctx context.Context) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {

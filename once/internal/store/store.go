@@ -27,7 +27,7 @@ type Record struct {
 	Data []byte
 }
 
-// Store is safe for concurrent use, by many processes where it is a database. Each write is one atomic statement, and durable
+// Store is safe for concurrent use, by many processes if it is a database. Each write is one atomic statement, and durable
 // when it is confirmed. Reads are not stale.
 //
 // The error of a write does not say that the write was not done: whoever gets one reads the key, and finds its own version if
