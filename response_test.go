@@ -358,3 +358,15 @@ func TestARemarkShowsNoSecretThatAResponseRepeats(t *testing.T) {
 	client = newClientWith(t, provide(testCredentials()), roundTripFunc(echoEncoding))
 	assert.NotContains(t, buy(t, client).Error(), testSessionToken)
 }
+
+// A transport that is not net/http's may hide that a body broke off.
+func TestABodyThatIsShorterThanItsLengthIsCutOff(t *testing.T) {
+	short := roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		response, err := answerWith(403, deniedBody)(req)
+		response.ContentLength = int64(len(deniedBody)) + 1
+		return response, err
+	})
+	err := buy(t, newClient(t, short))
+	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}

@@ -217,6 +217,9 @@ func (a *Attempt) read(response *http.Response) error {
 		a.Body = nil
 		return ErrTooLarge
 	}
+	if err == nil && int64(len(a.Body)) < response.ContentLength { // net/http reports that itself; another transport may not
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return fmt.Errorf("the response was cut off: %w", err)
 	}
