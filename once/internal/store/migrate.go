@@ -55,30 +55,40 @@ func (s *SQL) check(ctx context.Context) error {
 	if s.checked.Load() {
 		return nil
 	}
-	lines, err := s.describe(ctx)
+	wrong, err := s.difference(ctx)
+	if err == nil && wrong != "" {
+		// The query reads the catalogue part by part, and another process may have created the table in the middle. Since
+		// one part showed the table, all of it is there now.
+		wrong, err = s.difference(ctx)
+	}
 	if err != nil {
-		return fmt.Errorf("journal: describe the table: %w", err)
+		return err
 	}
-	if len(lines) == 0 {
-		return errNoTable
-	}
-	var missing, unknown []string
-	for _, line := range s.dialect.shape {
-		if !slices.Contains(lines, line) {
-			missing = append(missing, line)
-		}
-	}
-	for _, line := range lines {
-		if !slices.Contains(s.dialect.shape, line) {
-			unknown = append(unknown, line)
-		}
-	}
-	if len(missing)+len(unknown) > 0 {
-		return fmt.Errorf("journal: the table %s is not the one of this version: missing: [%s]; unknown: [%s]",
-			table, strings.Join(missing, "; "), strings.Join(unknown, "; "))
+	if wrong != "" {
+		return fmt.Errorf("journal: the table %s is not the one of this version: %s", table, wrong)
 	}
 	s.checked.Store(true)
 	return nil
+}
+
+// difference says what a table has not, or has more, than this version's; nothing if they are alike.
+func (s *SQL) difference(ctx context.Context) (string, error) {
+	lines, err := s.describe(ctx)
+	if err != nil {
+		return "", fmt.Errorf("journal: describe the table: %w", err)
+	}
+	if len(lines) == 0 {
+		return "", errNoTable
+	}
+	missing, unknown := without(s.dialect.shape, lines), without(lines, s.dialect.shape)
+	if len(missing)+len(unknown) == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("missing: [%s]; unknown: [%s]", strings.Join(missing, "; "), strings.Join(unknown, "; ")), nil
+}
+
+func without(lines, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(others, line) })
 }
 
 func (s *SQL) describe(ctx context.Context) (lines []string, err error) {
