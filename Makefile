@@ -39,8 +39,10 @@ cover: ## statement coverage of each package but examples, what only tests use a
 	@report=$$($(GO) test -cover $$($(GO) list ./... | grep -v -e /examples -e /proof -e /internal/store)); status=$$?; echo "$$report"; [ $$status -eq 0 ] && echo "$$report" | \
 		awk '/coverage: [0-9]/ { n++; sub(/.*coverage: /, ""); if ($$1 + 0 < 90) low = 1 } END { exit n == 0 || low }'
 
-bench: ## a purchase beside hand-written net/http and bce-sdk-go: time, allocations, round trips
+bench: ## a purchase beside hand-written net/http and bce-sdk-go, and package once beside SQL by hand
 	$(PROOF) -run 'TestBench$$|TestColdPurchase$$' ./internal/proof -bench-rounds=72
+	$(PROOF) -run 'TestCost' ./once -cost
+	once/integration/run.sh cost
 
 weight: ## what importing the package costs a program
 	$(PROOF) -run 'TestWeight$$' ./internal/proof -weight

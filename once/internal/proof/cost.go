@@ -1,0 +1,124 @@
+package proof
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/once"
+)
+
+// measured is how many purchases are measured, in turn with those that they are compared with.
+const measured = 300
+
+// Shop buys once for new keys, each for a new service, in a simulator in this process.
+type Shop struct {
+	Service *simulator.Simulator
+	client  *computeunit.Client
+	buyer   *once.Buyer
+	bought  int
+}
+
+// NewShop has a journal in which nothing is open.
+func NewShop(t *testing.T, journal once.Journal) *Shop {
+	service := simulator.New(simulator.Config{})
+	url, stop, err := simulator.Serve(service)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stop()) })
+	client, err := computeunit.NewClient(
+		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey), computeunit.WithEndpoint(url))
+	require.NoError(t, err)
+	buyer, err := once.New(client, journal)
+	require.NoError(t, err)
+	s := &Shop{Service: service, client: client, buyer: buyer}
+	for range 10 { // connections are there, and the endpoint is known
+		s.Buy(t)
+	}
+	return s
+}
+
+func (s *Shop) request() computeunit.PurchaseComputeUnitRequest {
+	s.bought++
+	return computeunit.PurchaseComputeUnitRequest{
+		ServiceID: "svco-" + strconv.Itoa(s.bought), Billing: computeunit.Prepaid(1), ReplicasCount: 1,
+	}
+}
+
+// Buy returns how long a Buy took.
+func (s *Shop) Buy(t *testing.T) time.Duration {
+	request := s.request()
+	began := time.Now()
+	_, err := s.buyer.Buy(t.Context(), "bought-"+request.ServiceID, request)
+	took := time.Since(began)
+	require.NoError(t, err)
+	return took
+}
+
+// Row is what a statement by hand has to write.
+type Row struct{ Key, Service, Instance string }
+
+// byHand is what a Buy does, where nothing goes wrong, written down in a row.
+func (s *Shop) byHand(t *testing.T, read, claim, send, record func(Row)) time.Duration {
+	request := s.request()
+	row := Row{Key: "by-hand-" + request.ServiceID, Service: request.ServiceID}
+	began := time.Now()
+	read(row)
+	claim(row)
+	_, err := s.client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: request.ServiceID})
+	require.NoError(t, err)
+	send(row)
+	bought, err := s.client.PurchaseComputeUnit(t.Context(), request)
+	require.NoError(t, err)
+	row.Instance = bought.Result.InstanceID
+	record(row)
+	return time.Since(began)
+}
+
+// BesideByHand logs how many times as long Buy takes as the same requests and statements by hand.
+func (s *Shop) BesideByHand(t *testing.T, name string, read, claim, send, record func(Row)) {
+	var once, hand []time.Duration
+	for range measured {
+		once, hand = append(once, s.Buy(t)), append(hand, s.byHand(t, read, claim, send, record))
+	}
+	t.Logf("%s: Buy takes %.2f times as long as the same by hand (medians of %d, in turn)", name, ratio(once, hand), measured)
+}
+
+// BesideFew logs how many times as long Buy and Settle take in this shop as in one whose journal has a thousandth of the
+// settled rows, and fails if a purchase feels them.
+func (s *Shop) BesideFew(t *testing.T, name string, few *Shop) {
+	var withFew, withMany []time.Duration
+	for range measured {
+		withFew, withMany = append(withFew, few.Buy(t)), append(withMany, s.Buy(t))
+	}
+	buy, settle := ratio(withMany, withFew), s.settle(t)/few.settle(t)
+	t.Logf("%s: with a million settled rows beside a thousand Buy takes %.2f times as long (medians of %d, in turn), "+
+		"Settle with nothing open %.2f", name, buy, measured, settle)
+	assert.LessOrEqual(t, buy, 1.2)
+	assert.Less(t, settle, 10.0, "what is open is found by an index")
+}
+
+// settle is the time of a Settle with nothing open, in seconds: the shortest of several.
+func (s *Shop) settle(t *testing.T) float64 {
+	shortest := time.Hour
+	for range 20 {
+		began := time.Now()
+		open, err := s.buyer.Settle(t.Context())
+		shortest = min(shortest, time.Since(began))
+		require.NoError(t, err)
+		require.Empty(t, open)
+	}
+	return shortest.Seconds()
+}
+
+// ratio of the medians.
+func ratio(a, b []time.Duration) float64 {
+	slices.Sort(a)
+	slices.Sort(b)
+	return float64(a[len(a)/2]) / float64(b[len(b)/2])
+}
