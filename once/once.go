@@ -60,7 +60,7 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 	if client == nil {
 		return nil, errors.New("once: the client is nil")
 	}
-	if journal == nil {
+	if journal == nil || journal == (*SQLJournal)(nil) {
 		return nil, errors.New("once: the journal is nil: use SQL, or InMemory for tests")
 	}
 	b := &Buyer{

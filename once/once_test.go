@@ -26,6 +26,7 @@ func TestNewRefusesWhatMakesNoSense(t *testing.T) {
 	for name, make := range map[string]func() (*once.Buyer, error){
 		"no client":            func() (*once.Buyer, error) { return once.New(nil, journal) },
 		"no journal":           func() (*once.Buyer, error) { return once.New(c, nil) },
+		"a nil SQL journal":    func() (*once.Buyer, error) { return once.New(c, (*once.SQLJournal)(nil)) },
 		"a nil option":         func() (*once.Buyer, error) { return once.New(c, journal, nil) },
 		"a nil logger":         func() (*once.Buyer, error) { return once.New(c, journal, once.WithLogger(nil)) },
 		"no take-over time":    func() (*once.Buyer, error) { return once.New(c, journal, once.WithTakeoverAfter(0)) },
