@@ -24,7 +24,7 @@ import (
 // Source: https://cloud.baidu.com/doc/qianfan-api/s/2mo6wlr6u (ReleaseComputeUnit, as an example)
 func (c *Client) Call(ctx context.Context, path, action string, request, response any) error {
 	op := &operation{url: actionURL(c.endpoint, path, action), action: action}
-	op.judge = func(a *transport.Attempt) verdict { return judgeCall(a, response) }
+	op.verdictOf = func(a *transport.Attempt) verdict { return callVerdict(a, response) }
 	if err := checkCall(path, action, response); err != nil {
 		return c.refuse(ctx, op, err)
 	}
@@ -35,8 +35,8 @@ func (c *Client) Call(ctx context.Context, path, action string, request, respons
 	return err
 }
 
-// judgeCall is judge for an action that the package does not know: it is never sent again.
-func judgeCall(a *transport.Attempt, into any) verdict {
+// callVerdict is judge's for an action that the package does not know: it is never sent again.
+func callVerdict(a *transport.Attempt, into any) verdict {
 	var r response
 	r.read(a, &r)
 	v := judge(a, &r, r.missingObject(), documentedRefusals)

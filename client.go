@@ -255,13 +255,13 @@ func checkRefusalCode(code string) error {
 	case isInternalFailure(code):
 		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
 	case err == nil && (number == 0 || isSuccess(int(number))) ||
-		slices.ContainsFunc(successWords, func(word string) bool { return strings.EqualFold(word, code) }):
+		slices.ContainsFunc(successCodes, func(success string) bool { return strings.EqualFold(success, code) }):
 		return fmt.Errorf("the code %q means success", code)
 	}
 	return nil
 }
 
-var successWords = []string{"success", "succeed", "succeeded", "successful", "ok", "okay", "true", "done", "accepted", "created"}
+var successCodes = []string{"success", "succeed", "succeeded", "successful", "ok", "okay", "true", "done", "accepted", "created"}
 
 // WithUserAgent replaces the User-Agent header, in printable ASCII.
 func WithUserAgent(userAgent string) Option {

@@ -62,13 +62,13 @@
 //  1. validate.go: the documented rules, before anything is sent.
 //  2. purchase.go: PurchaseComputeUnit, from the request to the response, and what counts as an id in it.
 //  3. send.go: what every action shares: encode, run the attempts, ask for the verdict, call the trace, make the error.
-//  4. internal/transport/transport.go: attempt after attempt, as each verdict says, and through which transport; backoff.go
-//     and clock.go beside it.
+//  4. internal/transport/transport.go: attempt after attempt, as each verdict says; backoff.go and clock.go beside
+//     it.
 //  5. internal/transport/attempt.go: one attempt: credentials, signature (internal/bceauth/sign.go), the hook before, one HTTP
 //     request.
 //  6. internal/transport/conn.go: the default transport and its connections: how long they stay idle, TLS, proxy.go;
 //     gate.go: did a byte leave? conncheck_unix.go: is the idle connection still open? stray.go, permanent.go: unsolicited
-//     responses, permanent errors. replay.go: only for callers' transports.
+//     responses, permanent errors. route.go, replay.go: only for mocks and callers' transports.
 //  7. response.go: what every response has around its result: codes, message, request id, read without ambiguity
 //     (internal/strictjson). The result itself is read by its action: purchase.go, instances.go.
 //  8. outcome.go: the outcome table as code, row for row: the verdict; the lists of statuses and codes; when a listing is tried

@@ -39,11 +39,11 @@ func (c *Client) list(ctx context.Context, request DescribeComputeUnitsRequest) 
 	var answer describeResponse
 	var date time.Time
 	op := &operation{url: c.describeURL, action: describeAction, serviceID: request.ServiceID, isListing: true}
-	op.judge = func(a *transport.Attempt) verdict {
+	op.verdictOf = func(a *transport.Attempt) verdict {
 		answer = describeResponse{}
 		answer.read(a, &answer)
 		date, _ = http.ParseTime(a.Header.Get("Date"))
-		return judgeListing(a, &answer.response, answer.missing())
+		return listingVerdict(a, &answer.response, answer.missing())
 	}
 	v, err := c.send(ctx, op, request)
 	if err != nil {

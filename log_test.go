@@ -150,7 +150,7 @@ func TestTheLoggersLevelIsKept(t *testing.T) {
 	})
 }
 
-// The service id is in every record, so that the records of concurrent purchases can be told apart.
+// The service id is in every record, so that the records of concurrent purchases can be kept apart.
 func TestEveryRecordNamesTheService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook

@@ -82,8 +82,8 @@ func isInternalFailure(code string) bool {
 	return slices.ContainsFunc(internalFailures, func(failure string) bool { return strings.EqualFold(failure, code) })
 }
 
-// judgeListing is judge for an action that changes nothing: whatever is not certain may be tried again.
-func judgeListing(a *transport.Attempt, r *response, missing error) verdict {
+// listingVerdict is judge's for an action that changes nothing: whatever is not certain may be tried again.
+func listingVerdict(a *transport.Attempt, r *response, missing error) verdict {
 	v := judge(a, r, missing, documentedRefusals)
 	if v.outcome == ErrOutcomeUnknown {
 		v.again = transport.AfterBackoff

@@ -34,7 +34,7 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 		url:       c.purchaseURL,
 		action:    purchaseAction,
 		serviceID: request.ServiceID,
-		judge: func(a *transport.Attempt) verdict {
+		verdictOf: func(a *transport.Attempt) verdict {
 			answer = purchaseResponse{}
 			answer.read(a, &answer)
 			return judge(a, &answer.response, answer.missing(), c.refusalCodes)

@@ -377,6 +377,8 @@ var plainWords = map[string]string{
 	`hopeles[s](ly)?`:             "permanent",
 	`pee[k](s|ed|ing)?`:           "look",
 	`no (eye|ear) (sees|hear[s])`: "invisible",
+	`wher[e] (nothing|not)`:       "if",
+	`tol[d] (apart|from)`:         "kept apart, distinguished",
 }
 
 func TestLanguage(t *testing.T) {

@@ -18,7 +18,7 @@ type operation struct {
 	action    string
 	serviceID string // for errors and logs; empty if the action has none
 	isListing bool   // it changes nothing: its errors are no outcomes
-	judge     func(*transport.Attempt) verdict
+	verdictOf func(*transport.Attempt) verdict
 }
 
 // send encodes once; the transport then signs, sends and asks for the verdict, attempt by attempt. The error is an
@@ -33,8 +33,8 @@ func (c *Client) send(ctx context.Context, op *operation, request any) (verdict,
 	}
 	v := verdict{outcome: ErrOutcomeUnknown}
 	traces := tracesOf(ctx, op)
-	call := transport.Request{URL: op.url, Body: body, After: func(a *transport.Attempt) transport.Again {
-		v = op.judge(a)
+	sending := transport.Request{URL: op.url, Body: body, After: func(a *transport.Attempt) transport.Again {
+		v = op.verdictOf(a)
 		v.attempts = a.Number
 		if traces != nil {
 			traces.after(ctx, a, &v)
@@ -43,12 +43,12 @@ func (c *Client) send(ctx context.Context, op *operation, request any) (verdict,
 		return v.again
 	}}
 	if traces != nil {
-		call.Before = traces.before
+		sending.Before = traces.before
 	}
 	if c.logger.Enabled(ctx, slog.LevelWarn) {
-		call.Waiting = func(a *transport.Attempt, wait time.Duration) { c.logRetry(ctx, op, a, v, wait) }
+		sending.Waiting = func(a *transport.Attempt, wait time.Duration) { c.logRetry(ctx, op, a, v, wait) }
 	}
-	if _, gaveUp := c.transport.Do(ctx, &call); gaveUp != nil {
+	if _, gaveUp := c.transport.Do(ctx, &sending); gaveUp != nil {
 		v.cause = fmt.Errorf("%w; %w", v.cause, gaveUp)
 	}
 	if v.outcome == nil {

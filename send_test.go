@@ -29,7 +29,7 @@ func TestTheShortestTimeoutEndsAnAttempt(t *testing.T) {
 		{"the default", 0, 0, 0, 30 * time.Second},
 		{"WithTimeout", 5 * time.Second, 0, 0, 5 * time.Second},
 		{"the http.Client's", 5 * time.Second, 2 * time.Second, 0, 2 * time.Second},
-		{"WithTimeout, where the http.Client's is longer", 5 * time.Second, time.Hour, 0, 5 * time.Second},
+		{"WithTimeout, if the http.Client's is longer", 5 * time.Second, time.Hour, 0, 5 * time.Second},
 		{"the context's", 5 * time.Second, 0, time.Second, time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {

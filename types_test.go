@@ -178,7 +178,7 @@ func TestUnmarshallingAMalformedRequestFails(t *testing.T) {
 		"reservationLength is text":   `{"billing":{"reservation":{"reservationLength":"5"}}}`,
 		"autoRenew is a number":       `{"billing":{"reservation":{"autoRenew":1}}}`,
 		"releaseTime is a number":     `{"billing":{"releaseTime":1893456000}}`,
-		"releaseTime is a word":       `{"billing":{"releaseTime":"tomorrow"}}`,
+		"releaseTime is no time":      `{"billing":{"releaseTime":"tomorrow"}}`,
 		"releaseTime is only a date":  `{"billing":{"releaseTime":"2030-01-25"}}`,
 		"releaseTime does not exist":  `{"billing":{"releaseTime":"2030-02-30 00:00:00"}}`,
 	} {

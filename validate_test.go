@@ -318,7 +318,7 @@ func FuzzValidate(f *testing.F) {
 	})
 }
 
-// brokenRule is the documentation once more, written down apart from Validate; "" where a request keeps to it.
+// brokenRule is the documentation once more, written down apart from Validate; "" if a request keeps to it.
 func brokenRule(request computeunit.PurchaseComputeUnitRequest, now time.Time) string {
 	b := request.Billing
 	if !utf8.ValidString(request.ServiceID) || len(strings.Fields(request.ServiceID)) == 0 {

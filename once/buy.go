@@ -115,7 +115,7 @@ func (c *call) claim(r record) (record, error) {
 		switch {
 		case err == nil:
 			c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed, nil)
-			return c.send(claimed)
+			return c.listAndPurchase(claimed)
 		case errors.Is(err, errLost):
 			return c.follow(claimed)
 		case !errors.Is(err, errTaken):
@@ -163,8 +163,8 @@ func (c *call) claimed(next *record) error {
 	return next.apply(claim)
 }
 
-// send lists, and purchases. The record is claimed by this call.
-func (c *call) send(r record) (record, error) {
+// listAndPurchase sends. The record is claimed by this call.
+func (c *call) listAndPurchase(r record) (record, error) {
 	a := &attempts{buyer: c.buyer, caller: c.ctx, record: r}
 	var err error
 	if a.before, err = c.buyer.listBefore(c.ctx, r); err != nil { // rule 2: after claiming

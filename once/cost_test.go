@@ -17,7 +17,7 @@ import (
 
 var cost = flag.Bool("cost", false, "TestCost: measure what a purchase costs, as ratios")
 
-// What a Buy costs its journal, where nothing goes wrong. once/integration counts the same as statements.
+// What a Buy costs its journal if nothing goes wrong. once/integration counts the same as statements.
 func TestAPurchaseIsThreeWritesAndAListing(t *testing.T) {
 	calls := map[string]int{}
 	s := proof.NewShop(t, once.JournalOf(&storetest.Faulty{

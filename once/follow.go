@@ -78,7 +78,7 @@ func (c *call) takeOver(r record) (record, error) {
 	switch {
 	case err == nil:
 		c.buyer.log(c.ctx, slog.LevelWarn, "claimed from a process that stood still", taken, nil)
-		return c.send(taken)
+		return c.listAndPurchase(taken)
 	case errors.Is(err, errLost):
 		return c.follow(taken)
 	default:

@@ -71,7 +71,7 @@ var machine = [...]struct {
 	{StateBought, unname, StateBought, same},
 }
 
-// stage is the state, with the two that State has no name for told apart.
+// stage is the state, with the two that State has no name for kept apart.
 func (p Purchase) stage() State {
 	if p.State == StateBought && p.InstanceID == "" {
 		return boughtUnnamed

@@ -48,7 +48,7 @@ func (x *exchange) stampHeader() {
 }
 
 // write sends a whole answer. A failure to write means that the client has
-// gone, and there is nobody to tell.
+// gone, and nobody is there to answer.
 func (x *exchange) write(status int, body []byte) {
 	x.w.WriteHeader(status)
 	_, _ = x.w.Write(body)

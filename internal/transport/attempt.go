@@ -113,7 +113,7 @@ func (t *Transport) prepare(u *underway, r *Request) (route, *http.Request, erro
 	if err := u.Err(); err != nil {
 		return route{}, nil, err
 	}
-	via, err := t.route(u)
+	via, err := t.chooseRoute(u)
 	if err != nil {
 		return route{}, nil, err
 	}

@@ -24,7 +24,7 @@ func shopOn(t *testing.T, db *sql.DB, dialect string) *proof.Shop {
 	return proof.NewShop(t, journal)
 }
 
-// TestStatementsOfAPurchase: what a Buy costs the database, where nothing goes wrong. docs/once.md reckons capacity from it.
+// TestStatementsOfAPurchase: what a Buy costs the database if nothing goes wrong. docs/once.md reckons capacity from it.
 func TestStatementsOfAPurchase(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		newStore(t, d.open(t), d.dialect)

@@ -39,7 +39,7 @@ func customers() int { return 2 * services() }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = mysql.SetLogger(log.New(io.Discard, "", 0)) // it would tell of each connection that is cut
+	_ = mysql.SetLogger(log.New(io.Discard, "", 0)) // it would report each connection that is cut
 	var err error
 	switch os.Getenv(roleVariable) {
 	case "":

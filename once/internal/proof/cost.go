@@ -15,7 +15,7 @@ import (
 )
 
 // measured is how many purchases are measured, in turn with those that they are compared with.
-const measured = 300
+const measured = 1000
 
 // Shop buys once for new keys, each for a new service, in a simulator in this process.
 type Shop struct {
@@ -63,7 +63,7 @@ func (s *Shop) Buy(t *testing.T) time.Duration {
 // Row is what a statement by hand has to write.
 type Row struct{ Key, Service, Instance string }
 
-// byHand is what a Buy does, where nothing goes wrong, written down in a row.
+// byHand is what a Buy does if nothing goes wrong, written down in a row.
 func (s *Shop) byHand(t *testing.T, read, claim, send, record func(Row)) time.Duration {
 	request := s.request()
 	row := Row{Key: "by-hand-" + request.ServiceID, Service: request.ServiceID}

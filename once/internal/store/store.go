@@ -13,10 +13,10 @@ type Record struct {
 	Key string
 	// Version is a new random value for each write, 1 to 64 bytes.
 	Version string
-	// OpenService is the service that the record keeps closed to other keys, and empty if it keeps none. Unique where not empty.
+	// OpenService is the service that the record keeps closed to other keys, and empty if it keeps none. Unique if not empty.
 	// At most 255 bytes.
 	OpenService string
-	// InstanceID is the instance that belongs to the record, and empty if none does. Unique where not empty.
+	// InstanceID is the instance that belongs to the record, and empty if none does. Unique if not empty.
 	// At most 255 bytes.
 	InstanceID string
 	// State is for people and for SQL, too; at most 32 bytes.
