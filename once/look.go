@@ -45,8 +45,12 @@ func (b *Buyer) lookOnce(ctx context.Context, r record, idle bool) (record, erro
 }
 
 // seen writes down what a listing showed, if it says something new.
-func (b *Buyer) seen(ctx context.Context, r record, candidates []string, date time.Time, idle bool) (record, error) {
-	settles := len(candidates) == 1 && slices.Contains(r.Candidates, candidates[0])
+func (b *Buyer) seen(ctx context.Context, r record, listed []string, date time.Time, idle bool) (record, error) {
+	candidates, err := b.withEarlier(ctx, r, listed)
+	if err != nil {
+		return r, err
+	}
+	settles := len(candidates) == 1 && slices.Equal(candidates, r.Candidates) && slices.Equal(candidates, listed)
 	news := !slices.Equal(candidates, r.Candidates) || idle && r.State == StateSending && !r.Unknown
 	if !settles && !news {
 		return r, nil

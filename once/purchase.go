@@ -63,8 +63,9 @@ type Purchase struct {
 	Before Listing `json:"before,omitzero"`
 	// Unknown means that nobody works on the purchase any more while it is sending: only a listing or a person settles it.
 	Unknown bool `json:"unknown,omitempty"`
-	// Candidates are the instances in the last listing that may be the one that was bought: new since Before, no other
-	// key's, and of the same payment timing and size.
+	// Candidates are the instances that may be the one that was bought: listed new since Before, no other key's, and of the
+	// same payment timing and size. One that is not listed any more stays a candidate: somebody outside buys or releases,
+	// and a person has to say which one it was.
 	Candidates []string `json:"candidates,omitempty"`
 	// ListedWithin is the longest that the order can have taken to be listed: from the Date of Before to the Date of the
 	// first listing that showed it, in whole seconds. Zero if no listing was needed, or if both were in the same second.

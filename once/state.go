@@ -14,7 +14,7 @@ const (
 	end             event = "end"               // the call ended not purchased
 	lose            event = "lose"              // the call ended unknown
 	see             event = "see"               // a listing did not settle it
-	find            event = "find"              // two listings in a row had exactly one candidate
+	find            event = "find"              // two listings in a row had the only candidate that there ever was
 	answer          event = "answer"            // an answer named the order
 	disown          event = "disown"            // an answer named its instance for another key
 	unname          event = "unname"            // the same, for a purchase whose order was known without the instance
