@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/qianfan-go/computeunit"
 )
@@ -82,8 +83,12 @@ func (p *Purchase) answer(order Order) error {
 	case p.InstanceID != "" && p.Evidence != EvidenceAnswer:
 		p.NamedBy = p.Evidence
 	}
+	candidates := p.Candidates
 	if err := p.apply(answer); err != nil {
 		return err
+	}
+	if order.InstanceID != "" && order.InstanceID != p.InstanceID && !slices.Equal(candidates, []string{order.InstanceID}) {
+		p.ListedWithin = 0 // what was listed is another instance
 	}
 	p.InstanceID, p.OrderID = cmp.Or(order.InstanceID, p.InstanceID), cmp.Or(order.OrderID, p.OrderID)
 	p.RequestID, p.Refusal = order.RequestID, ""

@@ -66,6 +66,9 @@ func (c *call) run(key string) (record, error) {
 	if err != nil {
 		return none, failure(computeunit.ErrOutcomeUnknown, none, err)
 	}
+	if r.State == unclaimed {
+		r.Request = c.asked
+	}
 	if other != nil {
 		return r, failure(outcomeOf(r), r, other)
 	}
@@ -209,7 +212,7 @@ func (c *call) unknown(a *attempts, cause error) (record, error) {
 		next.Unknown = true
 		return next.apply(lose)
 	})
-	c.buyer.log(c.ctx, slog.LevelError, "unknown", r, join(cause, err))
+	c.buyer.log(c.ctx, slog.LevelError, "unknown", r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err)))
 	if err != nil && !errors.Is(err, errLost) {
 		return r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err))
 	}

@@ -26,7 +26,8 @@ type BlockedError struct {
 	// Since is when the key was claimed.
 	Since time.Time
 	// NotBefore is when [Buyer.ResolveNotPurchased] is possible: the service refuses the attempt from then on. Zero if it
-	// is not possible: no attempt is known, or the purchase is bought and only its instance is not known.
+	// is not possible: no attempt is known, the purchase is bought and only its instance is not known, or Candidates
+	// prevent it.
 	NotBefore time.Time
 	// Candidates are new instances of the service that belong to no key.
 	Candidates []string
@@ -77,7 +78,10 @@ type outcomeError struct {
 // Error names the key, the outcome, the cause, and what to do.
 func (e *outcomeError) Error() string {
 	advice := "call Buy again with the same key: it looks for the order, and never sends again"
-	if e.known.Outcome == computeunit.ErrNotPurchased {
+	switch {
+	case errors.Is(e.cause, ErrKeyReused):
+		advice = "nothing was sent: ask with the request that the key has, or take another key for another purchase"
+	case e.known.Outcome == computeunit.ErrNotPurchased:
 		advice = "the key has no order, and may be bought again"
 	}
 	cause := e.cause.Error()

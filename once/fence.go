@@ -22,7 +22,7 @@ func checkFence(expires, listed time.Time) error {
 		return fmt.Errorf("the client did not say when the signature expires")
 	case expires.After(listed.Add(2 * signatureLife)):
 		return fmt.Errorf("the signature expires at %s, more than %s after the service's time of the listing, %s: "+
-			"fix this machine's clock, or try again if it is right", expires.UTC().Format(time.RFC3339),
+			"fix this machine's clock; if it is right, the wait for another attempt was long: try again", expires.UTC().Format(time.RFC3339),
 			2*signatureLife, listed.Format(time.RFC3339))
 	}
 	return nil

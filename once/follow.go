@@ -1,9 +1,11 @@
 package once
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/qianfan-go/computeunit"
 )
@@ -11,20 +13,18 @@ import (
 // follow returns the outcome of a key that another call has, or had, in its hands. It waits while that may still be at
 // work, takes over what stands still before anything was sent, and looks after what was sent.
 func (c *call) follow(r record) (record, error) {
-	var seen watch
 	for wait := newPauses(); ; {
 		if err := c.check(r); err != nil && r.State != StateNotPurchased || errors.Is(err, ErrKeyReused) {
 			return r, failure(outcomeOf(r), r, err)
 		}
-		idle := seen.unchanged(r.version) >= c.buyer.takeover
 		switch {
 		case r.State == StateBought:
 			return r, nil
 		case r.State == StateNotPurchased:
 			return r, failure(computeunit.ErrNotPurchased, r, refusalOf(r))
-		case r.State == StatePreparing && idle && !r.foreign():
+		case r.State == StatePreparing && c.buyer.idle(r) && !r.foreign():
 			return c.takeOver(r)
-		case r.State == StateSending && (idle || r.Unknown):
+		case r.State == StateSending && (r.Unknown || c.buyer.idle(r)):
 			looked, err := c.buyer.look(c.ctx, r, true)
 			if looked.State == StateSending {
 				blocked := join(c.buyer.blocked(looked, looked.Candidates), err)
@@ -86,11 +86,14 @@ func (c *call) takeOver(r record) (record, error) {
 	}
 }
 
+// blockedAfter limits how long another key's purchase is looked after: who waits for it is to hear at once that it is open,
+// also from a service that does not answer.
+const blockedAfter = 5 * time.Second
+
 // serviceWait waits until a call's service is free.
 type serviceWait struct {
 	call    *call
 	service string
-	seen    watch
 	pauses  *pauses
 }
 
@@ -123,7 +126,7 @@ func (w *serviceWait) untilFree() error {
 // may be at work; else to close what was not sent, or to look for what was.
 func (w *serviceWait) lookAfter(r record) (open bool, err error) {
 	b, ctx := w.call.buyer, w.call.ctx
-	idle := w.seen.unchanged(r.version) >= b.takeover
+	idle := b.idle(r)
 	switch {
 	case r.State == StatePreparing && idle:
 		r, err = b.closeIdle(ctx, r)
@@ -131,7 +134,9 @@ func (w *serviceWait) lookAfter(r record) (open bool, err error) {
 	case !r.needsSettling() && !idle:
 		return true, nil
 	}
-	r, err = b.look(ctx, r, true)
+	looking, cancel := context.WithTimeout(ctx, blockedAfter)
+	defer cancel()
+	r, err = b.look(looking, r, true)
 	if r.needsSettling() {
 		err = join(b.blocked(r, r.Candidates), err)
 	}

@@ -48,8 +48,8 @@ type Buyer struct {
 	margin   time.Duration
 
 	mu       sync.Mutex
-	endpoint bool              // the journal's endpoint is the client's
-	watched  map[string]*watch // what Settle found open last, by key
+	endpoint bool             // the journal's endpoint is the client's
+	watched  map[string]watch // open records, by key
 }
 
 // Option changes a default of [New]. New fails if one gets a nil or invalid value.

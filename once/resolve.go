@@ -13,7 +13,8 @@ import (
 
 // ResolveBought records that a person has found the order of an open purchase. One of the two ids may be empty; without
 // an instance id the purchase stays open until a listing or a person names it. An instance that the service had before
-// the purchase, or that belongs to another key, is refused.
+// the purchase, or that belongs to another key, is refused. Copy the ids: nothing corrects a purchase that was resolved
+// with a wrong one, but for an answer of the service.
 func (b *Buyer) ResolveBought(ctx context.Context, key, instanceID, orderID string) (Purchase, error) {
 	instanceID, orderID = strings.TrimSpace(instanceID), strings.TrimSpace(orderID) // as a person copies them
 	r, err := b.resolve(ctx, key, func(r record) (record, error) {
@@ -29,8 +30,12 @@ func (p *Purchase) resolveBought(instanceID, orderID string) error {
 	switch {
 	case instanceID == "" && orderID == "":
 		return errors.New("an instance id or an order id is needed")
+	case !isID(instanceID) || !isID(orderID):
+		return fmt.Errorf("instance %q, order %q: an id is at most %d printable characters of ASCII without spaces", instanceID, orderID, maxID)
 	case p.State == StateBought && !p.agrees(Order{InstanceID: instanceID, OrderID: orderID}):
 		return fmt.Errorf("it is bought as instance %q, order %q", p.InstanceID, p.OrderID)
+	case p.stage() == StateBought && p.OrderID == "" && orderID != "":
+		return fmt.Errorf("it is bought as instance %q, and not open: its order id is not recorded any more", p.InstanceID)
 	case p.stage() == StateBought:
 		return errResolved
 	case slices.Contains(p.Before.InstanceIDs, instanceID):
@@ -45,6 +50,14 @@ func (p *Purchase) resolveBought(instanceID, orderID string) error {
 	p.InstanceID, p.OrderID = cmp.Or(instanceID, p.InstanceID), cmp.Or(orderID, p.OrderID)
 	p.forget()
 	return nil
+}
+
+const maxID = 255
+
+// isID refuses what can be no id: nothing corrects a record that has a wrong one. What the service's ids look like is not
+// documented.
+func isID(id string) bool {
+	return len(id) <= maxID && !strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // errResolved means that the record says already what a person says.
@@ -85,6 +98,10 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 	if err != nil {
 		return err
 	}
+	if listed.Date.IsZero() {
+		return errors.New("the listing has no Date header, so nothing is known of the service's clock: " +
+			"look for a proxy that removes it")
+	}
 	until := r.fence(b.margin)
 	if until.IsZero() {
 		return errForeign
@@ -97,7 +114,9 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 		return err
 	}
 	if len(unowned) > 0 {
-		return b.blocked(r, idsOf(unowned))
+		blocked := b.blocked(r, idsOf(unowned))
+		blocked.NotBefore = time.Time{} // it has passed
+		return blocked
 	}
 	return nil
 }

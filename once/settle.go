@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 )
 
 // Settle looks after every open purchase of the journal, and returns those that are still open, the longest unchanged
 // first. It never sends. Call it after a restart and from time to time, in any process.
 //
 // What was sent is settled if a listing names its order. What was claimed and not sent is closed as not purchased, once
-// its record has not changed for [WithTakeoverAfter] from one Settle of this Buyer to a later one: so the first Settle
+// its record has not changed for [WithTakeoverAfter] from one call of this Buyer to a later one: so the first Settle
 // after a restart closes none. An open purchase with Unknown set, or bought without an instance id, needs a person if it
 // stays so: see [Buyer.ResolveBought] and [Buyer.ResolveNotPurchased].
 //
@@ -29,9 +28,10 @@ func (b *Buyer) Settle(ctx context.Context) (open []Purchase, err error) {
 	for i, row := range rows {
 		records[i] = decode(row)
 	}
+	b.watchOnly(records)
 	var errs []error
-	for i, idle := range b.watch(records) {
-		r, err := b.settle(ctx, records[i], idle >= b.takeover)
+	for _, found := range records {
+		r, err := b.settle(ctx, found, b.idle(found))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("once: key %q: %w", r.Key, err))
 		}
@@ -53,22 +53,6 @@ func (b *Buyer) settle(ctx context.Context, r record, idle bool) (record, error)
 	default:
 		return r, nil
 	}
-}
-
-// watch returns how long each record has not changed, and remembers exactly those.
-func (b *Buyer) watch(records []record) []time.Duration {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	idle, watched := make([]time.Duration, len(records)), make(map[string]*watch, len(records))
-	for i, r := range records {
-		seen := b.watched[r.Key]
-		if seen == nil {
-			seen = new(watch)
-		}
-		idle[i], watched[r.Key] = seen.unchanged(r.version), seen
-	}
-	b.watched = watched
-	return idle
 }
 
 // closeIdle closes a purchase as not purchased that was claimed and not sent. If its process wakes, it has lost its claim.

@@ -40,9 +40,34 @@ type watch struct {
 	since   time.Time
 }
 
-func (w *watch) unchanged(version string) time.Duration {
-	if w.version != version || w.since.IsZero() {
-		w.version, w.since = version, time.Now()
+// mostWatched bounds what a Buyer remembers of journals in which more is open. Forgetting delays a take-over.
+const mostWatched = 10_000
+
+// idle reports whether nobody works on an open record: it has not changed for [WithTakeoverAfter], from one call of this
+// Buyer to any later one, so that callers with little time each get there too.
+func (b *Buyer) idle(r record) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seen, found := b.watched[r.Key]
+	if !found || seen.version != r.version {
+		if b.watched == nil || len(b.watched) >= mostWatched {
+			b.watched = map[string]watch{}
+		}
+		seen = watch{version: r.version, since: time.Now()}
+		b.watched[r.Key] = seen
 	}
-	return time.Since(w.since)
+	return time.Since(seen.since) >= b.takeover
+}
+
+// watchOnly forgets what is not open any more.
+func (b *Buyer) watchOnly(open []record) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	watched := make(map[string]watch, len(open))
+	for _, r := range open {
+		if seen, found := b.watched[r.Key]; found {
+			watched[r.Key] = seen
+		}
+	}
+	b.watched = watched
 }

@@ -26,7 +26,7 @@ const (
 	CrashAfter      // done, and the process ends
 	Land            // of the journal: an error now, and done later
 
-	// Only for a purchase request:
+	// Only for a purchase request, and LoseAnswer for a listing:
 	Lose        // it never arrives, and no answer comes
 	LoseAnswer  // it is served, and no answer comes
 	Late        // it is served later, and no answer comes
@@ -150,9 +150,13 @@ func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.RawQuery, "PurchaseComputeUnit") {
 		return p.purchase(r)
 	}
-	_, done, err := p.step(List)
+	fate, done, err := p.step(List)
 	if !done || err != nil {
 		return nil, err
+	}
+	if fate == LoseAnswer {
+		<-r.Context().Done()
+		return nil, r.Context().Err()
 	}
 	return p.world.list(r), nil
 }

@@ -24,6 +24,7 @@ type World struct {
 	Leeway     time.Duration        // how long after its expiry a signature is still accepted
 	RetryAfter time.Duration        // what a 429 asks for
 	Lag        func() time.Duration // until an order is listed
+	NoDate     bool                 // responses have no Date header
 	orders     []*order
 	late       []*http.Request
 	unlanded   []func() // statements of the journal that failed, and are still on their way
@@ -50,6 +51,9 @@ func (w *World) response(status int, body any) *http.Response {
 		StatusCode: status,
 		Header:     http.Header{"Date": {w.Now().UTC().Format(http.TimeFormat)}, "Content-Type": {"application/json"}},
 		Body:       readAllOnce(text),
+	}
+	if w.NoDate {
+		recorded.Header.Del("Date")
 	}
 	return recorded
 }
@@ -200,6 +204,13 @@ func (w *World) AddLike(instanceID string, request computeunit.PurchaseComputeUn
 		ReplicasCount: request.ReplicasCount,
 		Status:        computeunit.InstanceRunning,
 	})
+}
+
+// Release takes an instance that Add has listed out of the listing.
+func (w *World) Release(instanceID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.foreign = slices.DeleteFunc(w.foreign, func(i computeunit.Instance) bool { return i.InstanceID == instanceID })
 }
 
 // orderOf is the truth about a key.
