@@ -16,6 +16,7 @@ type shop struct{ buyer *once.Buyer }
 // result is what the engine records of a step. An error would lose its type in the record.
 type result struct {
 	Outcome  string // bought, not purchased, unknown
+	Final    bool   // asking again changes nothing
 	Purchase once.Purchase
 	Error    string
 }
@@ -28,9 +29,10 @@ func (s shop) buy(ctx dbos.Context, request computeunit.PurchaseComputeUnitReque
 	}
 	for {
 		r, err := dbos.RunAsStep(ctx, func(ctx context.Context) (result, error) {
-			return resultOf(s.buyer.Buy(ctx, key, request)), nil
+			purchase, err := s.buyer.Buy(ctx, key, request)
+			return resultOf(ctx, purchase, err), nil
 		}, dbos.WithStepName("buy"))
-		if err != nil || r.Outcome != "unknown" {
+		if err != nil || r.Final {
 			return r, err
 		}
 		if _, err := dbos.Sleep(ctx, time.Minute); err != nil { // ask again, with the same key
@@ -39,13 +41,16 @@ func (s shop) buy(ctx dbos.Context, request computeunit.PurchaseComputeUnitReque
 	}
 }
 
-func resultOf(purchase once.Purchase, err error) result {
-	switch {
-	case err == nil:
-		return result{Outcome: "bought", Purchase: purchase}
-	case errors.Is(err, computeunit.ErrNotPurchased):
-		return result{Outcome: "not purchased", Purchase: purchase, Error: err.Error()}
-	default: // computeunit.ErrOutcomeUnknown
-		return result{Outcome: "unknown", Purchase: purchase, Error: err.Error()}
+func resultOf(ctx context.Context, purchase once.Purchase, err error) result {
+	if err == nil {
+		return result{Outcome: "bought", Final: true, Purchase: purchase}
 	}
+	r := result{Outcome: "unknown", Purchase: purchase, Error: err.Error()}
+	if errors.Is(err, computeunit.ErrNotPurchased) {
+		r.Outcome = "not purchased"
+		// Not final if another key's purchase is in the way, or if this worker is stopped.
+		r.Final = !errors.As(err, new(*once.BlockedError)) && ctx.Err() == nil
+	}
+	r.Final = r.Final || errors.Is(err, once.ErrKeyReused)
+	return r
 }
