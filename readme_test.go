@@ -126,6 +126,35 @@ func TestTheProgramOfTheREADME(t *testing.T) {
 	}
 }
 
+// The install commands work in an empty folder, and what they add suffices for the test of the README.
+func TestInstallingAsTheREADMESays(t *testing.T) {
+	checkout, err := os.Getwd()
+	require.NoError(t, err)
+	folder := t.TempDir()
+	for line := range strings.Lines(fences(t, "README.md", "sh")[0]) {
+		line, _, _ = strings.Cut(line, " #")
+		line = strings.ReplaceAll(line, "=../computeunit", "="+checkout)
+		install := exec.Command("go", strings.Fields(atOurVersions(t, line))[1:]...)
+		install.Dir, install.Env = folder, append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
+		if output, err := install.CombinedOutput(); err != nil && os.Getenv("CI") == "" && strings.Contains(string(output), "dial tcp") {
+			t.Skipf("no network: %s", output)
+		} else {
+			require.NoError(t, err, "%s:\n%s", install, output)
+		}
+	}
+	writeCode(t, folder, "README.md")
+	succeeds(t, goCommand(folder, "test", "-mod=readonly", "./..."))
+}
+
+// atOurVersions has the modules of go.mod at its versions, so that no later one decides this test.
+func atOurVersions(t *testing.T, command string) string {
+	t.Helper()
+	for _, required := range regexp.MustCompile(`(?m)^\t(\S+) (v\S+)`).FindAllStringSubmatch(read(t, "go.mod"), -1) {
+		command = regexp.MustCompile(`\Q`+required[1]+`\E\S*`).ReplaceAllString(command, "$0@"+required[2])
+	}
+	return command
+}
+
 // writeModule takes this module from the checkout, and the rest from the module cache: no network.
 func writeModule(t *testing.T, folder string) {
 	t.Helper()

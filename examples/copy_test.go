@@ -105,6 +105,7 @@ func download(t *testing.T, folder string) {
 	command := exec.CommandContext(t.Context(), "go", "mod", "download")
 	command.Dir = folder
 	if output, err := command.CombinedOutput(); err != nil {
+		require.Empty(t, os.Getenv("CI"), "the requirements of %s: %s", folder, output)
 		t.Skipf("the requirements of %s are not to be had: %s", folder, output)
 	}
 }

@@ -4,7 +4,7 @@
 #
 #	run.sh test                 all tests, with a small fleet
 #	run.sh fleet [-keys=N]      the fleet
-#	run.sh cost                 what a purchase costs, as ratios
+#	run.sh cost                 what a purchase costs, as ratios; without root, on the databases that are installed
 set -euo pipefail
 cd "$(dirname "$0")"
 exec </dev/null
@@ -24,6 +24,12 @@ install() {
 	DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends "${missing[@]}"
 }
 
+# installed names the servers that are there.
+installed() {
+	! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || printf 'postgresql,'
+	[ ! -x /usr/sbin/mariadbd ] || printf 'mysql'
+}
+
 usage() {
 	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
 	exit 2
@@ -31,11 +37,14 @@ usage() {
 
 what=${1:-}
 [ $# -eq 0 ] || shift
+export ONCE_DATABASES=all
 case $what in
-test | fleet | cost) install ;;
+test | fleet) install ;;
+cost)
+	if [ "$(id -u)" -eq 0 ]; then install; else ONCE_DATABASES=$(installed); fi
+	;;
 *) usage ;;
 esac
-export ONCE_DATABASES=all
 case $what in
 test)
 	go vet ./...
