@@ -1,22 +1,12 @@
 package simulator
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-func prepaidBody(reservation string) string {
-	return fmt.Sprintf(`{"serviceId":"svco-1","replicasCount":1,
-		"billing":{"paymentTiming":"Prepaid","reservation":%s}}`, reservation)
-}
-
-func postpaidWith(field string) string {
-	return fmt.Sprintf(`{"serviceId":"svco-1","replicasCount":1,"billing":{"paymentTiming":"Postpaid",%s}}`, field)
-}
 
 func TestPurchaseAcceptsBody(t *testing.T) {
 	tests := map[string]string{
@@ -106,59 +96,6 @@ func TestOrderKeepsWhatWasAskedFor(t *testing.T) {
 	assert.Zero(t, orders[1].Price)
 }
 
-func TestSameRequestTwiceBuysTwice(t *testing.T) {
-	s := New(withClock(Config{}))
-	first, second := buy(s, exampleBody), buy(s, exampleBody)
-	assert.NotEqual(t, first.Result, second.Result)
-	assert.Len(t, s.Orders(), 2)
-}
-
-func TestOutOfStockAndBalance(t *testing.T) {
-	tests := map[string]struct {
-		config Config
-		code   string
-	}{
-		"stock enough":       {Config{Stock: 5}, ""},
-		"too little stock":   {Config{Stock: 4}, CodeOutOfStock},
-		"no stock":           {Config{Stock: -1}, CodeOutOfStock},
-		"balance enough":     {Config{Balance: 25 * PricePerReplicaMonth}, ""},
-		"too little balance": {Config{Balance: 25*PricePerReplicaMonth - 1}, CodeOutOfBalance},
-		"no balance":         {Config{Balance: -1}, CodeOutOfBalance},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			s := New(withClock(test.config))
-			stock, balance := s.Stock(), s.Balance()
-			got := buy(s, exampleBody)
-			assert.Equal(t, test.code, got.Code)
-			if test.code == "" {
-				assert.Equal(t, stock-5, s.Stock())
-				assert.Equal(t, balance-25*PricePerReplicaMonth, s.Balance())
-				return
-			}
-			assert.Equal(t, http.StatusBadRequest, got.Status)
-			assert.Empty(t, s.Orders())
-			assert.Equal(t, stock, s.Stock())
-			assert.Equal(t, balance, s.Balance())
-		})
-	}
-}
-
-func TestTheLedgerIsReadInParts(t *testing.T) {
-	s := New(withClock(Config{}))
-	for range 2 {
-		buy(s, postpaidBody)
-		buy(s, exampleBody)
-	}
-	all := s.Orders()
-	assert.Equal(t, all[3:], s.OrdersFrom(3))
-	assert.Empty(t, s.OrdersFrom(4))
-	assert.Empty(t, s.OrdersFrom(5))
-	assert.Equal(t, all, s.OrdersFrom(-1))
-	assert.Equal(t, []Order{all[0], all[2]}, s.OrdersOf("svco-1"))
-	assert.Empty(t, s.OrdersOf("other"))
-}
-
 func TestAnOrderKeepsTheClientsRequestID(t *testing.T) {
 	s := New(withClock(Config{}))
 	r := defaultCaller().request(purchasePath, postpaidBody)
@@ -167,4 +104,30 @@ func TestAnOrderKeepsTheClientsRequestID(t *testing.T) {
 	assert.Equal(t, "of-the-client", s.Orders()[0].ClientRequestID)
 	assert.Equal(t, got.RequestID, s.Orders()[0].RequestID)
 	assert.NotEqual(t, "of-the-client", got.RequestID)
+}
+
+func TestFaultIsAskedWithThePurchase(t *testing.T) {
+	var asked []Purchase
+	s := New(withClock(Config{Fault: func(p Purchase) Fault {
+		asked = append(asked, p)
+		return Fault{Kind: ErrorAnswer, Status: 429, Attempts: 2}
+	}}))
+	buy(s, `{}`) // not valid: not asked
+	statuses := []int{}
+	for range 3 {
+		statuses = append(statuses, buy(s, postpaidBody).Status)
+	}
+	statuses = append(statuses, buy(s, exampleBody).Status)
+	assert.Equal(t, []int{429, 429, 200, 429}, statuses)
+	assert.Equal(t, []Purchase{
+		{"svco-1", 2, Postpaid, 1}, {"svco-1", 2, Postpaid, 2}, {"svco-1", 2, Postpaid, 3},
+		{"svco-48esssdpa594", 5, Prepaid, 1},
+	}, asked)
+	assert.Len(t, s.Orders(), 1)
+}
+
+func TestOrderThatCannotBePlacedIsRefused(t *testing.T) {
+	s := New(withClock(Config{Stock: -1}))
+	s.Inject(Fault{Kind: Reset, When: AfterOrder})
+	assert.Equal(t, CodeOutOfStock, buy(s, postpaidBody).Code)
 }
