@@ -86,8 +86,8 @@ func (c connection) QueryContext(_ context.Context, query string, _ []driver.Nam
 }
 
 // trouble is the index of the setting that does not hold.
-func trouble(any bool) int64 {
-	if any {
+func trouble(fails bool) int64 {
+	if fails {
 		return 0
 	}
 	return -1
