@@ -504,3 +504,44 @@ func TestEverySourceHasAnAddress(t *testing.T) {
 	}
 	assert.Greater(t, sources, 10)
 }
+
+// unpaired are the tests that belong to no one source, beside helpers_test.go and export_test.go: those of the documents and
+// of the API, the examples, and the proof of the whole of package once.
+var unpaired = []string{
+	"api_test.go", "example_test.go", "readme_test.go", "computeunittest/example_test.go",
+	"once/cost_test.go", "once/proof_test.go", "once/rules_test.go", "once/schedule_test.go",
+}
+
+// Who changes a source finds its tests at once. Left out are nested modules, examples, and packages that prove others.
+func TestEachSourceHasItsTestBesideIt(t *testing.T) {
+	elsewhere := []string{"examples/", "testdata/", "/proof/", "/storetest/"}
+	for _, path := range files(t, string(filepath.Separator)+"go.mod") {
+		elsewhere = append(elsewhere, strings.TrimSuffix(filepath.ToSlash(path), "go.mod"))
+	}
+	without := []string{"doc.go", "helpers_test.go", "export_test.go"}
+	ofSystem := regexp.MustCompile(`_(unix|linux|darwin|windows|other)$`)
+	sources, tests := map[string]bool{}, map[string]bool{}
+	for _, path := range files(t, ".go") {
+		path = filepath.ToSlash(path)
+		isElsewhere := slices.ContainsFunc(elsewhere, func(part string) bool { return strings.Contains(path, part) })
+		if isElsewhere || slices.Contains(without, filepath.Base(path)) {
+			continue
+		}
+		name, isTest := strings.CutSuffix(strings.TrimSuffix(path, ".go"), "_test")
+		paired := sources
+		if isTest {
+			paired = tests
+		}
+		paired[ofSystem.ReplaceAllString(name, "")] = true
+	}
+	for source := range sources {
+		assert.True(t, tests[source], "there is no %s_test.go", source)
+	}
+	var alone []string
+	for test := range tests {
+		if !sources[test] {
+			alone = append(alone, test+"_test.go")
+		}
+	}
+	assert.ElementsMatch(t, unpaired, alone, "tests that may pair with no source, and those that do")
+}

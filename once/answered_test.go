@@ -12,19 +12,6 @@ import (
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
 
-// buySlowly has a process buy under a key whose answer arrives only after an hour.
-func (b *bench) buySlowly(key string, log *logged) (bought chan once.Purchase) {
-	bought = make(chan once.Purchase)
-	b.at(proof.Received, func() { time.Sleep(time.Hour) })
-	go func() {
-		p, err := b.process(once.WithLogger(log.logger())).Buy(b.t.Context(), key, prepaid)
-		assert.NoError(b.t, err)
-		bought <- p
-	}()
-	time.Sleep(time.Minute)
-	return bought
-}
-
 func TestAnAnswerIsWrittenOverAListing(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		b.world.Lag = func() time.Duration { return 10 * time.Hour }
@@ -192,5 +179,29 @@ func TestTheInstanceThatAListingNamedForAnOrderIsTakenBack(t *testing.T) {
 		require.NoError(t, err)
 		assert.Empty(t, open)
 		assert.Equal(t, "instance-2", b.purchase("b").InstanceID)
+	})
+}
+
+// The answer is true, whether or not it can be written.
+func TestBuyReturnsAnAnswerThatCanNotBeWritten(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		answered := false
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			answered = answered || kind == proof.Received
+			if answered && kind == proof.Journal {
+				return proof.Fail
+			}
+			return proof.Go
+		}
+		log := new(logged)
+		bought, err := b.process(once.WithLogger(log.logger())).Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Equal(t, "instance-1", bought.InstanceID)
+		assert.Contains(t, log.String(), "level=ERROR")
+		b.direct = nil
+		assert.Equal(t, once.StateSending, b.purchase("a").State)
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, open, "a listing settles it")
 	})
 }

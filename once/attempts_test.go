@@ -2,7 +2,6 @@ package once_test
 
 import (
 	"context"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,17 +13,6 @@ import (
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
-
-// at runs something at the first step of a kind.
-func (b *bench) at(kind proof.Kind, do func()) {
-	var done atomic.Bool
-	b.direct = func(_ *proof.Process, at proof.Kind) proof.Fate {
-		if at == kind && !done.Swap(true) {
-			do()
-		}
-		return proof.Go
-	}
-}
 
 func TestSendingIsWrittenBeforeTheRequestLeaves(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
@@ -158,5 +146,22 @@ func TestARefusalWhoseWriteWasNotConfirmedEndsTheCall(t *testing.T) {
 		assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
 		assert.Equal(t, 1, b.sent)
 		assert.Equal(t, once.StateNotPurchased, b.purchase("a").State)
+	})
+}
+
+func TestWhoLostAClaimFindsOutBeforeItSends(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.at(proof.List, func() { time.Sleep(5 * time.Minute) })
+		done := make(chan once.Purchase)
+		go func() {
+			bought, err := b.process().Buy(t.Context(), "a", prepaid)
+			assert.NoError(t, err)
+			done <- bought
+		}()
+		time.Sleep(time.Second)
+		bought, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Equal(t, bought, <-done)
+		assert.Equal(t, 1, b.sent)
 	})
 }

@@ -2,13 +2,16 @@ package once_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
@@ -124,4 +127,51 @@ type logged struct{ strings.Builder }
 
 func (l *logged) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(&l.Builder, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+func client(t *testing.T, endpoint string) *computeunit.Client {
+	c, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint(endpoint))
+	require.NoError(t, err)
+	return c
+}
+
+// byALaterVersion adds to a record what this version does not know.
+func (b *bench) byALaterVersion(key string) {
+	row, found, err := b.records.Read(b.t.Context(), key)
+	require.NoError(b.t, err)
+	require.True(b.t, found)
+	var data map[string]any
+	require.NoError(b.t, json.Unmarshal(row.Data, &data))
+	data["later"] = true
+	row.Data, err = json.Marshal(data)
+	require.NoError(b.t, err)
+	version := row.Version
+	row.Version = "later"
+	done, err := b.records.Replace(b.t.Context(), version, row)
+	require.NoError(b.t, err)
+	require.True(b.t, done)
+}
+
+// buySlowly has a process buy under a key whose answer arrives only after an hour.
+func (b *bench) buySlowly(key string, log *logged) (bought chan once.Purchase) {
+	bought = make(chan once.Purchase)
+	b.at(proof.Received, func() { time.Sleep(time.Hour) })
+	go func() {
+		p, err := b.process(once.WithLogger(log.logger())).Buy(b.t.Context(), key, prepaid)
+		assert.NoError(b.t, err)
+		bought <- p
+	}()
+	time.Sleep(time.Minute)
+	return bought
+}
+
+// at runs something at the first step of a kind.
+func (b *bench) at(kind proof.Kind, do func()) {
+	var done atomic.Bool
+	b.direct = func(_ *proof.Process, at proof.Kind) proof.Fate {
+		if at == kind && !done.Swap(true) {
+			do()
+		}
+		return proof.Go
+	}
 }

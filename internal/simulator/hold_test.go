@@ -3,11 +3,9 @@ package simulator
 import (
 	"bytes"
 	"context"
-	"io"
 	"log"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -16,21 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// sendInMemory buys without a network, signed now, and gives up after the time.
-func sendInMemory(t *testing.T, s *Simulator, patience time.Duration) (*http.Response, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:1"+purchasePath, strings.NewReader(postpaidBody))
-	require.NoError(t, err)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-Bce-Request-Id", "of-the-client")
-	c := defaultCaller()
-	c.at = time.Now()
-	c.sign(r, r.URL.Host)
-	return InMemory(s).RoundTrip(r)
-}
 
 func TestAHeldRequestIsJudgedWhenItArrives(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -136,48 +119,5 @@ func TestAListingCanBeHeldToo(t *testing.T) {
 		c := defaultCaller()
 		c.at = time.Now()
 		assert.Equal(t, codeRequestExpired, serve(s, c.request(describePath, service1)).Code)
-	})
-}
-
-func TestInMemoryAnswersAsTheWireDoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := New(Config{})
-		s.Inject(Fault{}, Fault{Kind: ErrorAnswer, Status: 403}, Fault{Kind: EarlyHints, When: AfterOrder},
-			Fault{Kind: Twice, When: AfterOrder}, Fault{Kind: EmptyAnswer, Status: 101})
-		for _, status := range []int{200, 403, 200, 200, 101} {
-			response, err := sendInMemory(t, s, time.Minute)
-			require.NoError(t, err)
-			assert.Equal(t, status, response.StatusCode)
-		}
-		for _, kind := range []Kind{Reset, Close, CutLength, CutChunked} {
-			s.Inject(Fault{Kind: kind})
-			_, err := sendInMemory(t, s, time.Minute)
-			assert.Error(t, err)
-		}
-		assert.Len(t, s.Orders(), 3)
-	})
-}
-
-func TestInMemoryNeedsABodyThatCanBeRead(t *testing.T) {
-	r := defaultCaller().request(purchasePath, "")
-	r.Body = io.NopCloser(brokenReader{})
-	_, err := InMemory(New(Config{})).RoundTrip(r)
-	assert.ErrorContains(t, err, "broken")
-}
-
-func TestAnyFaultCanBeDelayed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := New(Config{})
-		for _, fault := range []Fault{{}, {Kind: ErrorAnswer, Status: 403}, {Kind: Reset}} {
-			fault.Delay = 10 * time.Second
-			s.Inject(fault, fault)
-			started := time.Now()
-			_, err := sendInMemory(t, s, 9*time.Second)
-			assert.ErrorIs(t, err, context.DeadlineExceeded)
-			_, err = sendInMemory(t, s, time.Minute)
-			assert.Equal(t, fault.Kind == Reset, err != nil)
-			assert.Equal(t, 19*time.Second, time.Since(started))
-		}
-		assert.Len(t, s.Orders(), 2, "the order is made before the wait")
 	})
 }

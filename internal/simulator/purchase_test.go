@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"fmt"
 	"net/http"
 	"testing"
 
@@ -9,31 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func prepaidBody(reservation string) string {
-	return fmt.Sprintf(`{"serviceId":"svco-1","replicasCount":1,
-		"billing":{"paymentTiming":"Prepaid","reservation":%s}}`, reservation)
-}
-
-func postpaidWith(field string) string {
-	return fmt.Sprintf(`{"serviceId":"svco-1","replicasCount":1,"billing":{"paymentTiming":"Postpaid",%s}}`, field)
-}
-
 func TestPurchaseAcceptsBody(t *testing.T) {
 	tests := map[string]string{
 		"documented example":   exampleBody,
 		"postpaid":             postpaidBody,
 		"release RFC 3339":     postpaidWith(`"releaseTime":"2030-01-25T12:30:30+08:00"`),
 		"release standard":     postpaidWith(`"releaseTime":"2030-01-25 12:30:30"`),
-		"release null":         postpaidWith(`"releaseTime":null`),
 		"reservation null":     postpaidWith(`"reservation":null`),
-		"unknown fields":       `{"x":{},"serviceId":"s","replicasCount":1,"billing":{"y":1,"paymentTiming":"Postpaid"}}`,
 		"one month":            prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1}`),
 		"twelve months":        prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":12}`),
 		"renew":                prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":true}`),
 		"renew 1":              prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":true,"autoRenewTime":1}`),
 		"renew 6 of unit":      prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":true,"autoRenewTime":6,"autoRenewTimeUnit":"Month"}`),
 		"renew time not renew": prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTime":2}`),
-		"duplicate field":      `{"serviceId":"s","replicasCount":"1","replicasCount":1,"billing":{"paymentTiming":"Postpaid"}}`,
 	}
 	for name, body := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -48,21 +35,11 @@ func TestPurchaseAcceptsBody(t *testing.T) {
 func TestPurchaseRefusesBody(t *testing.T) {
 	const right = `"serviceId":"s","replicasCount":1`
 	tests := map[string]struct{ body, code, message string }{
-		"empty":          {``, codeMalformedJSON, "the body is not JSON"},
-		"cut":            {`{"serviceId":`, codeMalformedJSON, "the body is not JSON"},
-		"two documents":  {`{} {}`, codeMalformedJSON, "the body is not JSON"},
-		"list":           {`[]`, codeInappropriateJSON, `what is at "" is not an object`},
-		"null":           {`null`, codeInappropriateJSON, `what is at "" is not an object`},
 		"nothing":        {`{}`, codeInappropriateJSON, "serviceId is required"},
 		"service blank":  {`{"serviceId":" ","replicasCount":1}`, codeInappropriateJSON, "simulator: serviceId is blank"},
-		"service number": {`{"serviceId":1,"replicasCount":1}`, codeInappropriateJSON, "serviceId is not of type string"},
-		"service case":   {`{"ServiceId":"s","replicasCount":1}`, codeInappropriateJSON, "serviceId is required"},
 		"no replicas":    {`{"serviceId":"s"}`, codeInappropriateJSON, "replicasCount is not from 1 to 9223372036854775807"},
 		"replicas 0":     {`{"serviceId":"s","replicasCount":0}`, codeInappropriateJSON, "replicasCount is not from 1 to 9223372036854775807"},
-		"replicas text":  {`{"serviceId":"s","replicasCount":"1"}`, codeInappropriateJSON, "replicasCount is not of type int"},
-		"replicas half":  {`{"serviceId":"s","replicasCount":1.5}`, codeInappropriateJSON, "replicasCount is not of type int"},
 		"no billing":     {`{` + right + `}`, codeInappropriateJSON, "billing is required"},
-		"billing text":   {`{` + right + `,"billing":""}`, codeInappropriateJSON, `what is at "billing" is not an object`},
 		"no timing":      {`{` + right + `,"billing":{}}`, codeInappropriateJSON, `billing.paymentTiming is not one of ["Prepaid" "Postpaid"]`},
 		"timing case":    {`{` + right + `,"billing":{"paymentTiming":"prepaid"}}`, codeInappropriateJSON, `billing.paymentTiming is not one of ["Prepaid" "Postpaid"]`},
 		"no reservation": {`{` + right + `,"billing":{"paymentTiming":"Prepaid"}}`, codeInappropriateJSON, "billing.reservation is required"},
@@ -70,12 +47,10 @@ func TestPurchaseRefusesBody(t *testing.T) {
 			codeInappropriateJSON, "simulator: billing.releaseTime is not for Prepaid"},
 		"postpaid reservation": {postpaidWith(`"reservation":{}`), codeInappropriateJSON, "billing.reservation is not for Postpaid"},
 		"release form":         {postpaidWith(`"releaseTime":"tomorrow"`), codeInappropriateJSON, "billing.releaseTime is of neither documented form"},
-		"release number":       {postpaidWith(`"releaseTime":1`), codeInappropriateJSON, "billing.releaseTime is not of type string"},
 		"no unit":              {prepaidBody(`{"reservationLength":1}`), codeInappropriateJSON, `billing.reservation.reservationTimeUnit is not one of ["Month"]`},
 		"unit year":            {prepaidBody(`{"reservationTimeUnit":"Year","reservationLength":1}`), codeInappropriateJSON, `billing.reservation.reservationTimeUnit is not one of ["Month"]`},
 		"length 0":             {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":0}`), codeInappropriateJSON, "billing.reservation.reservationLength is not from 1 to 12"},
 		"length 13":            {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":13}`), codeInappropriateJSON, "billing.reservation.reservationLength is not from 1 to 12"},
-		"renew text":           {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":"yes"}`), codeInappropriateJSON, "billing.reservation.autoRenew is not of type bool"},
 		"renew unit":           {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTimeUnit":"Year"}`), codeInappropriateJSON, `billing.reservation.autoRenewTimeUnit is not one of ["Month"]`},
 		"renew 0":              {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTime":0}`), codeInappropriateJSON, "billing.reservation.autoRenewTime is not from 1 to 6"},
 		"renew 7":              {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTime":7}`), codeInappropriateJSON, "billing.reservation.autoRenewTime is not from 1 to 6"},
@@ -106,59 +81,6 @@ func TestOrderKeepsWhatWasAskedFor(t *testing.T) {
 	assert.Zero(t, orders[1].Price)
 }
 
-func TestSameRequestTwiceBuysTwice(t *testing.T) {
-	s := New(withClock(Config{}))
-	first, second := buy(s, exampleBody), buy(s, exampleBody)
-	assert.NotEqual(t, first.Result, second.Result)
-	assert.Len(t, s.Orders(), 2)
-}
-
-func TestOutOfStockAndBalance(t *testing.T) {
-	tests := map[string]struct {
-		config Config
-		code   string
-	}{
-		"stock enough":       {Config{Stock: 5}, ""},
-		"too little stock":   {Config{Stock: 4}, CodeOutOfStock},
-		"no stock":           {Config{Stock: -1}, CodeOutOfStock},
-		"balance enough":     {Config{Balance: 25 * PricePerReplicaMonth}, ""},
-		"too little balance": {Config{Balance: 25*PricePerReplicaMonth - 1}, CodeOutOfBalance},
-		"no balance":         {Config{Balance: -1}, CodeOutOfBalance},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			s := New(withClock(test.config))
-			stock, balance := s.Stock(), s.Balance()
-			got := buy(s, exampleBody)
-			assert.Equal(t, test.code, got.Code)
-			if test.code == "" {
-				assert.Equal(t, stock-5, s.Stock())
-				assert.Equal(t, balance-25*PricePerReplicaMonth, s.Balance())
-				return
-			}
-			assert.Equal(t, http.StatusBadRequest, got.Status)
-			assert.Empty(t, s.Orders())
-			assert.Equal(t, stock, s.Stock())
-			assert.Equal(t, balance, s.Balance())
-		})
-	}
-}
-
-func TestTheLedgerIsReadInParts(t *testing.T) {
-	s := New(withClock(Config{}))
-	for range 2 {
-		buy(s, postpaidBody)
-		buy(s, exampleBody)
-	}
-	all := s.Orders()
-	assert.Equal(t, all[3:], s.OrdersFrom(3))
-	assert.Empty(t, s.OrdersFrom(4))
-	assert.Empty(t, s.OrdersFrom(5))
-	assert.Equal(t, all, s.OrdersFrom(-1))
-	assert.Equal(t, []Order{all[0], all[2]}, s.OrdersOf("svco-1"))
-	assert.Empty(t, s.OrdersOf("other"))
-}
-
 func TestAnOrderKeepsTheClientsRequestID(t *testing.T) {
 	s := New(withClock(Config{}))
 	r := defaultCaller().request(purchasePath, postpaidBody)
@@ -167,4 +89,30 @@ func TestAnOrderKeepsTheClientsRequestID(t *testing.T) {
 	assert.Equal(t, "of-the-client", s.Orders()[0].ClientRequestID)
 	assert.Equal(t, got.RequestID, s.Orders()[0].RequestID)
 	assert.NotEqual(t, "of-the-client", got.RequestID)
+}
+
+func TestFaultIsAskedWithThePurchase(t *testing.T) {
+	var asked []Purchase
+	s := New(withClock(Config{Fault: func(p Purchase) Fault {
+		asked = append(asked, p)
+		return Fault{Kind: ErrorAnswer, Status: 429, Attempts: 2}
+	}}))
+	buy(s, `{}`) // not valid: not asked
+	statuses := []int{}
+	for range 3 {
+		statuses = append(statuses, buy(s, postpaidBody).Status)
+	}
+	statuses = append(statuses, buy(s, exampleBody).Status)
+	assert.Equal(t, []int{429, 429, 200, 429}, statuses)
+	assert.Equal(t, []Purchase{
+		{"svco-1", 2, Postpaid, 1}, {"svco-1", 2, Postpaid, 2}, {"svco-1", 2, Postpaid, 3},
+		{"svco-48esssdpa594", 5, Prepaid, 1},
+	}, asked)
+	assert.Len(t, s.Orders(), 1)
+}
+
+func TestOrderThatCannotBePlacedIsRefused(t *testing.T) {
+	s := New(withClock(Config{Stock: -1}))
+	s.Inject(Fault{Kind: Reset, When: AfterOrder})
+	assert.Equal(t, CodeOutOfStock, buy(s, postpaidBody).Code)
 }

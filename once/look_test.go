@@ -1,47 +1,65 @@
 package once_test
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
 
-// byALaterVersion adds to a record what this version does not know.
-func (b *bench) byALaterVersion(key string) {
-	row, found, err := b.records.Read(b.t.Context(), key)
-	require.NoError(b.t, err)
-	require.True(b.t, found)
-	var data map[string]any
-	require.NoError(b.t, json.Unmarshal(row.Data, &data))
-	data["later"] = true
-	row.Data, err = json.Marshal(data)
-	require.NoError(b.t, err)
-	version := row.Version
-	row.Version = "later"
-	done, err := b.records.Replace(b.t.Context(), version, row)
-	require.NoError(b.t, err)
-	require.True(b.t, done)
+func TestBuyFindsTheOrderOfALostAnswer(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Add("older")
+		b.requests = []proof.Fate{proof.LoseAnswer}
+		bought, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Equal(t, "instance-1", bought.InstanceID)
+		assert.Equal(t, once.EvidenceListing, bought.Evidence)
+		assert.Equal(t, 30*time.Second, bought.ListedWithin)
+		assert.Equal(t, []string{"older"}, bought.Before.InstanceIDs)
+	})
 }
 
-func TestWhatALaterVersionClaimedIsNeverSent(t *testing.T) {
+// A candidate has to be in two listings in a row.
+func TestACandidateThatIsListedOnceIsNotTaken(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
-		b.crashAt(proof.List)
-		b.byALaterVersion("a")
-		_, err := b.process().Buy(within(t, time.Hour), "a", prepaid)
-		require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+		b.leaveUnknown("a", proof.Lose)
+		listings := 0
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			if kind == proof.List {
+				if listings++; listings == 1 {
+					b.world.Add("outside-1")
+				} else {
+					b.world.Add("outside-2")
+				}
+			}
+			return proof.Go
+		}
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		assert.Equal(t, []string{"outside-1", "outside-2"}, open[0].Candidates)
+	})
+}
+
+func TestSeveralCandidatesNeedAPerson(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return time.Minute }
+		b.leaveUnknown("a", proof.LoseAnswer)
+		b.world.Add("outside")
+		time.Sleep(time.Minute)
+		open, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		require.Len(t, open, 1)
+		assert.Equal(t, []string{"outside", "instance-1"}, open[0].Candidates)
 		_, err = b.process().Buy(t.Context(), "b", prepaid)
-		require.NoError(t, err, "it is closed for another key")
-		_, err = b.process().Buy(t.Context(), "a", prepaid)
-		require.ErrorIs(t, err, computeunit.ErrNotPurchased)
-		require.ErrorContains(t, err, "later version")
-		assert.Equal(t, 1, b.sent)
+		var blocked *once.BlockedError
+		require.ErrorAs(t, err, &blocked)
+		assert.Equal(t, []string{"outside", "instance-1"}, blocked.Candidates)
 	})
 }
 
