@@ -205,3 +205,19 @@ func TestBuyReturnsAnAnswerThatCanNotBeWritten(t *testing.T) {
 		assert.Empty(t, open, "a listing settles it")
 	})
 }
+
+func TestHowLongAnotherInstanceTookToBeListedIsNotKept(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return time.Hour }
+		b.at(proof.Received, func() {
+			b.world.Add("outside")
+			time.Sleep(20 * time.Second)
+			_, err := b.process().Settle(t.Context())
+			assert.NoError(t, err)
+			assert.NotZero(t, b.purchase("a").ListedWithin)
+		})
+		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Zero(t, b.purchase("a").ListedWithin)
+	})
+}

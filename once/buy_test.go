@@ -225,3 +225,16 @@ func TestSeveralBuysOfOneKeySendOnce(t *testing.T) {
 		assert.Equal(t, 1, b.sent)
 	})
 }
+
+func TestARefusedRequestIsNamedInErrorAndPurchase(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		wrong := prepaid
+		wrong.ReplicasCount = 0
+		p, err := b.process().Buy(t.Context(), "a", wrong)
+		var known *computeunit.OutcomeError
+		require.ErrorAs(t, err, &known)
+		assert.Equal(t, "svco-1", known.ServiceID)
+		assert.ErrorContains(t, err, `service "svco-1"`)
+		assert.Equal(t, wrong, p.Request)
+	})
+}

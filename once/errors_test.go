@@ -54,3 +54,14 @@ func TestABlockedErrorOfABoughtKeyNamesNoTime(t *testing.T) {
 		assert.NotContains(t, err.Error(), "ResolveNotPurchased")
 	})
 }
+
+func TestAReusedKeySaysWhatToDo(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		_, err = b.process().Buy(t.Context(), "a", postpaid)
+		require.ErrorIs(t, err, once.ErrKeyReused)
+		assert.ErrorContains(t, err, "take another key for another purchase")
+		assert.NotContains(t, err.Error(), "call Buy again")
+	})
+}

@@ -186,3 +186,43 @@ func TestAStateOfALaterVersionKeepsItsServiceClosed(t *testing.T) {
 		assert.Equal(t, later, kept)
 	})
 }
+
+// Who waits for another key's purchase must not wait for a service that does not answer.
+func TestBuyOfAnotherKeyIsBlockedAtOnceIfTheListingHangs(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			if kind == proof.List {
+				return proof.LoseAnswer
+			}
+			return proof.Go
+		}
+		began := time.Now()
+		_, err := b.process().Buy(t.Context(), "b", prepaid)
+		var blocked *once.BlockedError
+		require.ErrorAs(t, err, &blocked)
+		assert.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		assert.LessOrEqual(t, time.Since(began), 10*time.Second)
+	})
+}
+
+// A caller with little time that asks again and again must get there too.
+func TestBuysOfLittleTimeTakeOverTogether(t *testing.T) {
+	for _, at := range []proof.Kind{proof.List, proof.Received} {
+		for _, key := range []string{"a", "b"} {
+			t.Run(string(at)+", then a Buy of "+key, func(t *testing.T) {
+				inBench(t, func(t *testing.T, b *bench) {
+					b.crashAt(at)
+					buyer := b.process()
+					var err error
+					for range 60 {
+						if _, err = buyer.Buy(within(t, 1500*time.Millisecond), key, prepaid); err == nil {
+							break
+						}
+					}
+					require.NoError(t, err)
+				})
+			})
+		}
+	}
+}

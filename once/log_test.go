@@ -1,6 +1,7 @@
 package once_test
 
 import (
+	"context"
 	"regexp"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
@@ -59,5 +61,17 @@ func TestAResolutionIsLogged(t *testing.T) {
 		_, err := b.process(once.WithLogger(log.logger())).ResolveBought(t.Context(), "a", "i", "")
 		require.NoError(t, err)
 		assert.Equal(t, []string{"resolved"}, messages(log))
+	})
+}
+
+// What is logged is about the key: the client's advice, to list before buying again, is not for who has a journal.
+func TestAnUnknownOutcomeIsLoggedWithTheKeysAdvice(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		var written logged
+		b.requests = []proof.Fate{proof.Lose}
+		_, err := b.process(once.WithLogger(written.logger())).Buy(context.Background(), "a", prepaid)
+		require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+		assert.Contains(t, written.String(), "never sends again")
+		assert.NotContains(t, written.String(), "before buying again")
 	})
 }

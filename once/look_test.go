@@ -100,3 +100,47 @@ func TestWhatCanNotBeReadNeedsAPerson(t *testing.T) {
 		require.NoError(t, err)
 	})
 }
+
+// Which of the two was ours, or neither, no later listing can say.
+func TestSeveralCandidatesNeedAPersonEvenIfOneIsReleased(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		b.world.Add("outside-1")
+		b.world.Add("outside-2")
+		buyer := b.process()
+		for range 3 {
+			open, err := buyer.Settle(t.Context())
+			require.NoError(t, err)
+			require.Len(t, open, 1)
+			assert.Equal(t, []string{"outside-1", "outside-2"}, open[0].Candidates)
+			b.world.Release("outside-2")
+		}
+	})
+}
+
+// The order may be listed after somebody else's instance was released.
+func TestACandidateThatVanishedStaysOne(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return time.Hour }
+		b.leaveUnknown("a", proof.LoseAnswer)
+		listings := 0
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			if kind == proof.List {
+				if listings++; listings == 1 {
+					b.world.Add("outside")
+				} else {
+					b.world.Release("outside")
+				}
+			}
+			return proof.Go
+		}
+		buyer := b.process()
+		for range 3 {
+			open, err := buyer.Settle(t.Context())
+			require.NoError(t, err)
+			require.Len(t, open, 1)
+			time.Sleep(time.Hour)
+		}
+		assert.Equal(t, []string{"outside", "instance-1"}, b.purchase("a").Candidates)
+	})
+}

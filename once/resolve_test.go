@@ -1,6 +1,8 @@
 package once_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,5 +176,59 @@ func TestResolveBoughtTakesNoBlankID(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "found", resolved.InstanceID)
 		assert.Empty(t, resolved.OrderID)
+	})
+}
+
+func TestResolveBoughtOfASettledPurchaseRecordsNothingAndSaysSo(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.crashAt(proof.Received)
+		_, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		settled := b.purchase("a")
+		require.Empty(t, settled.OrderID)
+		for instance, order := range map[string]string{settled.InstanceID: "order-1", "": "order-1"} {
+			_, err := b.process().ResolveBought(t.Context(), "a", instance, order)
+			assert.ErrorContains(t, err, "not recorded")
+		}
+		_, err = b.process().ResolveBought(t.Context(), "a", settled.InstanceID, "")
+		assert.NoError(t, err, "it says the same")
+		assert.Equal(t, settled, b.purchase("a"))
+	})
+}
+
+func TestResolveBoughtTakesNothingThatCanBeNoID(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		for _, id := range []string{"inst-9\x01", "inst 9", "实例", strings.Repeat("i", 256)} {
+			_, err := b.process().ResolveBought(t.Context(), "a", id, "")
+			assert.ErrorContains(t, err, "an id is", id)
+			_, err = b.process().ResolveBought(t.Context(), "a", "", id)
+			assert.ErrorContains(t, err, "an id is", id)
+		}
+		assert.Equal(t, once.StateSending, b.purchase("a").State)
+	})
+}
+
+func TestResolveNotPurchasedNeedsTheServicesClock(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		b.world.NoDate = true
+		time.Sleep(time.Hour)
+		_, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		require.ErrorContains(t, err, "no Date header")
+		var early *once.TooEarlyError
+		assert.False(t, errors.As(err, &early))
+	})
+}
+
+func TestABlockedResolveNamesNoTimeThatHasPassed(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		b.world.Add("outside")
+		time.Sleep(time.Hour)
+		_, err := b.process().ResolveNotPurchased(t.Context(), "a")
+		var blocked *once.BlockedError
+		require.ErrorAs(t, err, &blocked)
+		assert.Zero(t, blocked.NotBefore)
 	})
 }

@@ -2,6 +2,7 @@ package once
 
 import (
 	"context"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,15 +33,30 @@ func TestAPauseEndsWithItsContext(t *testing.T) {
 }
 
 // How long a record stood still before this process saw it is not known.
-func TestAWatchCountsFromItsFirstLook(t *testing.T) {
+func TestIdleCountsFromTheFirstLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen watch
+		b := &Buyer{takeover: time.Minute}
+		r := record{Purchase: Purchase{Key: "k"}, version: "v1"}
 		time.Sleep(time.Hour)
-		assert.Zero(t, seen.unchanged("v1"))
+		assert.False(t, b.idle(r))
 		time.Sleep(time.Minute)
-		assert.Equal(t, time.Minute, seen.unchanged("v1"))
-		assert.Zero(t, seen.unchanged("v2"), "it has changed")
-		time.Sleep(time.Second)
-		assert.Equal(t, time.Second, seen.unchanged("v2"))
+		assert.True(t, b.idle(r))
+		r.version = "v2"
+		assert.False(t, b.idle(r), "it has changed")
+		time.Sleep(time.Minute - 1)
+		assert.False(t, b.idle(r))
+		time.Sleep(1)
+		assert.True(t, b.idle(r))
 	})
+}
+
+// A Buyer lives for years.
+func TestWhatABuyerWatchesIsBounded(t *testing.T) {
+	b := &Buyer{takeover: time.Minute}
+	for i := range 3 * mostWatched {
+		b.idle(record{Purchase: Purchase{Key: strconv.Itoa(i)}, version: "v"})
+		assert.LessOrEqual(t, len(b.watched), mostWatched)
+	}
+	b.watchOnly([]record{{Purchase: Purchase{Key: strconv.Itoa(3*mostWatched - 1)}}, {Purchase: Purchase{Key: "new"}}})
+	assert.Len(t, b.watched, 1)
 }

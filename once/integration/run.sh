@@ -31,7 +31,7 @@ installed() {
 }
 
 usage() {
-	sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+	sed -n '2,8s/^# \{0,1\}//p' run.sh >&2
 	exit 2
 }
 
