@@ -30,9 +30,9 @@ func LoseAnswer() Fault {
 	return Fault{simulator.Fault{Name: "LoseAnswer", Kind: simulator.Reset, When: simulator.AfterOrder}}
 }
 
-// Answer sends this status (200 to 599) and body, and makes no order. In the body, {requestId}, {instanceId} and
+// Answer sends this status (200 to 599, or 101) and body, and makes no order. In the body, {requestId}, {instanceId} and
 // {orderId} stand for those of the request, which are real after [Fault.AfterOrder]. What the answer says is yours to
-// decide: it may claim an order that is not there.
+// decide: it may claim an order that is not there, but not deny one that is.
 func Answer(status int, body string) Fault {
 	return Fault{simulator.Fault{Name: "Answer", Kind: simulator.RawAnswer, Status: status, Body: body}}
 }
@@ -78,8 +78,13 @@ func (f Fault) Delayed(by time.Duration) Fault {
 }
 
 // AfterOrder is the fault with an order made before it: Answer(500, "").AfterOrder() is a failure that hides an order.
-// A refusal (Denied, Expired, OutOfStock, OutOfBalance, Throttled) cannot come after an order.
+// A refusal (Denied, Expired, OutOfStock, OutOfBalance, Throttled, and an Answer that proves that nothing was bought)
+// cannot come after an order: see [Fault.Valid].
 func (f Fault) AfterOrder() Fault {
 	f.engine.When = simulator.AfterOrder
 	return f
 }
+
+// Valid reports what is wrong with the fault, if anything: it denies an order that it makes, or has a status that no answer
+// has. [Server.NextPurchases] panics then; what [WithPurchaseFaults] returns is answered with a 500 that says so.
+func (f Fault) Valid() error { return f.engine.Valid() }

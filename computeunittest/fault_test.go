@@ -75,12 +75,15 @@ func TestAFaultThatCannotBePanics(t *testing.T) {
 		"throttled after": computeunittest.Throttled(0).AfterOrder(),
 		"expired after":   computeunittest.Expired().AfterOrder(),
 		"stock after":     computeunittest.OutOfStock().AfterOrder(),
+		"403 after":       computeunittest.Answer(403, "").AfterOrder(),
 		"no status":       computeunittest.Answer(0, ""),
 		"status 600":      computeunittest.Answer(600, ""),
 		"negative delay":  computeunittest.Delay(-1),
 	} {
 		assert.Panics(t, func() { server.NextPurchases(fault) }, name)
+		assert.Error(t, fault.Valid(), name)
 	}
+	assert.NoError(t, computeunittest.Answer(403, `{"result":{"instanceId":"{instanceId}"}}`).AfterOrder().Valid(), "it denies nothing")
 	assert.Panics(t, func() { server.NextListings(computeunittest.Answer(99, "")) })
 }
 

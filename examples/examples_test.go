@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -216,19 +217,51 @@ func TestTheSimulatorsListingsMisbehaveToo(t *testing.T) {
 		{[]string{"-list-fault=denied"}, "svco-1~~none", nil},
 	} {
 		env, stop := standIn(t, row.args...)
-		environment := map[string]string{}
-		for _, variable := range env {
-			name, value, _ := strings.Cut(variable, "=")
-			environment[name] = value
-		}
-		client, err := computeunit.NewClient(
-			computeunit.StaticCredentials(environment["QIANFAN_ACCESS_KEY"], environment["QIANFAN_SECRET_KEY"]),
-			computeunit.WithEndpoint(environment["QIANFAN_CONSOLE_BASE_URL"]))
-		require.NoError(t, err)
-		_, err = client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: row.service})
+		_, err := clientOf(t, env).DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: row.service})
 		assert.ErrorIs(t, err, row.want)
 		assert.Contains(t, stop(), "# 0 orders in 1 request\n")
 	}
+}
+
+// clientOf is a client of the simulator whose environment it is.
+func clientOf(t *testing.T, env []string, options ...computeunit.Option) *computeunit.Client {
+	environment := map[string]string{}
+	for _, variable := range env {
+		name, value, _ := strings.Cut(variable, "=")
+		environment[name] = value
+	}
+	client, err := computeunit.NewClient(
+		computeunit.StaticCredentials(environment["QIANFAN_ACCESS_KEY"], environment["QIANFAN_SECRET_KEY"]),
+		append(options, computeunit.WithEndpoint(environment["QIANFAN_CONSOLE_BASE_URL"]))...)
+	require.NoError(t, err)
+	return client
+}
+
+// The order is made at once.
+func TestTheSimulatorsAnswersComeLate(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no interrupt signal to send there")
+	}
+	for _, row := range []struct {
+		args    []string
+		service string
+	}{
+		{[]string{"-delay=1h"}, "svco-1"},
+		{[]string{"-fault=none+1h"}, "svco-1"},
+		{nil, "svco-1~none+1h"},
+	} {
+		env, stop := standIn(t, row.args...)
+		_, err := clientOf(t, env, computeunit.WithTimeout(500*time.Millisecond)).PurchaseComputeUnit(t.Context(),
+			computeunit.PurchaseComputeUnitRequest{ServiceID: row.service, Billing: computeunit.Prepaid(1), ReplicasCount: 1})
+		assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+		assert.Contains(t, stop(), "# 1 order in 1 request\n")
+	}
+}
+
+func TestAFaultThatDeniesItsOrderIsRefused(t *testing.T) {
+	output, code := run(t, nil, "", "simulator", "-fault", "403+order")
+	assert.NotZero(t, code)
+	assert.Contains(t, output, "it says that nothing was bought")
 }
 
 func TestLiveWithoutKeysBuysNothing(t *testing.T) {

@@ -25,6 +25,7 @@ the last for all that follow. Each is one of
   a status          200 to 599 with an error body: 503
 
 and can end in +order, which makes the order first, and in +TIME, which makes the answer so late: 503+order, none+2s.
+A status that proves that nothing was bought, such as 403, cannot come after the order.
 
 A service id can bring its own: svco-1~lose-answer,none loses the answer to its first purchase only, and
 svco-1~none~503 fails its listings. What stands in the id counts instead of the flags.
@@ -66,6 +67,9 @@ func parseFault(text string, delay time.Duration) (computeunittest.Fault, error)
 		if delay, err = time.ParseDuration(ending); err != nil || delay < 0 {
 			return fault, fmt.Errorf("%q cannot end in +%s", name, ending)
 		}
+	}
+	if err := fault.Valid(); err != nil {
+		return fault, fmt.Errorf("%q: %w", text, err)
 	}
 	return fault.Delayed(delay), nil
 }

@@ -35,7 +35,7 @@ func readAuthorization(header http.Header) (authorization, *Refusal) {
 		return authorization{}, refuse(codeSignatureEmpty, "there is no Authorization")
 	}
 	if len(values) != 1 {
-		return authorization{}, malformed("want one Authorization header, got %d", len(values))
+		return authorization{}, invented(codeInvalidHTTPAuthHeader, "want one Authorization header, got %d", len(values))
 	}
 	parts := strings.Split(values[0], "/")
 	if len(parts) != 6 || slices.Contains(parts, "") || parts[0] != authVersion {
@@ -59,8 +59,11 @@ func (a *authorization) readTimes() *Refusal {
 		return malformed("the timestamp is not of the form %s", timestampLayout)
 	}
 	seconds, err := strconv.ParseUint(a.expireSeconds, 10, 31)
-	if err != nil || seconds == 0 {
-		return malformed("the expiration is not a number of seconds from 1")
+	switch {
+	case err != nil:
+		return malformed("the expiration is not a number of seconds")
+	case seconds == 0: // no least one is documented
+		return invented(codeInvalidHTTPAuthHeader, "the expiration is zero")
 	}
 	a.signedAt, a.lifetime = signedAt, time.Duration(seconds)*time.Second
 	return nil
@@ -75,11 +78,11 @@ func (a *authorization) checkSignedHeaders(header http.Header) *Refusal {
 			return malformed("a signed header is not in lower case: %q", name)
 		}
 		if slices.Contains(a.signedHeaders[:i], name) {
-			return malformed("a header is signed twice: %s", name)
+			return invented(codeInvalidHTTPAuthHeader, "a header is signed twice: %s", name)
 		}
 	}
 	if !a.signs("host") {
-		return malformed("the host is not signed")
+		return invented(codeInvalidHTTPAuthHeader, "the host is not signed")
 	}
 	if header.Get(headerToken) != "" && !a.signs(headerToken) {
 		return malformed("%s is not signed", headerToken)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,11 +34,15 @@ func TestVerifyMalformedHeader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := Verify(vectorRequest(header), vectorSecret, vectorTime)
 			assert.Equal(t, codeInvalidHTTPAuthHeader, codeOf(t, err))
+			isInvented := slices.Contains([]string{"expire zero", "repeated", "repeated apart", "no host"}, name)
+			assert.Equal(t, isInvented, strings.Contains(err.Error(), inventedMark), "%v", err)
 		})
 	}
 	twice := vectorRequest(vectorAll)
 	twice.Header.Add("Authorization", vectorAll)
-	assert.Equal(t, codeInvalidHTTPAuthHeader, codeOf(t, Verify(twice, vectorSecret, vectorTime)))
+	refused := Verify(twice, vectorSecret, vectorTime)
+	assert.Equal(t, codeInvalidHTTPAuthHeader, codeOf(t, refused))
+	assert.ErrorContains(t, refused, inventedMark)
 }
 
 func TestVerifyEmptyAuthorization(t *testing.T) {

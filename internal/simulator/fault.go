@@ -47,7 +47,7 @@ const (
 	CutLength    Kind = "cut-length"    // half of the body, fewer bytes than Content-Length says; with a Status, of an error body
 	CutChunked   Kind = "cut-chunked"   // the same without the last chunk
 	ErrorAnswer  Kind = "error"         // Status with the documented error body; 200 too
-	RawAnswer    Kind = "raw"           // Status with Body; Valid does not ask what it says
+	RawAnswer    Kind = "raw"           // Status with Body
 	EmptyAnswer  Kind = "empty"         // Status with an empty body; with Code: the gateway's X-Bce-Error headers
 	HTMLAnswer   Kind = "html"          // Status with an HTML page
 	WrongTypes   Kind = "wrong-types"   // a 200 whose ids, or instances, are not of the documented types

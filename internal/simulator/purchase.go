@@ -1,7 +1,6 @@
 package simulator
 
 import (
-	"math"
 	"strings"
 	"time"
 )
@@ -67,14 +66,15 @@ func (s *Simulator) purchaseFault(order Order) Fault {
 }
 
 // readPurchase checks the body by the documented rules. That the service refuses
-// a blank serviceId, and a releaseTime with Prepaid, is invented: documented is
-// that the first is required and that the second has an effect only with Postpaid.
+// a blank serviceId, a replicasCount below 1, and a releaseTime with Prepaid, is
+// invented: documented is that the first two are required and that the third has
+// an effect only with Postpaid.
 func readPurchase(body []byte) (Order, *Refusal) {
 	reader := &bodyReader{}
 	document := reader.document(body)
 	order := Order{
 		ServiceID:     serviceID(document),
-		ReplicasCount: document.between("replicasCount", 1, math.MaxInt),
+		ReplicasCount: replicasCount(document),
 	}
 	document.need("billing")
 	if reader.refusal == nil {
@@ -90,6 +90,15 @@ func serviceID(document object) string {
 		document.reader.refuse(invented(codeInappropriateJSON, "serviceId is blank"))
 	}
 	return id
+}
+
+func replicasCount(document object) int {
+	count := document.number("replicasCount")
+	document.need("replicasCount")
+	if document.reader.refusal == nil && count < 1 {
+		document.reader.refuse(invented(codeInappropriateJSON, "replicasCount is less than 1"))
+	}
+	return count
 }
 
 func readBilling(billing object, order *Order) {

@@ -37,8 +37,8 @@ func TestPurchaseRefusesBody(t *testing.T) {
 	tests := map[string]struct{ body, code, message string }{
 		"nothing":        {`{}`, codeInappropriateJSON, "serviceId is required"},
 		"service blank":  {`{"serviceId":" ","replicasCount":1}`, codeInappropriateJSON, "simulator: serviceId is blank"},
-		"no replicas":    {`{"serviceId":"s"}`, codeInappropriateJSON, "replicasCount is not from 1 to 9223372036854775807"},
-		"replicas 0":     {`{"serviceId":"s","replicasCount":0}`, codeInappropriateJSON, "replicasCount is not from 1 to 9223372036854775807"},
+		"no replicas":    {`{"serviceId":"s"}`, codeInappropriateJSON, "replicasCount is required"},
+		"replicas 0":     {`{"serviceId":"s","replicasCount":0}`, codeInappropriateJSON, "simulator: replicasCount is less than 1"},
 		"no billing":     {`{` + right + `}`, codeInappropriateJSON, "billing is required"},
 		"no timing":      {`{` + right + `,"billing":{}}`, codeInappropriateJSON, `billing.paymentTiming is not one of ["Prepaid" "Postpaid"]`},
 		"timing case":    {`{` + right + `,"billing":{"paymentTiming":"prepaid"}}`, codeInappropriateJSON, `billing.paymentTiming is not one of ["Prepaid" "Postpaid"]`},

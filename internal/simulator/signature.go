@@ -71,8 +71,11 @@ func (a *authorization) checkDate(header http.Header) *Refusal {
 		return nil
 	}
 	date, err := time.Parse(timestampLayout, dates[0])
-	if err != nil || len(dates) > 1 {
-		return malformed("want one %s of the form %s", headerDate, timestampLayout)
+	if err != nil {
+		return malformed("want %s of the form %s", headerDate, timestampLayout)
+	}
+	if len(dates) > 1 {
+		return invented(codeInvalidHTTPAuthHeader, "want one %s, got %d", headerDate, len(dates))
 	}
 	if date.Sub(a.signedAt).Abs() > dateTolerance {
 		return invented(codeInvalidHTTPAuthHeader, "%s and the signed timestamp are over %v apart", headerDate, dateTolerance)

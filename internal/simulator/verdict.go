@@ -1,8 +1,10 @@
 package simulator
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // These lists are the outcome table's: what an answer must be to prove that
@@ -22,13 +24,15 @@ var (
 )
 
 // refuses reports whether the fault says that nothing was bought, by the outcome
-// table. It does not read a RawAnswer: what that says is its author's affair.
+// table. A RawAnswer that has something of an id or of a failure inside does not.
 func (f Fault) refuses() bool {
 	switch f.Kind {
 	case Gzip:
 		if f.Status == 0 {
 			return false
 		}
+	case RawAnswer:
+		return slices.Contains(refusingStatuses, f.Status) && !speaksOfMore(f.Body)
 	case Redirect, HTMLAnswer, EmptyAnswer, ErrorAnswer:
 	default:
 		return false
@@ -37,6 +41,14 @@ func (f Fault) refuses() bool {
 		return slices.Contains(refusingCodes, f.refusal().Code)
 	}
 	return slices.Contains(refusingStatuses, f.Status) && !slices.Contains(failureCodes, f.Code)
+}
+
+// speaksOfMore reports whether a body has more in it than a refusal: an id, a failure inside, or half of what it began with.
+func speaksOfMore(body string) bool {
+	lower := strings.ToLower(body)
+	more := func(text string) bool { return strings.Contains(lower, strings.ToLower(text)) }
+	return more("instanceId") || more("orderId") || slices.ContainsFunc(failureCodes, more) ||
+		strings.HasPrefix(body, "{") && !json.Valid([]byte(body))
 }
 
 // confirms reports whether the fault says that it was bought.
