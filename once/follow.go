@@ -137,7 +137,7 @@ func (w *serviceWait) lookAfter(r record) (open bool, err error) {
 	looking, cancel := context.WithTimeout(ctx, blockedAfter)
 	defer cancel()
 	r, err = b.look(looking, r, true)
-	if r.needsSettling() {
+	if r.needsSettling() || err != nil && r.State == StateSending {
 		err = join(b.blocked(r, r.Candidates), err)
 	}
 	return r.isOpen(), err

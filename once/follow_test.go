@@ -189,8 +189,17 @@ func TestAStateOfALaterVersionKeepsItsServiceClosed(t *testing.T) {
 
 // Who waits for another key's purchase must not wait for a service that does not answer.
 func TestBuyOfAnotherKeyIsBlockedAtOnceIfTheListingHangs(t *testing.T) {
+	for name, left := range map[string]func(*bench){
+		"unknown":                   func(b *bench) { b.leaveUnknown("a", proof.Lose) },
+		"of a process that crashed": func(b *bench) { b.crashAt(proof.Received) },
+	} {
+		t.Run(name, func(t *testing.T) { testBlockedAtOnce(t, left) })
+	}
+}
+
+func testBlockedAtOnce(t *testing.T, left func(*bench)) {
 	inBench(t, func(t *testing.T, b *bench) {
-		b.leaveUnknown("a", proof.Lose)
+		left(b)
 		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
 			if kind == proof.List {
 				return proof.LoseAnswer
@@ -198,9 +207,10 @@ func TestBuyOfAnotherKeyIsBlockedAtOnceIfTheListingHangs(t *testing.T) {
 			return proof.Go
 		}
 		began := time.Now()
-		_, err := b.process().Buy(t.Context(), "b", prepaid)
+		_, err := b.process(once.WithTakeoverAfter(time.Second)).Buy(t.Context(), "b", prepaid)
 		var blocked *once.BlockedError
 		require.ErrorAs(t, err, &blocked)
+		assert.Equal(t, "a", blocked.Key)
 		assert.ErrorIs(t, err, computeunit.ErrNotPurchased)
 		assert.LessOrEqual(t, time.Since(began), 10*time.Second)
 	})
