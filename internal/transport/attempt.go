@@ -162,7 +162,7 @@ type evidence interface {
 	// trace returns the hooks to send with.
 	trace() *httptrace.ClientTrace
 	// notSent is asked when RoundTrip has ended with an error. True is certain: nothing left, and nothing will.
-	notSent(error) bool
+	notSent() bool
 	// closedIdle reports that the request got an idle connection, which turned out closed.
 	closedIdle() bool
 	// explain adds to an error what only the hooks show.
@@ -190,7 +190,7 @@ func roundTrip(u *underway, via route, req *http.Request, body []byte) error {
 		if err == nil {
 			err = errNoResponse
 		}
-		if !e.notSent(err) {
+		if !e.notSent() {
 			a.Reached = Sent
 			return e.explain(err)
 		}

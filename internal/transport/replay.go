@@ -99,29 +99,17 @@ func (h *hooks) wroteField(name string, values []string) {
 // same hooks. So connections that went to other requests do not count: each wrote all its headers, and this request's id
 // was not among them.
 //
-// Without GetConn nothing is certain: a protocol of RegisterProtocol may have sent. One that also asks for a connection
-// with the same context, through a transport of its own, and gets none, is mistaken for a request that was not sent.
-func (h *hooks) notSent(err error) bool {
+// Without GetConn nothing is certain: a protocol of RegisterProtocol may have sent. So an error of the transport's Proxy
+// function is not either, as such a protocol can end with the same one. A protocol that asks for a connection with the same
+// context, through a transport of its own, and gets none, is mistaken for a request that was not sent.
+func (h *hooks) notSent() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	theirs, ok := h.RoundTripper.(*http.Transport)
 	if !ok || h.trust != hooked || speaksOtherProtocol(theirs) || h.sent {
 		return false
 	}
-	if len(h.asked) == 0 {
-		return h.proxyFailed(theirs, err)
-	}
 	return len(h.asked) > len(h.handed) && len(h.handed) <= min(h.begun, h.wrote)
-}
-
-// proxyFailed reports that the transport's Proxy function, asked again, returns the error that RoundTrip ended with:
-// net/http asks it before it asks for a connection.
-func (h *hooks) proxyFailed(theirs *http.Transport, err error) bool {
-	if theirs.Proxy == nil {
-		return false
-	}
-	_, again := theirs.Proxy(h.req.WithContext(h.underway))
-	return again != nil && again.Error() == err.Error()
 }
 
 // speaksOtherProtocol reports that a caller's *http.Transport may have sent without a hook firing, by a protocol that was

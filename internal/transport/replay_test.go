@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -151,23 +152,62 @@ func TestAServerThatWentAwayFromHTTP2IsNotPurchased(t *testing.T) {
 	assertOutcome(t, computeunit.ErrNotPurchased, buy(t.Context(), client))
 }
 
-func TestAProxyFunctionThatFailsIsUnconnected(t *testing.T) {
+// An error of a Proxy function proves nothing: the same can come from a protocol of RegisterProtocol, which has sent.
+func TestAProxyFunctionThatFailsIsUnconnectedOnTheOwnTransportOnly(t *testing.T) {
 	failing := func(*http.Request) (*url.URL, error) { return nil, errLost }
-	a := sendOnce(t.Context(), t, through(t, &http.Transport{Proxy: failing}), host)
-	assert.Equal(t, transport.Unconnected, a.Reached)
-	assert.ErrorIs(t, a.Err, errLost)
-
 	via := newTransport(t, transport.Config{})
 	via.Own().Proxy = failing
 	assert.Equal(t, transport.Unconnected, sendOnce(t.Context(), t, via, host).Reached)
+
+	a := sendOnce(t.Context(), t, through(t, &http.Transport{Proxy: failing}), host)
+	assert.Equal(t, transport.Sent, a.Reached)
+	assert.ErrorIs(t, a.Err, errLost)
 }
 
-// A proxy function that would fail says nothing of a request that ended otherwise.
-func TestAnErrorThatIsNotTheProxyFunctionsStaysOpen(t *testing.T) {
-	theirs := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("no proxy") }}
-	theirs.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-	theirs.RegisterProtocol("https", roundTrip(func(*http.Request) (*http.Response, error) { return nil, errLost }))
-	assert.Equal(t, transport.Sent, sendOnce(t.Context(), t, through(t, theirs), host).Reached)
+// A Proxy function that honours its context fails as a protocol does that sent and waited.
+func TestAProtocolThatFailsAsTheProxyFunctionWouldIsUnknownAndOrdersOnce(t *testing.T) {
+	gone := errors.New("the caller went away")
+	for name, row := range map[string]struct {
+		proxy func(*http.Request) (*url.URL, error)
+		gone  bool // the caller, after the order
+		ends  func(context.Context) error
+	}{
+		"a time-out": {
+			proxy: func(r *http.Request) (*url.URL, error) { return nil, r.Context().Err() },
+			ends:  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		},
+		"a cancellation": {
+			proxy: func(r *http.Request) (*url.URL, error) { return nil, context.Cause(r.Context()) },
+			gone:  true,
+			ends:  func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) },
+		},
+		"the same error": {
+			proxy: func(*http.Request) (*url.URL, error) { return nil, errLost },
+			ends:  func(context.Context) error { return errLost },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sim := simulator.New(simulator.Config{})
+			plain := startedServer(t, sim)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			theirs := &http.Transport{Proxy: row.proxy}
+			theirs.RegisterProtocol("http", roundTrip(func(r *http.Request) (*http.Response, error) {
+				response, err := http.DefaultTransport.RoundTrip(r.WithContext(context.Background()))
+				if err != nil {
+					return nil, err
+				}
+				response.Body.Close()
+				if row.gone {
+					cancel(gone)
+				}
+				return nil, row.ends(r.Context())
+			}))
+			client := newClient(t, plain.URL, withTransport(theirs), computeunit.WithTimeout(200*time.Millisecond))
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(ctx, client))
+			assert.Len(t, sim.Orders(), 1)
+		})
+	}
 }
 
 // asking makes a request of its own, with the context that it is given, before it does what it is for.
