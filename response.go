@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -110,10 +111,44 @@ func (r *response) hasCodeOfOtherType() bool {
 // isCertain reports whether the body was read whole and is unambiguous.
 func (r *response) isCertain() bool { return r.unreadable == nil }
 
-// provesNothingDone reports whether a refusing status may be believed: the body was read whole, and has no id and no code of
-// a failure inside. Any body will do, also HTML or none.
-func (r *response) provesNothingDone(a *transport.Attempt) bool {
-	return a.Err == nil && r.body != nil && !r.hasCodeOfOtherType() && !r.hasFailureCode() && !r.hasID()
+// provesNothingDone reports whether a refusing status may be believed. Any body will do, also HTML or none.
+func (r *response) provesNothingDone(a *transport.Attempt) bool { return r.contradiction(a) == nil }
+
+var (
+	errFailureInside = errors.New("the code means a failure inside the service, after which it may still have been done")
+	errRefusedWithID = errors.New("the status refuses, but there is an id in the body")
+	errBrokenOff     = errors.New("the status refuses, but the body may be cut off: nothing marks its end, or it is JSON that breaks off")
+)
+
+// contradiction is why a refusing status may not be believed: the body was not read whole, or has an id or a code of a
+// failure inside.
+func (r *response) contradiction(a *transport.Attempt) error {
+	switch {
+	case a.Err != nil:
+		return a.Err
+	case r.body == nil: // its encoding cannot be read
+		return r.unreadable
+	case r.hasFailureCode():
+		return errFailureInside
+	case r.hasID():
+		return errRefusedWithID
+	case r.hasCodeOfOtherType():
+		return errAmbiguousCode
+	case !r.isWhole(a):
+		return errBrokenOff
+	}
+	return nil
+}
+
+// isWhole reports whether the body ended as it was meant to. If only the end of the connection ended it, JSON in brackets is
+// the only body that marks its end itself. JSON that breaks off is not whole, whatever its length says: a gateway that passes
+// it on may have got it cut off.
+func (r *response) isWhole(a *transport.Attempt) bool {
+	if a.Unbounded {
+		return bytes.IndexAny(bytes.TrimLeft(r.body, " \t\r\n"), "{[") == 0 && json.Valid(r.body)
+	}
+	err := json.NewDecoder(bytes.NewReader(r.body)).Decode(new(json.RawMessage))
+	return !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // hasFailureCode reports whether a code of a failure inside is anywhere in the response: endpoints and gateways have many
@@ -274,7 +309,11 @@ func (r *response) evidence(a *transport.Attempt) string {
 	if encoding := a.Header.Get("Content-Encoding"); encoding != "" {
 		fmt.Fprintf(&b, "encoding %.40q, ", a.Redact(encoding))
 	}
-	fmt.Fprintf(&b, "%d bytes", len(a.Body))
+	if errors.Is(a.Err, transport.ErrTooLarge) {
+		fmt.Fprintf(&b, "more than %d bytes", transport.MaxBody)
+	} else {
+		fmt.Fprintf(&b, "%d bytes", len(a.Body))
+	}
 	body := r.body
 	if body == nil {
 		body = a.Body
@@ -290,12 +329,12 @@ func (r *response) remark(a *transport.Attempt, outcome, missing error) error {
 	switch {
 	case a.Err != nil:
 		return a.Err
-	case 300 <= a.Status && a.Status <= 399:
+	case outcome == ErrOutcomeUnknown && (isRefusalStatus(a.Status) || a.Status == http.StatusTooManyRequests):
+		return r.contradiction(a)
+	case 300 <= a.Status && a.Status <= 399 && a.Header.Get("Location") != "":
 		return fmt.Errorf("the redirect to %.200q is not followed", a.Redact(a.Header.Get("Location")))
 	case r.hasFailureCode():
-		return errors.New("the code means a failure inside the service, after which it may still have been done")
-	case !isSuccess(a.Status) && isRefusalStatus(a.Status) && outcome == ErrOutcomeUnknown && r.hasID():
-		return errors.New("the status refuses, but there is an id in the body")
+		return errFailureInside
 	case !isSuccess(a.Status) && outcome == ErrNotPurchased:
 		return nil // any body will do
 	case r.unreadable != nil:
