@@ -43,7 +43,8 @@ func callVerdict(a *transport.Attempt, into any) verdict {
 	v.again = transport.Never
 	if v.outcome == nil && into != nil {
 		if _, err := decode(r.body, into); err != nil {
-			v.outcome, v.cause = ErrOutcomeUnknown, fmt.Errorf("the response does not fit: %w", err)
+			v.outcome = ErrOutcomeUnknown
+			v.cause = r.cause(a, v.outcome, fmt.Errorf("the response does not fit: %w", shortened(err)))
 		}
 	}
 	return v

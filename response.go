@@ -238,14 +238,26 @@ func withoutGBK(body []byte) []byte {
 	return clean
 }
 
-// shortened takes the value out of an error that repeats it whole: a number can be as long as the response.
+// shortened replaces an error that names Go's types, and repeats a number however long it is.
 func shortened(err error) error {
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
-		mistyped.Value, _, _ = strings.Cut(mistyped.Value, " ")
+	if mistyped, ok := err.(*json.UnmarshalTypeError); ok {
+		return &wrongType{mistyped}
 	}
 	return err
 }
+
+// wrongType says what a user of a response can see in it.
+type wrongType struct{ err *json.UnmarshalTypeError }
+
+func (w *wrongType) Error() string {
+	kind, _, _ := strings.Cut(w.err.Value, " ")
+	if w.err.Field == "" {
+		return "json: unexpected " + kind
+	}
+	return fmt.Sprintf("json: unexpected %s in %q", kind, w.err.Field)
+}
+
+func (w *wrongType) Unwrap() error { return w.err }
 
 // requestID is the one that support can find: the service's, or the one that was sent.
 func (r *response) requestID(a *transport.Attempt) string {
@@ -277,22 +289,43 @@ func (r *response) cause(a *transport.Attempt, outcome, missing error) error {
 		RequestID:  r.requestID(a),
 		sender:     r.sender(a),
 	}
-	if outcome == ErrOutcomeUnknown || r.unreadable != nil && len(a.Body) > 0 {
+	saysNothing := r.unreadable != nil || answered.Code == "" && answered.Message == ""
+	if outcome == ErrOutcomeUnknown || saysNothing && len(a.Body) > 0 {
 		answered.Evidence = r.evidence(a)
 	}
 	err := error(answered)
 	for _, remark := range []error{r.remark(a, outcome, missing), clockDifference(a)} {
 		if remark != nil {
-			err = fmt.Errorf("%w: %w", err, a.RedactError(remark))
+			err = fmt.Errorf("%w: %w", err, cutShort(a.RedactError(remark)))
 		}
 	}
 	return err
 }
 
+// maxRemark bounds an error that a caller's UnmarshalJSON makes: it can repeat the response.
+const maxRemark = 500
+
+// cutShort cuts a text that is redacted already: half a signature would not be recognized.
+func cutShort(err error) error {
+	text := err.Error()
+	if len(text) <= maxRemark {
+		return err
+	}
+	return &longError{err, strings.ToValidUTF8(text[:maxRemark], "") + "…"}
+}
+
+type longError struct {
+	err  error
+	text string
+}
+
+func (l *longError) Error() string { return l.text }
+func (l *longError) Unwrap() error { return l.err }
+
 // sender is who seems to have answered: only the service writes the documented JSON.
 func (r *response) sender(a *transport.Attempt) string {
 	switch {
-	case r.RequestID != "" && r.isCertain():
+	case r.RequestID != "":
 		return "the service"
 	case a.Header.Get("X-Bce-Error-Code") != "" || a.Header.Get("X-Bce-Request-Id") != "":
 		return "the service or its gateway"

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -287,6 +288,53 @@ func TestACutBodyShowsWhatCameOfIt(t *testing.T) {
 	assert.ErrorContains(t, err, "cut off")
 }
 
+// A refusal that has neither a code nor a message where they are known to be shows what it has.
+func TestARefusalThatSaysNothingThatIsReadShowsItsBody(t *testing.T) {
+	for body, part := range map[string]string{
+		`{"detail":"quota exceeded"}`:                        "quota exceeded",
+		`{"errors":[{"code":"X","message":"no stock"}]}`:     "no stock",
+		`{"requestId":"r","reason":"no stock"}`:              "no stock",
+		`[{"code":"X"}]`:                                     `[{\"code\":\"X\"}]`,
+		`"no stock"`:                                         "no stock",
+		`{"code":0,"error_code":null,"message":" ","a":"b"}`: `\"a\":\"b\"`,
+	} {
+		err := buyAnswered(t, 400, body, "Content-Type", "application/json")
+		assertOutcome(t, computeunit.ErrNotPurchased, err)
+		assert.ErrorContains(t, err, part)
+		assert.ErrorContains(t, err, `content type "application/json"`)
+	}
+	assert.Empty(t, apiError(t, buyAnswered(t, 400, ``)).Evidence, "there is nothing to show")
+	assert.Empty(t, apiError(t, buyAnswered(t, 400, `{"message":"no stock"}`)).Evidence)
+}
+
+// A signature is taken out before the sample is cut: of half a one nobody would know what it is.
+func TestTheSampleOfABodyIsCutAfterItIsRedacted(t *testing.T) {
+	for _, before := range []int{150, 185, 190, 195, 199} {
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			return answerWith(500, strings.Repeat("x", before)+req.Header.Get("Authorization")+" and more")(req)
+		}))
+		evidence := apiError(t, buy(t, client)).Evidence
+		sample := strings.Repeat("x", before) + "(signature) and more" + strings.Repeat(" ", 200)
+		assert.Contains(t, evidence, strings.TrimSpace(sample[:200]))
+		assert.NotContains(t, evidence, "bce", before)
+	}
+}
+
+func TestAnErrorNamesNoTypesOfGo(t *testing.T) {
+	_, listing := describe(t, newClient(t, answerWith(200, `{"requestId":"r","result":{"instances":{}}}`), computeunit.WithMaxAttempts(1)))
+	for want, err := range map[string]error{
+		`json: unexpected object in "result.instances"`: listing,
+		`json: unexpected array in "result"`:            buyAnswered(t, 200, `{"requestId":"r","result":[]}`),
+		`json: unexpected string`:                       buyAnswered(t, 200, `"ok"`),
+		`json: unexpected number in "releaseTime"`:      json.Unmarshal([]byte(`{"billing":{"releaseTime":7}}`), new(computeunit.PurchaseComputeUnitRequest)),
+	} {
+		assert.ErrorContains(t, err, want)
+		for _, goType := range []string{"Go ", "strictjson", "struct", "billingJSON", "Response"} {
+			assert.NotContains(t, err.Error(), goType)
+		}
+	}
+}
+
 func TestARefusalThatSpeaksForItselfHasNoEvidence(t *testing.T) {
 	assert.Empty(t, apiError(t, buyAnswered(t, 403, deniedBody, "Content-Type", "application/json")).Evidence)
 }
@@ -302,10 +350,12 @@ func TestAnErrorSaysWhoAnswered(t *testing.T) {
 		err  error
 		want string
 	}{
-		"the service":           {buyAnswered(t, 403, deniedBody), "the service answered HTTP 403"},
-		"the gateway's code":    {buyAnswered(t, 403, ``, "X-Bce-Error-Code", "IamSignatureInvalid"), "the service or its gateway answered HTTP 403"},
-		"the gateway's request": {buyAnswered(t, 502, `<html>`, "X-Bce-Request-Id", "r"), "the service or its gateway answered HTTP 502"},
-		"a proxy":               {buyAnswered(t, 502, `<html>`), "something on the way, such as a gateway or a proxy, answered HTTP 502"},
+		"the service":            {buyAnswered(t, 403, deniedBody), "the service answered HTTP 403"},
+		"the service, two codes": {buyAnswered(t, 400, `{"requestId":"r-1","code":"A","error_code":5}`), "the service answered HTTP 400"},
+		"the service, no object": {buyAnswered(t, 200, `{"requestId":"r-1","result":[]}`), "the service answered HTTP 200"},
+		"the gateway's code":     {buyAnswered(t, 403, ``, "X-Bce-Error-Code", "IamSignatureInvalid"), "the service or its gateway answered HTTP 403"},
+		"the gateway's request":  {buyAnswered(t, 502, `<html>`, "X-Bce-Request-Id", "r"), "the service or its gateway answered HTTP 502"},
+		"a proxy":                {buyAnswered(t, 502, `<html>`), "something on the way, such as a gateway or a proxy, answered HTTP 502"},
 	} {
 		t.Run(name, func(t *testing.T) { assert.ErrorContains(t, row.err, row.want) })
 	}
