@@ -56,7 +56,7 @@ func (h *hooks) gotConn(info httptrace.GotConnInfo) {
 	h.handed = append(h.handed, info.Conn)
 }
 
-// foundClosed knows the connections of net and crypto/tls only. Bytes that wait are a sign only if they can be none of
+// foundClosed knows TCP and Unix connections of net, and those of crypto/tls on them, only. Bytes that wait are a sign only if they can be none of
 // HTTP/2's.
 func foundClosed(c net.Conn) bool {
 	secure, isTLS := c.(*tls.Conn)
@@ -65,8 +65,11 @@ func foundClosed(c net.Conn) bool {
 		c = secure.NetConn()
 		secure, isTLS = c.(*tls.Conn)
 	}
-	tcp, ok := c.(*net.TCPConn)
-	return ok && newConnCheck(tcp).closed(http1)
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return newConnCheck(c).closed(http1)
+	}
+	return false
 }
 
 // wroteField keeps a caller's transport that retries by itself from ordering twice. The request id is written into a
@@ -145,7 +148,7 @@ func (h *hooks) explain(err error) error {
 	case h.again:
 		return fmt.Errorf("the transport tried to send again and was stopped (no response to the first had come): %w", err)
 	case len(h.asked) == 1:
-		return throughProxy(h.asked[0], h.req.URL, err)
+		return throughProxy(h.asked[0], h.req.URL, refusalByText(err))
 	}
 	return err
 }

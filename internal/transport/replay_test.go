@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +139,93 @@ func TestAnIdleConnectionToAServerThatWentAwayIsUnconnected(t *testing.T) {
 			assert.Equal(t, want, a.Reached, "%v", a.Err)
 		})
 	}
+}
+
+const plainHost = "http://host.example.com"
+
+// A dialer of the caller's may lead to a socket of another kind.
+func TestAnIdleConnectionThatTheServerClosedIsUnconnectedOnEachNetwork(t *testing.T) {
+	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "socket")} {
+		t.Run(network, func(t *testing.T) {
+			listener, err := net.Listen(network, address)
+			require.NoError(t, err)
+			plain := server(t, http.HandlerFunc(drain))
+			plain.Listener.Close()
+			plain.Listener = listener
+			plain.Start()
+			via := through(t, &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, listener.Addr().String())
+			}})
+			for range 50 {
+				require.Equal(t, transport.Answered, sendOnce(t.Context(), t, via, plainHost).Reached)
+				plain.CloseClientConnections()
+				a := sendOnce(t.Context(), t, via, plainHost)
+				require.Equal(t, transport.Answered, a.Reached, "it is sent again on a new connection: %v", a.Err)
+			}
+		})
+	}
+}
+
+// firing is a protocol of plainHost that reports what it is asked to, in order, and ends with an error.
+func firing(t *testing.T, report func(*httptrace.ClientTrace)) *transport.Transport {
+	theirs := &http.Transport{}
+	theirs.RegisterProtocol("http", roundTrip(func(req *http.Request) (*http.Response, error) {
+		report(httptrace.ContextClientTrace(req.Context()))
+		return nil, errLost
+	}))
+	return through(t, theirs)
+}
+
+// A connection that was handed over went to another request only if that wrote its headers, from the first to the last.
+func TestAConnectionCountsForAnotherRequestOnlyIfThatWroteAllItsHeaders(t *testing.T) {
+	begins := func(hooks *httptrace.ClientTrace) { hooks.WroteHeaderField("Host", []string{"tokens"}) }
+	ends := func(hooks *httptrace.ClientTrace) { hooks.WroteHeaders() }
+	for name, row := range map[string]struct {
+		writes []func(*httptrace.ClientTrace)
+		want   transport.Reach
+	}{
+		"none":         {nil, transport.Sent},
+		"the first":    {[]func(*httptrace.ClientTrace){begins}, transport.Sent},
+		"the last":     {[]func(*httptrace.ClientTrace){ends}, transport.Sent},
+		"all":          {[]func(*httptrace.ClientTrace){begins, ends}, transport.Unconnected},
+		"of the other": {[]func(*httptrace.ClientTrace){begins, ends, begins}, transport.Unconnected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			via := firing(t, func(hooks *httptrace.ClientTrace) {
+				hooks.GetConn("tokens:443")
+				hooks.GotConn(httptrace.GotConnInfo{})
+				for _, write := range row.writes {
+					write(hooks)
+				}
+				hooks.GetConn("qianfan:443")
+			})
+			assert.Equal(t, row.want, sendOnce(t.Context(), t, via, plainHost).Reached)
+		})
+	}
+}
+
+// What was found closed by its peer is closed on this side too: the peer may still read what is written on it.
+func TestAnIdleConnectionThatWasFoundClosedIsClosed(t *testing.T) {
+	address := serveRaw(t, func(conn net.Conn) {
+		conn.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, conn)
+	})
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	got := false
+	via := firing(t, func(hooks *httptrace.ClientTrace) {
+		hooks.GetConn("qianfan:443")
+		if !got { // the request is sent again at once
+			hooks.GotConn(httptrace.GotConnInfo{Conn: conn, Reused: true})
+		}
+		got = true
+	})
+	assert.Equal(t, transport.Unconnected, sendOnce(t.Context(), t, via, plainHost).Reached)
+	_, err = conn.Write([]byte("x"))
+	assert.ErrorIs(t, err, net.ErrClosed)
 }
 
 // net/http's own HTTP/2 adds itself to TLSNextProto, and fires the hooks.
