@@ -50,12 +50,13 @@ func callVerdict(a *transport.Attempt, into any) verdict {
 	return v
 }
 
-// missingObject refuses null, which decodes into anything. Other JSON that is no object is unreadable already.
+// missingObject refuses null, which decodes into anything, and an object that has an error under a name that is not documented.
+// Other JSON that is no object is unreadable already.
 func (r *response) missingObject() error {
 	if string(bytes.TrimSpace(r.body)) == "null" {
 		return errors.New("the response is not a JSON object")
 	}
-	return nil
+	return r.otherError(1)
 }
 
 func checkCall(path, action string, response any) error {

@@ -20,14 +20,10 @@ import (
 // response is what every response has around its result: a request id, and an error in one of the ways that the API's
 // endpoints have. An action's own response embeds it, and is read in one go.
 type response struct {
-	Code      strictjson.Code  `json:"code"`
-	ErrorCode strictjson.Code  `json:"error_code"`
+	errorFields
 	Error     nestedError      `json:"error"`
 	RequestID strictjson.Loose `json:"requestId"`
-	// These are for people.
-	Message  strictjson.Loose `json:"message"`
-	Msg      strictjson.Loose `json:"msg"`
-	ErrorMsg strictjson.Loose `json:"error_msg"`
+	Success   denial           `json:"success"`
 
 	body       []byte   // without compression and byte order mark
 	codes      []string // every code that was given
@@ -35,10 +31,27 @@ type response struct {
 	unreadable error    // why the body is not the whole documented JSON
 }
 
+// errorFields are what an error has, in the newer form and in the older ones.
+type errorFields struct {
+	Code      strictjson.Code `json:"code"`
+	ErrorCode strictjson.Code `json:"error_code"`
+	// These are for people.
+	Message  strictjson.Loose `json:"message"`
+	Msg      strictjson.Loose `json:"msg"`
+	ErrorMsg strictjson.Loose `json:"error_msg"`
+}
+
+func (e *errorFields) hasCodeOfOtherType() bool {
+	return e.Code.OtherType != "" || e.ErrorCode.OtherType != ""
+}
+
+func (e *errorFields) message() string {
+	return firstNonBlank(string(e.Message), string(e.Msg), string(e.ErrorMsg))
+}
+
 // nestedError is an error as an object of its own, or as something else that is not empty.
 type nestedError struct {
-	Code    strictjson.Code  `json:"code"`
-	Message strictjson.Loose `json:"message"`
+	errorFields
 	isThere bool
 }
 
@@ -48,8 +61,16 @@ func (n *nestedError) UnmarshalJSON(value []byte) error {
 	if value[0] != '{' {
 		return n.Message.UnmarshalJSON(value)
 	}
-	type object nestedError // without this method
-	return json.Unmarshal(value, (*object)(n))
+	return json.Unmarshal(value, &n.errorFields)
+}
+
+// denial is true if "success" is false, given once or more often.
+type denial bool
+
+// UnmarshalJSON never fails, like those of strictjson.
+func (d *denial) UnmarshalJSON(value []byte) error {
+	*d = *d || denial(strings.EqualFold(strings.Trim(string(value), `"`), "false"))
+	return nil
 }
 
 var errNoCode = errors.New("the response has an error without a code")
@@ -81,9 +102,9 @@ func (r *response) read(a *transport.Attempt, whole any) {
 // collectCodes keeps every different code once, and returns how many of them are in the body: the gateway can put one into a
 // header and leave the body empty.
 func (r *response) collectCodes(headers []string) (inBody int) {
-	for _, values := range [][]string{r.Code.Values(), r.ErrorCode.Values(), r.Error.Code.Values()} {
-		for _, code := range values {
-			r.addCode(code)
+	for _, code := range [...]*strictjson.Code{&r.Code, &r.ErrorCode, &r.Error.Code, &r.Error.ErrorCode} {
+		for _, value := range code.Values() {
+			r.addCode(value)
 		}
 	}
 	inBody = len(r.codes)
@@ -105,7 +126,7 @@ func (r *response) addCode(code string) {
 }
 
 func (r *response) hasCodeOfOtherType() bool {
-	return r.Code.OtherType != "" || r.ErrorCode.OtherType != "" || r.Error.Code.OtherType != ""
+	return r.errorFields.hasCodeOfOtherType() || r.Error.hasCodeOfOtherType()
 }
 
 // isCertain reports whether the body was read whole and is unambiguous.
@@ -116,11 +137,10 @@ func (r *response) provesNothingDone(a *transport.Attempt) bool { return r.contr
 
 var (
 	errFailureInside = errors.New("the code means a failure inside the service, after which it may still have been done")
-	errRefusedWithID = errors.New("the status refuses, but there is an id in the body")
 	errBrokenOff     = errors.New("the status refuses, but the body may be cut off: nothing marks its end, or it is JSON that breaks off")
 )
 
-// contradiction is why a refusing status may not be believed: the body was not read whole, or has an id or a code of a
+// contradiction is why a refusing status may not be believed: the body was not read whole, or has a result or a code of a
 // failure inside.
 func (r *response) contradiction(a *transport.Attempt) error {
 	switch {
@@ -130,8 +150,8 @@ func (r *response) contradiction(a *transport.Attempt) error {
 		return r.unreadable
 	case r.hasFailureCode():
 		return errFailureInside
-	case r.hasID():
-		return errRefusedWithID
+	case r.result() != "":
+		return fmt.Errorf("the status refuses, but there is %s in the body", r.result())
 	case r.hasCodeOfOtherType():
 		return errAmbiguousCode
 	case !r.isWhole(a):
@@ -157,8 +177,29 @@ func (r *response) hasFailureCode() bool {
 	return slices.ContainsFunc(r.codes, isInternalFailure) || strictjson.HoldsCode(r.body, internalFailures...)
 }
 
-// hasID reports whether an instance or order id of any type is in the body.
-func (r *response) hasID() bool { return strictjson.Holds(r.body, "instanceId", "orderId") }
+// result names what does not go with a refusal: an id, of any type and anywhere in the body, or any other result. It is empty
+// if there is neither.
+func (r *response) result() string {
+	switch {
+	case strictjson.Holds(r.body, "instanceId", "orderId", "instance_id", "order_id", "instanceIds", "orderIds"):
+		return "an id"
+	case strictjson.HasMember(r.body, 1, "result"):
+		return "a result"
+	}
+	return ""
+}
+
+var errFailedToo = errors.New("the response has what a success has, and an error too")
+
+// otherError is for a success, which goes with no error: one under a name that is not documented, in the first levels of the
+// body, or "success": false.
+func (r *response) otherError(levels int) error {
+	if bool(r.Success) || strictjson.HasMember(r.body, levels, "code", "error", "errors", "error_code", "errorCode", "err_code", "errCode",
+		"error_no", "errorNo", "err_no", "errNo", "err") {
+		return errFailedToo
+	}
+	return nil
+}
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
@@ -264,8 +305,8 @@ func (r *response) requestID(a *transport.Attempt) string {
 	return a.Redact(firstNonBlank(string(r.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID))
 }
 
-func (r *response) message(a *transport.Attempt) string {
-	return a.Redact(firstNonBlank(string(r.Message), string(r.Msg), string(r.ErrorMsg), string(r.Error.Message), a.Header.Get("X-Bce-Error-Message")))
+func (r *response) messageOf(a *transport.Attempt) string {
+	return a.Redact(firstNonBlank(r.errorFields.message(), r.Error.message(), a.Header.Get("X-Bce-Error-Message")))
 }
 
 func firstNonBlank(texts ...string) string {
@@ -285,7 +326,7 @@ func (r *response) cause(a *transport.Attempt, outcome, missing error) error {
 	answered := &APIError{
 		StatusCode: a.Status,
 		Code:       a.Redact(r.code),
-		Message:    r.message(a),
+		Message:    r.messageOf(a),
 		RequestID:  r.requestID(a),
 		sender:     r.sender(a),
 	}
@@ -386,8 +427,8 @@ func (r *response) remarkOnCode(outcome error) error {
 		return errors.New("the option WithRefusalCodes says that this code refuses")
 	case outcome == ErrNotPurchased:
 		return nil
-	case r.hasID():
-		return errors.New("the response has an error code and an id")
+	case r.result() != "":
+		return fmt.Errorf("the response has an error code and %s", r.result())
 	}
 	return errors.New("the code is not documented as a refusal")
 }

@@ -189,6 +189,9 @@ func TestAnErrorIsReadInEachOfItsForms(t *testing.T) {
 		"a large integer":        {`{"code":99999999999999999999}`, nil, "99999999999999999999", ""},
 		"in an error object":     {`{"error":{"code":"A","message":"b"}}`, nil, "A", "b"},
 		"integer in an object":   {`{"error":{"code":17,"message":"b"}}`, nil, "17", "b"},
+		"older, in an object":    {`{"error":{"error_code":17,"error_msg":"b"}}`, nil, "17", "b"},
+		"msg in an object":       {`{"error":{"code":7,"msg":"b"}}`, nil, "7", "b"},
+		"error_msg in an object": {`{"error":{"code":"A","error_msg":"b"}}`, nil, "A", "b"},
 		"in another case":        {`{"Code":"A","MESSAGE":"b"}`, nil, "A", "b"},
 		"the gateway's headers":  {``, []string{"X-Bce-Error-Code", "A", "X-Bce-Error-Message", "b"}, "A", "b"},
 		"the body before them":   {`{"code":"A","message":"b"}`, []string{"X-Bce-Error-Code", "C", "X-Bce-Error-Message", "d"}, "A", "b"},
@@ -492,6 +495,7 @@ func TestABodyThatMayBeCutOffProvesNoRefusalAtEachLevelOfTrust(t *testing.T) {
 func TestARefusalThatProvesNothingSaysWhy(t *testing.T) {
 	for why, body := range map[string]string{
 		"there is an id in the body": `{"result":{"instanceId":"i"}}`,
+		"there is a result in the":   `{"result":"i"}`,
 		"the body may be cut off":    `{"code":"X"`,
 		"a failure inside":           internalBody,
 		"is of another type":         `{"code":[1]}`,
