@@ -56,8 +56,8 @@ func (h *hooks) gotConn(info httptrace.GotConnInfo) {
 	h.handed = append(h.handed, info.Conn)
 }
 
-// foundClosed knows TCP and Unix connections of net, and those of crypto/tls on them, only. Bytes that wait are a sign only if they can be none of
-// HTTP/2's.
+// foundClosed knows only TCP and Unix connections of net, and those of crypto/tls on them. Bytes that wait are a sign only if
+// they can be none of HTTP/2's.
 func foundClosed(c net.Conn) bool {
 	secure, isTLS := c.(*tls.Conn)
 	http1 := isTLS && secure.ConnectionState().NegotiatedProtocol != "h2"

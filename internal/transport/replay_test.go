@@ -204,28 +204,46 @@ func TestAConnectionCountsForAnotherRequestOnlyIfThatWroteAllItsHeaders(t *testi
 	}
 }
 
-// What was found closed by its peer is closed on this side too: the peer may still read what is written on it.
-func TestAnIdleConnectionThatWasFoundClosedIsClosed(t *testing.T) {
+// halfClosed is a connection whose peer sends nothing more, and still reads.
+func halfClosed(t *testing.T) net.Conn {
 	address := serveRaw(t, func(conn net.Conn) {
 		conn.(*net.TCPConn).CloseWrite()
 		io.Copy(io.Discard, conn)
 	})
 	conn, err := net.Dial("tcp", address)
 	require.NoError(t, err)
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	_, err = conn.Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
-	got := false
-	via := firing(t, func(hooks *httptrace.ClientTrace) {
-		hooks.GetConn("qianfan:443")
-		if !got { // the request is sent again at once
-			hooks.GotConn(httptrace.GotConnInfo{Conn: conn, Reused: true})
-		}
-		got = true
-	})
-	assert.Equal(t, transport.Unconnected, sendOnce(t.Context(), t, via, plainHost).Reached)
-	_, err = conn.Write([]byte("x"))
-	assert.ErrorIs(t, err, net.ErrClosed)
+	return conn
+}
+
+// What was found closed by its peer is closed on this side too: the peer may still read what is written on it.
+func TestAnIdleConnectionThatWasFoundClosedIsClosed(t *testing.T) {
+	for name, row := range map[string]struct {
+		layer func(net.Conn) net.Conn
+		want  transport.Reach
+	}{
+		"TCP":          {func(conn net.Conn) net.Conn { return conn }, transport.Unconnected},
+		"TLS":          {func(conn net.Conn) net.Conn { return tls.Client(conn, &tls.Config{}) }, transport.Unconnected},
+		"TLS in TLS":   {func(conn net.Conn) net.Conn { return tls.Client(tls.Client(conn, &tls.Config{}), &tls.Config{}) }, transport.Unconnected},
+		"another type": {func(conn net.Conn) net.Conn { return struct{ net.Conn }{conn} }, transport.Sent}, // it cannot be looked at
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := halfClosed(t)
+			got := false
+			via := firing(t, func(hooks *httptrace.ClientTrace) {
+				hooks.GetConn("qianfan:443")
+				if !got { // the request is sent again at once
+					hooks.GotConn(httptrace.GotConnInfo{Conn: row.layer(conn), Reused: true})
+				}
+				got = true
+			})
+			assert.Equal(t, row.want, sendOnce(t.Context(), t, via, plainHost).Reached)
+			_, err := conn.Write([]byte("x"))
+			assert.Equal(t, row.want == transport.Unconnected, errors.Is(err, net.ErrClosed), "%v", err)
+		})
+	}
 }
 
 // net/http's own HTTP/2 adds itself to TLSNextProto, and fires the hooks.
