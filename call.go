@@ -43,18 +43,20 @@ func callVerdict(a *transport.Attempt, into any) verdict {
 	v.again = transport.Never
 	if v.outcome == nil && into != nil {
 		if _, err := decode(r.body, into); err != nil {
-			v.outcome, v.cause = ErrOutcomeUnknown, fmt.Errorf("the response does not fit: %w", err)
+			v.outcome = ErrOutcomeUnknown
+			v.cause = r.cause(a, v.outcome, fmt.Errorf("the response does not fit: %w", shortened(err)))
 		}
 	}
 	return v
 }
 
-// missingObject refuses null, which decodes into anything. Other JSON that is no object is unreadable already.
+// missingObject refuses null, which decodes into anything, and an object that has an error under a name that is not documented.
+// Other JSON that is no object is unreadable already.
 func (r *response) missingObject() error {
 	if string(bytes.TrimSpace(r.body)) == "null" {
 		return errors.New("the response is not a JSON object")
 	}
-	return nil
+	return r.otherError(1)
 }
 
 func checkCall(path, action string, response any) error {

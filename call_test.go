@@ -62,6 +62,10 @@ func TestCallMakesOneAttemptAndReportsTheOutcome(t *testing.T) {
 		"documented code, an id":  {200, `{"code":"AccessDenied","result":{"instanceId":7}}`, unknown},
 		"InternalError":           {200, internalBody, unknown},
 		"error without a code":    {200, `{"error":"no"}`, unknown},
+		"error of another name":   {200, `{"errorCode":"X"}`, unknown},
+		"no success":              {200, `{"success":false}`, unknown},
+		"errors in the result":    {200, `{"success":true,"result":{"code":7,"errors":["x"]}}`, done},
+		"refused, with a result":  {400, `{"code":"X","result":true}`, unknown},
 		"empty":                   {200, ``, unknown},
 		"HTML":                    {200, `<html>`, unknown},
 		"refused":                 {403, deniedBody, not},
@@ -219,6 +223,52 @@ func TestCallSendsNothingWhoseAnswerItCannotDecode(t *testing.T) {
 			err := newClient(t, seen).Call(t.Context(), "/v2/service", "ModifyService", nil, response)
 			assert.ErrorIs(t, err, computeunit.ErrNotPurchased)
 			assert.Empty(t, seen.requests())
+		})
+	}
+}
+
+// repeating is a type of the caller's whose errors repeat what they read.
+type repeating struct{}
+
+func (*repeating) UnmarshalJSON(data []byte) error { return fmt.Errorf("%w: %s", errLost, data) }
+
+// What does not fit is shown as any other response is: with its evidence, and without what a response repeats of the request.
+func TestCallShowsAResponseThatDoesNotFitWithoutItsSecrets(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	for name, row := range map[string]struct {
+		response any
+		want     string
+	}{
+		"a time":                  {new(struct{ Echo time.Time }), "parsing time"},
+		"a number":                {new(struct{ Echo int }), `json: unexpected string in "Echo"`},
+		"a type of the caller's":  {new(struct{ Echo repeating }), errLost.Error() + ": "},
+		"one that stands deep":    {new(struct{ Result struct{ Name []int } }), `json: unexpected string in "Result.Name"`},
+		"one whose error is long": {new(struct{ Long repeating }), errLost.Error() + ": "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var sent http.Header
+			var book logBook
+			client := newClientWith(t, provide(testCredentials()), roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				sent = req.Header.Clone()
+				echo := sent.Get("Authorization") + " " + sent.Get("X-Bce-Security-Token")
+				body := `{"requestId":"r","echo":"` + echo + `","result":{"name":"n"},"long":"` + echo + long + `"}`
+				return answerWith(200, body, "Content-Type", "application/json")(req)
+			}), book.option())
+			err := client.Call(t.Context(), "/v2/service", "ModifyService", nil, row.response)
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+			assert.ErrorContains(t, err, "the response does not fit: "+row.want)
+			answered := apiError(t, err)
+			assert.Equal(t, 200, answered.StatusCode)
+			assert.Contains(t, answered.Evidence, `content type "application/json"`)
+			assert.Contains(t, answered.Evidence, `(signature) (session token)`)
+			for how, text := range map[string]string{
+				"error": err.Error(), "JSON": marshal(t, err), "log": fmt.Sprint(book.only(t, slog.LevelError)), "%+v": fmt.Sprintf("%+v %#v", err, err),
+			} {
+				assertNoSecret(t, text)
+				assert.NotContains(t, text, "bce-auth", how)
+				assert.NotContains(t, text, sent.Get("Authorization")[len(sent.Get("Authorization"))-64:], how)
+				assert.Less(t, len(text), 2000, how)
+			}
 		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/qianfan-go/computeunit/internal/bceauth"
+	"github.com/qianfan-go/computeunit/internal/strictjson"
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
@@ -129,14 +130,14 @@ func NewClientFromEnv(options ...Option) (*Client, error) {
 	if _, err := credentials.Credentials(context.Background()); err != nil {
 		return nil, fmt.Errorf("computeunit: %w", err)
 	}
-	return NewClient(credentials, append([]Option{envEndpointOption}, options...)...)
+	return NewClient(credentials, append(slices.Clip(options), envEndpointOption)...)
 }
 
-// envEndpointOption does not count as naming the default endpoint: a test must not spend money because its environment
+// envEndpointOption comes last: what an option goes before is not even checked. It does not count as naming the default endpoint: a test must not spend money because its environment
 // repeats what is the default anyway.
 func envEndpointOption(s *settings) error {
 	value := os.Getenv(envEndpoint)
-	if value == "" {
+	if value == "" || s.endpointNamed {
 		return nil
 	}
 	if err := checkEnv(envEndpoint, value); err != nil {
@@ -233,7 +234,7 @@ func WithLogger(logger *slog.Logger) Option {
 // WithRefusalCodes adds to the documented error codes that refuse a purchase in a response with a 2xx status. The codes for a
 // shortage of stock or balance are not documented: a purchase that ends in one is [ErrOutcomeUnknown] until somebody who has
 // seen the code, and knows that nothing is bought with it, adds it here. It is compared byte for byte; an integer code by its
-// digits. Codes that mean success or a failure inside the service are refused. The error of a purchase says if this option
+// digits. Codes that mean success, work that goes on or a failure inside the service are refused. The error of a purchase says if this option
 // decided it.
 func WithRefusalCodes(codes ...string) Option {
 	return func(s *settings) error {
@@ -254,14 +255,19 @@ func checkRefusalCode(code string) error {
 		return fmt.Errorf("the code %q is blank or has blanks around it", code)
 	case isInternalFailure(code):
 		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
-	case err == nil && (number == 0 || isSuccess(int(number))) ||
-		slices.ContainsFunc(successCodes, func(success string) bool { return strings.EqualFold(success, code) }):
-		return fmt.Errorf("the code %q means success", code)
+	case err == nil && (number == 0 || isSuccess(int(number))) || strictjson.IsCode(code, successCodes...):
+		return fmt.Errorf("the code %q means success, or nothing yet", code)
 	}
 	return nil
 }
 
-var successCodes = []string{"success", "succeed", "succeeded", "successful", "ok", "okay", "true", "done", "accepted", "created"}
+// successCodes are what services write that did it, are doing it, or have nothing to say.
+var successCodes = []string{
+	"success", "succeed", "succeeded", "successful", "successfully", "ok", "okay", "true", "yes", "done", "accepted", "created",
+	"complete", "completed", "finish", "finished", "purchased", "bought", "ordered", "paid", "normal",
+	"processing", "pending", "creating", "running", "in progress", "in_progress", "inprogress", "null", "nil", "none",
+	"成功", "购买成功", "操作成功", "请求成功", "已完成", "完成", "正常", "处理中", "创建中",
+}
 
 // WithUserAgent replaces the User-Agent header, in printable ASCII.
 func WithUserAgent(userAgent string) Option {

@@ -261,6 +261,27 @@ func TestAnOptionGoesBeforeTheEnvironment(t *testing.T) {
 	assert.Equal(t, "option.example.com", buyFromEnv(t, computeunit.WithEndpoint("https://option.example.com")).URL.Host)
 }
 
+// An endpoint of the environment that an option goes before is not looked at.
+func TestAnOptionGoesBeforeABadEndpointOfTheEnvironment(t *testing.T) {
+	for _, bad := range []string{"http://not.loopback.example.com", "quoted \"", "https://user:p4ssw0rd@host"} {
+		setEnv(t, testAccessKey, testSecretKey, bad)
+		assert.Equal(t, "option.example.com", buyFromEnv(t, computeunit.WithEndpoint("https://option.example.com")).URL.Host)
+		_, err := computeunit.NewClientFromEnv(computeunit.WithTimeout(time.Second))
+		assertConfigurationError(t, err)
+		_, err = computeunit.NewClientFromEnv(computeunit.WithEndpoint(""))
+		assertConfigurationError(t, err)
+	}
+}
+
+// What NewClientFromEnv adds to the options is not written into the caller's slice.
+func TestNewClientFromEnvLeavesTheCallersOptionsAlone(t *testing.T) {
+	setEnv(t, testAccessKey, testSecretKey, "")
+	options := append(make([]computeunit.Option, 0, 2), computeunit.WithTimeout(time.Second))
+	_, err := computeunit.NewClientFromEnv(options...)
+	require.NoError(t, err)
+	assert.Nil(t, options[:2][1])
+}
+
 func TestNewClientFromEnvRefusesABadEndpointWithoutRepeatingIt(t *testing.T) {
 	setEnv(t, testAccessKey, testSecretKey, "https://user:p4ssw0rd@host")
 	_, err := computeunit.NewClientFromEnv()
@@ -618,7 +639,8 @@ func TestNewClientRefusesCodesThatDoNotRefuse(t *testing.T) {
 		"", " ", "\t", "OutOfStock ", " OutOfStock", "\nOutOfStock", "\u3000",
 		"InternalError", "internalerror", "INTERNALERROR", "336000", "336100", "500000",
 		"0", "00", "-0", "+0", "0.0", "200", "201", "202", "299", "Success", "success", "SUCCESS", "Succeed", "succeeded", "Successful", "OK", "ok", "Ok", "Okay",
-		"true", "Done", "Accepted", "Created",
+		"true", "Done", "Accepted", "Created", "成功", "购买成功", "Completed", "finished", "Success.", "\"OK\"", "Purchased", "bought", "yes", "null",
+		"Processing", "In Progress", "处理中。", "336100.0", "0336100", "3.361e5", "+500000", "InternalError.", "(internalerror)", "200.0", "0200",
 	} {
 		for _, codes := range [][]string{{code}, {"OutOfStock", code}} {
 			client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithRefusalCodes(codes...))
@@ -632,7 +654,7 @@ func TestNewClientRefusesCodesThatDoNotRefuse(t *testing.T) {
 }
 
 func TestNewClientAcceptsCodesThatCanRefuse(t *testing.T) {
-	for _, codes := range [][]string{nil, {"OutOfStock"}, {"Out Of Stock"}, {"余额不足"}, {"336501", "-1"}, {"AccessDenied"}, {"SuccessNot"}, {"300"}, {"199"}} {
+	for _, codes := range [][]string{nil, {"OutOfStock"}, {"Out Of Stock"}, {"余额不足"}, {"336501", "-1"}, {"AccessDenied"}, {"SuccessNot"}, {"不成功"}, {"Unfinished"}, {"-336100"}, {"336100.5"}, {"300"}, {"199"}} {
 		_, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithRefusalCodes(codes...))
 		assert.NoError(t, err, "%q", codes)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -126,12 +127,12 @@ func (n *looseInt) UnmarshalJSON(data []byte) error {
 
 // readStatus takes the numbers too, which an older page of the documentation prints.
 func readStatus(status string) InstanceStatus {
-	switch status {
-	case "1":
+	switch number, _ := strconv.ParseFloat(status, 64); number {
+	case 1:
 		return InstanceCreating
-	case "2":
+	case 2:
 		return InstanceRunning
-	case "3":
+	case 3:
 		return InstanceDeleted
 	}
 	return InstanceStatus(status)
@@ -149,7 +150,7 @@ func (d *describeResponse) missing() error {
 	case !listed.isThere:
 		return errNoInstances
 	}
-	return nil
+	return d.otherError(1)
 }
 
 func listingError(serviceID string, v verdict) error {

@@ -3,8 +3,8 @@ package computeunit
 import (
 	"net/http"
 	"slices"
-	"strings"
 
+	"github.com/qianfan-go/computeunit/internal/strictjson"
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
@@ -37,7 +37,7 @@ func judge(a *transport.Attempt, r *response, missing error, refusals []string) 
 		notPurchased(transport.WithClockCorrected)
 	case isRefusalStatus(status) && r.provesNothingDone(a):
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isCertain() && slices.Contains(refusals, r.code) && !r.hasFailureCode() && !r.hasID():
+	case isSuccess(status) && r.isCertain() && slices.Contains(refusals, r.code) && !r.hasFailureCode() && r.result() == "":
 		notPurchased(transport.Never)
 	case isSuccess(status) && r.isCertain() && r.code == "" && !r.hasFailureCode() && missing == nil:
 		v.outcome = nil // bought
@@ -77,10 +77,7 @@ var documentedRefusals = []string{
 // internalFailures are codes of failures inside the service, after which an order may exist, whatever the status.
 var internalFailures = []string{"InternalError", "336000", "336100", "500000"}
 
-func isInternalFailure(code string) bool {
-	code = strings.TrimSpace(code)
-	return slices.ContainsFunc(internalFailures, func(failure string) bool { return strings.EqualFold(failure, code) })
-}
+func isInternalFailure(code string) bool { return strictjson.IsCode(code, internalFailures...) }
 
 // listingVerdict is judge's for an action that changes nothing: whatever is not certain may be tried again.
 func listingVerdict(a *transport.Attempt, r *response, missing error) verdict {

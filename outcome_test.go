@@ -58,6 +58,7 @@ var bodies = []struct{ name, body, proves string }{
 	{"a documented code in an error object", `{"error":{"code":"OptInRequired","message":"no"}}`, refusal},
 	{"a documented code, result is null", `{"code":"AccessDenied","result":null}`, refusal},
 	{"a documented code, ids are null", `{"code":"AccessDenied","result":{"instanceId":null,"orderId":""}}`, refusal},
+	{"a documented code, success is false", `{"success":false,"code":"AccessDenied"}`, refusal},
 
 	{"a documented code and an id", `{"code":"AccessDenied","result":{"instanceId":"i"}}`, contradicts},
 	{"an undocumented code and an id", `{"code":"OutOfStock","result":{"orderId":"o"}}`, contradicts},
@@ -82,6 +83,22 @@ var bodies = []struct{ name, body, proves string }{
 	{"an id in JSON that ends early", `{"code":"AccessDenied","result":{"instanceId":"i"`, contradicts},
 	{"a failure inside in JSON that ends early", `{"code":"InternalError"`, contradicts},
 	{"a failure inside in XML", `<Error><Code>InternalError</Code></Error>`, contradicts},
+	{"a failure inside, as a fraction", `{"errno":336100.0}`, contradicts},
+	{"a failure inside in a text", `{"code":"Bad","message":"upstream said {\"code\":\"InternalError\"}"}`, contradicts},
+	{"a failure inside in XML in a text", `{"code":"Bad","message":"<Code>InternalError</Code>"}`, contradicts},
+	{"an id in a text", `{"code":"Bad","body":"{\"result\":{\"instanceId\":\"i-1\"}}"}`, contradicts},
+	{"an id in a text in a text", `{"code":"Bad","body":"{\"b\":\"{\\\"orderId\\\":\\\"o\\\"}\"}"}`, contradicts},
+	{"a text that is all", `"{\"result\":{\"instanceId\":\"i-1\"}}"`, contradicts},
+	{"an id under another name", `{"code":"Bad","order_id":"o"}`, contradicts},
+	{"ids under another name", `{"code":"Bad","data":{"instanceIds":["i"]}}`, contradicts},
+	{"a result that is text", `{"code":"Bad","result":"i-123"}`, contradicts},
+	{"a result that is a number", `{"code":"Bad","result":123}`, contradicts},
+	{"a result that is true", `{"code":"Bad","result":true}`, contradicts},
+	{"a result that is a list", `{"code":"Bad","Result":["i-123"]}`, contradicts},
+	{"a result that has something", `{"code":"AccessDenied","result":{"id":"i-123"}}`, contradicts},
+	{"JSON that breaks off", `{"code":"Bad","message":"no`, contradicts},
+	{"an id beside an error under another name", `{"errorCode":"OutOfStock","result":{"instanceId":"i"}}`, contradicts},
+	{"an id beside success of false", `{"success":false,"result":{"instanceId":"i"}}`, contradicts},
 
 	{"nothing", ``, proves0},
 	{"HTML", `<html><h1>welcome</h1></html>`, proves0},
@@ -95,6 +112,10 @@ var bodies = []struct{ name, body, proves string }{
 	{"two codes", `{"code":"AccessDenied","Code":"OptInRequired"}`, proves0},
 	{"an error without a code", `{"error":"no"}`, proves0},
 	{"a code that says it went well", `{"code":"Success","result":{}}`, proves0},
+	{"a result of nothing", `{"code":"Bad","result":[{"a":null},false,0,""]}`, proves0},
+	{"an error under another name", `{"errorCode":"OutOfStock"}`, proves0},
+	{"success is false", `{"success":false,"message":"no"}`, proves0},
+	{"a text with brackets", `{"code":"Bad","message":"<b>no</b> {x}"}`, proves0},
 }
 
 // outcomeOf is the outcome table for responses that were read whole.
@@ -186,9 +207,10 @@ func TestACodeOfAFailureInsideIsUnknownWhateverTheStatus(t *testing.T) {
 			`{"code":"AccessDenied","code":"` + code + `"}`, `{"code":"` + code + `","code":"AccessDenied"}`,
 			`{"error":{"code":"` + code + `"},"error":{"code":"AccessDenied"}}`, `{"error":{"code":"AccessDenied"},"error":{"code":"` + code + `"}}`,
 			`{"errors":[{"errorCode":"` + code + `"}]}`, `{"result":{"code":"` + code + `"}}`,
-			`{"code":"` + code + `"} and more`, `{"code":"` + code + `"`, "{\"message\":\"\xb0\x5c\",\"code\":\"" + code + `"}`, `<Code>` + code + `</Code>`, `error ` + code,
+			`{"code":"` + code + `."}`, `{"message":"{\"code\":\"` + code + `\"}"}`, `{"code":"` + code + `"} and more`, `{"code":"` + code + `"`, "{\"message\":\"\xb0\x5c\",\"code\":\"" + code + `"}`, `<Code>` + code + `</Code>`, `error ` + code,
 		}
 		if _, err := strconv.Atoi(code); err == nil {
+			forms = append(forms, `{"code":"`+code+`.0"}`, `{"code":"0`+code+`"}`, `{"errors":[{"code":`+code+`.00}]}`, `{"errno":`+code+`e0}`)
 			forms = append(forms, `{"code":`+code+`}`, `{"error_code":`+code+`,"error_msg":"x"}`, `{"error":{"code":`+code+`}}`)
 		}
 		for _, status := range append([]int{200, 202, 500}, refusingStatuses...) {
@@ -237,6 +259,8 @@ func TestASuccessIsBoughtOnlyWithAnIDThatIsCertain(t *testing.T) {
 		{"broken text in the message", "{\"message\":\"\xff\",\"result\":{\"instanceId\":\"i\"}}", nil},
 		{"GBK in the message, before the ids", "{\"message\":\"\xb3\xc9\xb9\xa6\",\"result\":{\"instanceId\":\"i\"}}", nil},
 		{"a backslash in GBK, before the ids", "{\"message\":\"\xb0\\\",\"result\":{\"instanceId\":\"i\"}}", nil},
+		{"nothing under names of errors", `{"success":true,"errorCode":"","errno":0,"errors":[],"result":{"instanceId":"i","error":null,"code":0}}`, nil},
+		{"names that are none of errors", `{"regionCode":"bj","errorMsg":"ok","result":{"instanceId":"i","preferred":1,"statusCode":200}}`, nil},
 		{"a backslash in GBK, after the ids", "{\"result\":{\"instanceId\":\"i\"},\"message\":\"\xb0\\\"}", nil},
 
 		{"the same code twice", `{"code":"AccessDenied","Code":"AccessDenied"}`, refused},
@@ -263,6 +287,18 @@ func TestASuccessIsBoughtOnlyWithAnIDThatIsCertain(t *testing.T) {
 		{"a code that is a status", `{"code":"402"}`, unknown},
 		{"a failure inside in a list beside an id", `{"errors":[{"code":"InternalError"}],"result":{"instanceId":"i"}}`, unknown},
 		{"a failure inside in the result beside an id", `{"result":{"instanceId":"i","errorCode":336100}}`, unknown},
+		{"errorCode beside an id", `{"errorCode":"OutOfStock","result":{"instanceId":"i"}}`, unknown},
+		{"errno beside an id", `{"ERRNO":7,"result":{"instanceId":"i"}}`, unknown},
+		{"err_code beside an id", `{"result":{"instanceId":"i"},"err_code":"X"}`, unknown},
+		{"errors beside an id", `{"errors":[{"message":"oops"}],"result":{"instanceId":"i"}}`, unknown},
+		{"a code in the result", `{"result":{"instanceId":"i","code":"OutOfStock"}}`, unknown},
+		{"an error in the result", `{"result":{"instanceId":"i","error":{"message":"oops"}}}`, unknown},
+		{"an error elsewhere", `{"data":[{"errorNo":7}],"result":{"instanceId":"i"}}`, unknown},
+		{"success is false", `{"success":false,"result":{"instanceId":"i"}}`, unknown},
+		{"success is false, then true", `{"success":"False","success":true,"result":{"instanceId":"i"}}`, unknown},
+		{"errorCode is a documented code", `{"errorCode":"AccessDenied"}`, unknown},
+		{"a documented code, and a result", `{"code":"AccessDenied","result":{"id":"i"}}`, unknown},
+		{"a documented code, and an id in a text", `{"code":"AccessDenied","message":"{\"orderId\":1}"}`, unknown},
 		{"InternalError in another case", `{"code":"internalError "}`, unknown},
 
 		{"blank", ` `, unknown},
@@ -413,7 +449,7 @@ func TestEveryStatusOverSocketsAtEachLevelOfTrust(t *testing.T) {
 								assertScripted(t, client, status, body, false)
 							}
 						}
-						if status%40 < 4 {
+						if status%40 < 4 || slices.Contains(refusingStatuses, status) {
 							assertScripted(t, client, status, oneOfEach[0], true)
 						}
 					}

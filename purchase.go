@@ -47,7 +47,7 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 	if err != nil {
 		return nil, err
 	}
-	bought := &PurchaseComputeUnitResponse{RequestID: v.requestID, Result: answer.result()}
+	bought := &PurchaseComputeUnitResponse{RequestID: v.requestID, Result: answer.bought()}
 	c.logBought(ctx, request.ServiceID, bought)
 	return bought, nil
 }
@@ -61,14 +61,16 @@ type purchaseResponse struct {
 	} `json:"result"`
 }
 
-// result leaves out a blank id beside the other one: nobody could look it up.
-func (p *purchaseResponse) result() PurchaseResult {
+// bought leaves out a blank id beside the other one: nobody could look it up.
+func (p *purchaseResponse) bought() PurchaseResult {
 	return PurchaseResult{InstanceID: firstNonBlank(p.Result.InstanceID.Value()), OrderID: firstNonBlank(p.Result.OrderID.Value())}
 }
 
+const anyLevel = 1000
+
 var errNoID = errors.New("the response has neither an instance id nor an order id")
 
-// missing is nil if the response has what makes it a success: an id, and none that is ambiguous.
+// missing is nil if the response has what makes it a success: an id, none that is ambiguous, and no error anywhere.
 func (p *purchaseResponse) missing() error {
 	for i, id := range [...]*strictjson.Text{&p.Result.InstanceID, &p.Result.OrderID} {
 		if id.IsAmbiguous() || !id.IsPrintable() {
@@ -80,5 +82,5 @@ func (p *purchaseResponse) missing() error {
 	if firstNonBlank(p.Result.InstanceID.Value(), p.Result.OrderID.Value()) == "" {
 		return errNoID
 	}
-	return nil
+	return p.otherError(anyLevel)
 }

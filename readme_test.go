@@ -463,6 +463,14 @@ func TestTheOutcomesDocumentIsWhatTheClientDoes(t *testing.T) {
 	for _, code := range codes(row(t, text, `(?s)code of a failure inside\*\*: (.+?)\. After`)) {
 		assert.ErrorIs(t, buyAnswered(t, 400, `{"code":"`+code+`"}`), computeunit.ErrOutcomeUnknown, code)
 	}
+	for _, name := range codes(row(t, text, `(?s)one of these names,.+?: (.+?)\. In a listing`)) {
+		body := `{"result":{"instanceId":"i"},"more":{"` + name + `":"X"}}`
+		assert.ErrorIs(t, buyAnswered(t, 200, body), computeunit.ErrOutcomeUnknown, name)
+	}
+	for _, name := range append(all("`((?:instance|order)_?[Ii]ds?)`", text), "result") {
+		body := `{"` + name + `":7}`
+		assert.ErrorIs(t, buyAnswered(t, 400, body), computeunit.ErrOutcomeUnknown, name)
+	}
 	for _, code := range all(`"(\w+)"`, row(t, read(t, "outcome.go"), `(?s)documentedRefusals = \[\]string\{(.+?)\}`)) {
 		assert.Contains(t, text, code, "a code of outcome.go")
 	}

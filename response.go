@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -19,14 +20,10 @@ import (
 // response is what every response has around its result: a request id, and an error in one of the ways that the API's
 // endpoints have. An action's own response embeds it, and is read in one go.
 type response struct {
-	Code      strictjson.Code  `json:"code"`
-	ErrorCode strictjson.Code  `json:"error_code"`
+	errorFields
 	Error     nestedError      `json:"error"`
 	RequestID strictjson.Loose `json:"requestId"`
-	// These are for people.
-	Message  strictjson.Loose `json:"message"`
-	Msg      strictjson.Loose `json:"msg"`
-	ErrorMsg strictjson.Loose `json:"error_msg"`
+	Success   denial           `json:"success"`
 
 	body       []byte   // without compression and byte order mark
 	codes      []string // every code that was given
@@ -34,10 +31,27 @@ type response struct {
 	unreadable error    // why the body is not the whole documented JSON
 }
 
+// errorFields are what an error has, in the newer form and in the older ones.
+type errorFields struct {
+	Code      strictjson.Code `json:"code"`
+	ErrorCode strictjson.Code `json:"error_code"`
+	// These are for people.
+	Message  strictjson.Loose `json:"message"`
+	Msg      strictjson.Loose `json:"msg"`
+	ErrorMsg strictjson.Loose `json:"error_msg"`
+}
+
+func (e *errorFields) hasCodeOfOtherType() bool {
+	return e.Code.OtherType != "" || e.ErrorCode.OtherType != ""
+}
+
+func (e *errorFields) message() string {
+	return firstNonBlank(string(e.Message), string(e.Msg), string(e.ErrorMsg))
+}
+
 // nestedError is an error as an object of its own, or as something else that is not empty.
 type nestedError struct {
-	Code    strictjson.Code  `json:"code"`
-	Message strictjson.Loose `json:"message"`
+	errorFields
 	isThere bool
 }
 
@@ -47,8 +61,16 @@ func (n *nestedError) UnmarshalJSON(value []byte) error {
 	if value[0] != '{' {
 		return n.Message.UnmarshalJSON(value)
 	}
-	type object nestedError // without this method
-	return json.Unmarshal(value, (*object)(n))
+	return json.Unmarshal(value, &n.errorFields)
+}
+
+// denial is true if "success" is false, given once or more often.
+type denial bool
+
+// UnmarshalJSON never fails, like those of strictjson.
+func (d *denial) UnmarshalJSON(value []byte) error {
+	*d = *d || denial(strings.EqualFold(strings.Trim(string(value), `"`), "false"))
+	return nil
 }
 
 var errNoCode = errors.New("the response has an error without a code")
@@ -80,9 +102,9 @@ func (r *response) read(a *transport.Attempt, whole any) {
 // collectCodes keeps every different code once, and returns how many of them are in the body: the gateway can put one into a
 // header and leave the body empty.
 func (r *response) collectCodes(headers []string) (inBody int) {
-	for _, values := range [][]string{r.Code.Values(), r.ErrorCode.Values(), r.Error.Code.Values()} {
-		for _, code := range values {
-			r.addCode(code)
+	for _, code := range [...]*strictjson.Code{&r.Code, &r.ErrorCode, &r.Error.Code, &r.Error.ErrorCode} {
+		for _, value := range code.Values() {
+			r.addCode(value)
 		}
 	}
 	inBody = len(r.codes)
@@ -104,16 +126,49 @@ func (r *response) addCode(code string) {
 }
 
 func (r *response) hasCodeOfOtherType() bool {
-	return r.Code.OtherType != "" || r.ErrorCode.OtherType != "" || r.Error.Code.OtherType != ""
+	return r.errorFields.hasCodeOfOtherType() || r.Error.hasCodeOfOtherType()
 }
 
 // isCertain reports whether the body was read whole and is unambiguous.
 func (r *response) isCertain() bool { return r.unreadable == nil }
 
-// provesNothingDone reports whether a refusing status may be believed: the body was read whole, and has no id and no code of
-// a failure inside. Any body will do, also HTML or none.
-func (r *response) provesNothingDone(a *transport.Attempt) bool {
-	return a.Err == nil && r.body != nil && !r.hasCodeOfOtherType() && !r.hasFailureCode() && !r.hasID()
+// provesNothingDone reports whether a refusing status may be believed. Any body will do, also HTML or none.
+func (r *response) provesNothingDone(a *transport.Attempt) bool { return r.contradiction(a) == nil }
+
+var (
+	errFailureInside = errors.New("the code means a failure inside the service, after which it may still have been done")
+	errBrokenOff     = errors.New("the status refuses, but the body may be cut off: nothing marks its end, or it is JSON that breaks off")
+)
+
+// contradiction is why a refusing status may not be believed: the body was not read whole, or has a result or a code of a
+// failure inside.
+func (r *response) contradiction(a *transport.Attempt) error {
+	switch {
+	case a.Err != nil:
+		return a.Err
+	case r.body == nil: // its encoding cannot be read
+		return r.unreadable
+	case r.hasFailureCode():
+		return errFailureInside
+	case r.result() != "":
+		return fmt.Errorf("the status refuses, but there is %s in the body", r.result())
+	case r.hasCodeOfOtherType():
+		return errAmbiguousCode
+	case !r.isWhole(a):
+		return errBrokenOff
+	}
+	return nil
+}
+
+// isWhole reports whether the body ended as it was meant to. If only the end of the connection ended it, JSON in brackets is
+// the only body that marks its end itself. JSON that breaks off is not whole, whatever its length says: a gateway that passes
+// it on may have got it cut off.
+func (r *response) isWhole(a *transport.Attempt) bool {
+	if a.Unbounded {
+		return bytes.IndexAny(bytes.TrimLeft(r.body, " \t\r\n"), "{[") == 0 && json.Valid(r.body)
+	}
+	err := json.NewDecoder(bytes.NewReader(r.body)).Decode(new(json.RawMessage))
+	return !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // hasFailureCode reports whether a code of a failure inside is anywhere in the response: endpoints and gateways have many
@@ -122,8 +177,29 @@ func (r *response) hasFailureCode() bool {
 	return slices.ContainsFunc(r.codes, isInternalFailure) || strictjson.HoldsCode(r.body, internalFailures...)
 }
 
-// hasID reports whether an instance or order id of any type is in the body.
-func (r *response) hasID() bool { return strictjson.Holds(r.body, "instanceId", "orderId") }
+// result names what does not go with a refusal: an id, of any type and anywhere in the body, or any other result. It is empty
+// if there is neither.
+func (r *response) result() string {
+	switch {
+	case strictjson.Holds(r.body, "instanceId", "orderId", "instance_id", "order_id", "instanceIds", "orderIds"):
+		return "an id"
+	case strictjson.HasMember(r.body, 1, "result"):
+		return "a result"
+	}
+	return ""
+}
+
+var errFailedToo = errors.New("the response has what a success has, and an error too")
+
+// otherError is for a success, which goes with no error: one under a name that is not documented, in the first levels of the
+// body, or "success": false.
+func (r *response) otherError(levels int) error {
+	if bool(r.Success) || strictjson.HasMember(r.body, levels, "code", "error", "errors", "error_code", "errorCode", "err_code", "errCode",
+		"error_no", "errorNo", "err_no", "errNo", "err") {
+		return errFailedToo
+	}
+	return nil
+}
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
@@ -203,22 +279,34 @@ func withoutGBK(body []byte) []byte {
 	return clean
 }
 
-// shortened takes the value out of an error that repeats it whole: a number can be as long as the response.
+// shortened replaces an error that names Go's types, and repeats a number however long it is.
 func shortened(err error) error {
-	var mistyped *json.UnmarshalTypeError
-	if errors.As(err, &mistyped) {
-		mistyped.Value, _, _ = strings.Cut(mistyped.Value, " ")
+	if mistyped, ok := err.(*json.UnmarshalTypeError); ok {
+		return &wrongType{mistyped}
 	}
 	return err
 }
+
+// wrongType says what a user of a response can see in it.
+type wrongType struct{ err *json.UnmarshalTypeError }
+
+func (w *wrongType) Error() string {
+	kind, _, _ := strings.Cut(w.err.Value, " ")
+	if w.err.Field == "" {
+		return "json: unexpected " + kind
+	}
+	return fmt.Sprintf("json: unexpected %s in %q", kind, w.err.Field)
+}
+
+func (w *wrongType) Unwrap() error { return w.err }
 
 // requestID is the one that support can find: the service's, or the one that was sent.
 func (r *response) requestID(a *transport.Attempt) string {
 	return a.Redact(firstNonBlank(string(r.RequestID), a.Header.Get("X-Bce-Request-Id"), a.RequestID))
 }
 
-func (r *response) message(a *transport.Attempt) string {
-	return a.Redact(firstNonBlank(string(r.Message), string(r.Msg), string(r.ErrorMsg), string(r.Error.Message), a.Header.Get("X-Bce-Error-Message")))
+func (r *response) messageOf(a *transport.Attempt) string {
+	return a.Redact(firstNonBlank(r.errorFields.message(), r.Error.message(), a.Header.Get("X-Bce-Error-Message")))
 }
 
 func firstNonBlank(texts ...string) string {
@@ -238,26 +326,47 @@ func (r *response) cause(a *transport.Attempt, outcome, missing error) error {
 	answered := &APIError{
 		StatusCode: a.Status,
 		Code:       a.Redact(r.code),
-		Message:    r.message(a),
+		Message:    r.messageOf(a),
 		RequestID:  r.requestID(a),
 		sender:     r.sender(a),
 	}
-	if outcome == ErrOutcomeUnknown || r.unreadable != nil && len(a.Body) > 0 {
+	saysNothing := r.unreadable != nil || answered.Code == "" && answered.Message == ""
+	if outcome == ErrOutcomeUnknown || saysNothing && len(a.Body) > 0 {
 		answered.Evidence = r.evidence(a)
 	}
 	err := error(answered)
 	for _, remark := range []error{r.remark(a, outcome, missing), clockDifference(a)} {
 		if remark != nil {
-			err = fmt.Errorf("%w: %w", err, a.RedactError(remark))
+			err = fmt.Errorf("%w: %w", err, cutShort(a.RedactError(remark)))
 		}
 	}
 	return err
 }
 
+// maxRemark bounds an error that a caller's UnmarshalJSON makes: it can repeat the response.
+const maxRemark = 500
+
+// cutShort cuts a text that is redacted already: half a signature would not be recognized.
+func cutShort(err error) error {
+	text := err.Error()
+	if len(text) <= maxRemark {
+		return err
+	}
+	return &longError{err, strings.ToValidUTF8(text[:maxRemark], "") + "…"}
+}
+
+type longError struct {
+	err  error
+	text string
+}
+
+func (l *longError) Error() string { return l.text }
+func (l *longError) Unwrap() error { return l.err }
+
 // sender is who seems to have answered: only the service writes the documented JSON.
 func (r *response) sender(a *transport.Attempt) string {
 	switch {
-	case r.RequestID != "" && r.isCertain():
+	case r.RequestID != "":
 		return "the service"
 	case a.Header.Get("X-Bce-Error-Code") != "" || a.Header.Get("X-Bce-Request-Id") != "":
 		return "the service or its gateway"
@@ -274,7 +383,11 @@ func (r *response) evidence(a *transport.Attempt) string {
 	if encoding := a.Header.Get("Content-Encoding"); encoding != "" {
 		fmt.Fprintf(&b, "encoding %.40q, ", a.Redact(encoding))
 	}
-	fmt.Fprintf(&b, "%d bytes", len(a.Body))
+	if errors.Is(a.Err, transport.ErrTooLarge) {
+		fmt.Fprintf(&b, "more than %d bytes", transport.MaxBody)
+	} else {
+		fmt.Fprintf(&b, "%d bytes", len(a.Body))
+	}
 	body := r.body
 	if body == nil {
 		body = a.Body
@@ -290,12 +403,12 @@ func (r *response) remark(a *transport.Attempt, outcome, missing error) error {
 	switch {
 	case a.Err != nil:
 		return a.Err
-	case 300 <= a.Status && a.Status <= 399:
+	case outcome == ErrOutcomeUnknown && (isRefusalStatus(a.Status) || a.Status == http.StatusTooManyRequests):
+		return r.contradiction(a)
+	case 300 <= a.Status && a.Status <= 399 && a.Header.Get("Location") != "":
 		return fmt.Errorf("the redirect to %.200q is not followed", a.Redact(a.Header.Get("Location")))
 	case r.hasFailureCode():
-		return errors.New("the code means a failure inside the service, after which it may still have been done")
-	case !isSuccess(a.Status) && isRefusalStatus(a.Status) && outcome == ErrOutcomeUnknown && r.hasID():
-		return errors.New("the status refuses, but there is an id in the body")
+		return errFailureInside
 	case !isSuccess(a.Status) && outcome == ErrNotPurchased:
 		return nil // any body will do
 	case r.unreadable != nil:
@@ -314,8 +427,8 @@ func (r *response) remarkOnCode(outcome error) error {
 		return errors.New("the option WithRefusalCodes says that this code refuses")
 	case outcome == ErrNotPurchased:
 		return nil
-	case r.hasID():
-		return errors.New("the response has an error code and an id")
+	case r.result() != "":
+		return fmt.Errorf("the response has an error code and %s", r.result())
 	}
 	return errors.New("the code is not documented as a refusal")
 }

@@ -1,10 +1,13 @@
 package computeunit_test
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -186,6 +189,9 @@ func TestAnErrorIsReadInEachOfItsForms(t *testing.T) {
 		"a large integer":        {`{"code":99999999999999999999}`, nil, "99999999999999999999", ""},
 		"in an error object":     {`{"error":{"code":"A","message":"b"}}`, nil, "A", "b"},
 		"integer in an object":   {`{"error":{"code":17,"message":"b"}}`, nil, "17", "b"},
+		"older, in an object":    {`{"error":{"error_code":17,"error_msg":"b"}}`, nil, "17", "b"},
+		"msg in an object":       {`{"error":{"code":7,"msg":"b"}}`, nil, "7", "b"},
+		"error_msg in an object": {`{"error":{"code":"A","error_msg":"b"}}`, nil, "A", "b"},
 		"in another case":        {`{"Code":"A","MESSAGE":"b"}`, nil, "A", "b"},
 		"the gateway's headers":  {``, []string{"X-Bce-Error-Code", "A", "X-Bce-Error-Message", "b"}, "A", "b"},
 		"the body before them":   {`{"code":"A","message":"b"}`, []string{"X-Bce-Error-Code", "C", "X-Bce-Error-Message", "d"}, "A", "b"},
@@ -251,17 +257,20 @@ func TestAnUnknownOutcomeShowsItsEvidence(t *testing.T) {
 			buyAnswered(t, 200, gzipped(t, `{"status":"Processing"}`), "Content-Encoding", "gzip"),
 			[]string{`encoding "gzip"`, `Processing`, "neither an instance id nor an order id"},
 		},
-		"an id that is a number":   {buyAnswered(t, 200, `{"result":{"instanceId":17}}`), []string{"instance id", `"17"`}},
-		"an id that is an object":  {buyAnswered(t, 200, `{"result":{"orderId":{"a":1}}}`), []string{"order id", `{\"a\":1}`}},
-		"two ids":                  {buyAnswered(t, 200, `{"result":{"orderId":"o","OrderID":"p"}}`), []string{"order id", `"o" "p"`}},
-		"an invisible id":          {buyAnswered(t, 200, `{"result":{"instanceId":"i\u200b"}}`), []string{"instance id", `i\u200b`}},
-		"an id beside a refusal":   {buyAnswered(t, 403, `{"result":{"orderId":"o-1"}}`), []string{"HTTP 403", "o-1", "the status refuses, but there is an id in the body"}},
-		"an id beside a code":      {buyAnswered(t, 200, `{"code":"X","result":{"orderId":"o-1"}}`), []string{"o-1", "an error code and an id"}},
-		"a failure inside":         {buyAnswered(t, 400, internalBody), []string{"InternalError", "a failure inside"}},
-		"a failure of any form":    {buyAnswered(t, 400, `<Code>InternalError</Code>`), []string{"<Code>InternalError</Code>", "a failure inside"}},
-		"a status":                 {buyAnswered(t, 504, ``, "Server", "gateway"), []string{"HTTP 504 Gateway Timeout", "0 bytes", "a gateway or a proxy"}},
-		"a body that is too large": {buyAnswered(t, 200, strings.Repeat("x", 1<<20+1)), []string{"HTTP 200", "longer than"}},
-		"no body":                  {buyAnswered(t, 204, ``), []string{"HTTP 204 No Content", "0 bytes"}},
+		"an id that is a number":  {buyAnswered(t, 200, `{"result":{"instanceId":17}}`), []string{"instance id", `"17"`}},
+		"an id that is an object": {buyAnswered(t, 200, `{"result":{"orderId":{"a":1}}}`), []string{"order id", `{\"a\":1}`}},
+		"two ids":                 {buyAnswered(t, 200, `{"result":{"orderId":"o","OrderID":"p"}}`), []string{"order id", `"o" "p"`}},
+		"an invisible id":         {buyAnswered(t, 200, `{"result":{"instanceId":"i\u200b"}}`), []string{"instance id", `i\u200b`}},
+		"an id beside a refusal":  {buyAnswered(t, 403, `{"result":{"orderId":"o-1"}}`), []string{"HTTP 403", "o-1", "the status refuses, but there is an id in the body"}},
+		"an id beside a code":     {buyAnswered(t, 200, `{"code":"X","result":{"orderId":"o-1"}}`), []string{"o-1", "an error code and an id"}},
+		"a failure inside":        {buyAnswered(t, 400, internalBody), []string{"InternalError", "a failure inside"}},
+		"a failure of any form":   {buyAnswered(t, 400, `<Code>InternalError</Code>`), []string{"<Code>InternalError</Code>", "a failure inside"}},
+		"a status":                {buyAnswered(t, 504, ``, "Server", "gateway"), []string{"HTTP 504 Gateway Timeout", "0 bytes", "a gateway or a proxy"}},
+		"a body that is too large": {
+			buyAnswered(t, 200, "<html>Log in"+strings.Repeat("x", 1<<20), "Content-Type", "text/html"),
+			[]string{"HTTP 200", "longer than", "more than 1048576 bytes", "<html>Log in", "text/html"},
+		},
+		"no body": {buyAnswered(t, 204, ``), []string{"HTTP 204 No Content", "0 bytes"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			assertOutcome(t, computeunit.ErrOutcomeUnknown, row.err)
@@ -282,6 +291,53 @@ func TestACutBodyShowsWhatCameOfIt(t *testing.T) {
 	assert.ErrorContains(t, err, "cut off")
 }
 
+// A refusal that has neither a code nor a message where they are known to be shows what it has.
+func TestARefusalThatSaysNothingThatIsReadShowsItsBody(t *testing.T) {
+	for body, part := range map[string]string{
+		`{"detail":"quota exceeded"}`:                        "quota exceeded",
+		`{"errors":[{"code":"X","message":"no stock"}]}`:     "no stock",
+		`{"requestId":"r","reason":"no stock"}`:              "no stock",
+		`[{"code":"X"}]`:                                     `[{\"code\":\"X\"}]`,
+		`"no stock"`:                                         "no stock",
+		`{"code":0,"error_code":null,"message":" ","a":"b"}`: `\"a\":\"b\"`,
+	} {
+		err := buyAnswered(t, 400, body, "Content-Type", "application/json")
+		assertOutcome(t, computeunit.ErrNotPurchased, err)
+		assert.ErrorContains(t, err, part)
+		assert.ErrorContains(t, err, `content type "application/json"`)
+	}
+	assert.Empty(t, apiError(t, buyAnswered(t, 400, ``)).Evidence, "there is nothing to show")
+	assert.Empty(t, apiError(t, buyAnswered(t, 400, `{"message":"no stock"}`)).Evidence)
+}
+
+// A signature is taken out before the sample is cut: of half a one nobody would know what it is.
+func TestTheSampleOfABodyIsCutAfterItIsRedacted(t *testing.T) {
+	for _, before := range []int{150, 185, 190, 195, 199} {
+		client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			return answerWith(500, strings.Repeat("x", before)+req.Header.Get("Authorization")+" and more")(req)
+		}))
+		evidence := apiError(t, buy(t, client)).Evidence
+		sample := strings.Repeat("x", before) + "(signature) and more" + strings.Repeat(" ", 200)
+		assert.Contains(t, evidence, strings.TrimSpace(sample[:200]))
+		assert.NotContains(t, evidence, "bce", before)
+	}
+}
+
+func TestAnErrorNamesNoTypesOfGo(t *testing.T) {
+	_, listing := describe(t, newClient(t, answerWith(200, `{"requestId":"r","result":{"instances":{}}}`), computeunit.WithMaxAttempts(1)))
+	for want, err := range map[string]error{
+		`json: unexpected object in "result.instances"`: listing,
+		`json: unexpected array in "result"`:            buyAnswered(t, 200, `{"requestId":"r","result":[]}`),
+		`json: unexpected string`:                       buyAnswered(t, 200, `"ok"`),
+		`json: unexpected number in "releaseTime"`:      json.Unmarshal([]byte(`{"billing":{"releaseTime":7}}`), new(computeunit.PurchaseComputeUnitRequest)),
+	} {
+		assert.ErrorContains(t, err, want)
+		for _, goType := range []string{"Go ", "strictjson", "struct", "billingJSON", "Response"} {
+			assert.NotContains(t, err.Error(), goType)
+		}
+	}
+}
+
 func TestARefusalThatSpeaksForItselfHasNoEvidence(t *testing.T) {
 	assert.Empty(t, apiError(t, buyAnswered(t, 403, deniedBody, "Content-Type", "application/json")).Evidence)
 }
@@ -297,10 +353,12 @@ func TestAnErrorSaysWhoAnswered(t *testing.T) {
 		err  error
 		want string
 	}{
-		"the service":           {buyAnswered(t, 403, deniedBody), "the service answered HTTP 403"},
-		"the gateway's code":    {buyAnswered(t, 403, ``, "X-Bce-Error-Code", "IamSignatureInvalid"), "the service or its gateway answered HTTP 403"},
-		"the gateway's request": {buyAnswered(t, 502, `<html>`, "X-Bce-Request-Id", "r"), "the service or its gateway answered HTTP 502"},
-		"a proxy":               {buyAnswered(t, 502, `<html>`), "something on the way, such as a gateway or a proxy, answered HTTP 502"},
+		"the service":            {buyAnswered(t, 403, deniedBody), "the service answered HTTP 403"},
+		"the service, two codes": {buyAnswered(t, 400, `{"requestId":"r-1","code":"A","error_code":5}`), "the service answered HTTP 400"},
+		"the service, no object": {buyAnswered(t, 200, `{"requestId":"r-1","result":[]}`), "the service answered HTTP 200"},
+		"the gateway's code":     {buyAnswered(t, 403, ``, "X-Bce-Error-Code", "IamSignatureInvalid"), "the service or its gateway answered HTTP 403"},
+		"the gateway's request":  {buyAnswered(t, 502, `<html>`, "X-Bce-Request-Id", "r"), "the service or its gateway answered HTTP 502"},
+		"a proxy":                {buyAnswered(t, 502, `<html>`), "something on the way, such as a gateway or a proxy, answered HTTP 502"},
 	} {
 		t.Run(name, func(t *testing.T) { assert.ErrorContains(t, row.err, row.want) })
 	}
@@ -342,6 +400,12 @@ func TestARedirectIsNotFollowedAndItsErrorSaysWhereTo(t *testing.T) {
 	}
 }
 
+func TestARedirectToNowhereIsNotCalledARedirect(t *testing.T) {
+	for _, status := range []int{300, 304, 307} {
+		assert.NotContains(t, buyAnswered(t, status, ``).Error(), "redirect to", status)
+	}
+}
+
 // What a response makes ambiguous is shown, but no secret that it repeats.
 func TestARemarkShowsNoSecretThatAResponseRepeats(t *testing.T) {
 	echo := func(req *http.Request) (*http.Response, error) {
@@ -369,4 +433,82 @@ func TestABodyThatIsShorterThanItsLengthIsCutOff(t *testing.T) {
 	err := buy(t, newClient(t, short))
 	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
+}
+
+// Without a length and without chunks the end of the connection ends a body, also one that is cut off. Only JSON in brackets
+// then shows that it is whole. JSON that breaks off does not prove anything whatever its length says.
+func TestABodyThatMayBeCutOffProvesNoRefusalAtEachLevelOfTrust(t *testing.T) {
+	refused, unknown := computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown
+	length := func(body string) string { return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body) }
+	chunks := func(body string) string {
+		return fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(body), body)
+	}
+	const whole, broken = `{"requestId":"r","code":"X"}`, `{"requestId":"r","result":{"instan`
+	for name, row := range map[string]struct {
+		response string
+		want     error
+	}{
+		"JSON that breaks off":                  {"HTTP/1.1 400 Bad\r\nConnection: close\r\n\r\n" + broken, unknown},
+		"JSON that breaks off, over HTTP/1.0":   {`HTTP/1.0 400 Bad` + "\r\n\r\n" + `{"requestId":"r","code":"Inter`, unknown},
+		"a list that breaks off":                {"HTTP/1.1 400 Bad\r\n\r\n" + `[{"code":"X"},`, unknown},
+		"JSON that breaks off after a BOM":      {"HTTP/1.1 400 Bad\r\n\r\n" + "\ufeff " + broken, unknown},
+		"a text that may break off":             {"HTTP/1.1 400 Bad\r\n\r\n" + `"no"`, unknown},
+		"a number that may break off":           {"HTTP/1.1 400 Bad\r\n\r\n" + `12`, unknown},
+		"HTML":                                  {"HTTP/1.1 403 No\r\n\r\n<html>no</html>", unknown},
+		"nothing":                               {"HTTP/1.1 400 Bad\r\nConnection: close\r\n\r\n", unknown},
+		"a 429 of HTML":                         {"HTTP/1.1 429 No\r\nRetry-After: 0\r\n\r\n<html>no</html>", unknown},
+		"JSON that is whole":                    {"HTTP/1.1 400 Bad\r\nConnection: close\r\n\r\n" + whole, refused},
+		"JSON that is whole, over HTTP/1.0":     {"HTTP/1.0 400 Bad\r\n\r\n\ufeff \n" + whole + "\n", refused},
+		"a list that is whole":                  {"HTTP/1.0 400 Bad\r\n\r\n[" + whole + "]", refused},
+		"compressed JSON that is whole":         {"HTTP/1.0 400 Bad\r\nContent-Encoding: gzip\r\n\r\n" + gzipped(t, whole), refused},
+		"compressed JSON that breaks off":       {"HTTP/1.0 400 Bad\r\nContent-Encoding: gzip\r\n\r\n" + gzipped(t, broken), unknown},
+		"JSON that breaks off, with its length": {"HTTP/1.1 400 Bad\r\n" + length(broken), unknown},
+		"JSON that breaks off, in chunks":       {"HTTP/1.1 400 Bad\r\n" + chunks(broken), unknown},
+		"HTML with its length":                  {"HTTP/1.1 403 No\r\n" + length("<html>no</html>"), refused},
+		"HTML in chunks":                        {"HTTP/1.1 403 No\r\n" + chunks("<html>no</html>"), refused},
+		"nothing, with its length":              {"HTTP/1.1 400 Bad\r\nConnection: close\r\n" + length(""), refused},
+		"HTML of JavaScript":                    {"HTTP/1.1 403 No\r\n" + length(`{{template}} is missing`), refused},
+		"a success that is whole":               {"HTTP/1.0 200 OK\r\n\r\n" + documentedAnswer, nil},
+		"a success that breaks off":             {"HTTP/1.0 200 OK\r\n\r\n" + documentedAnswer[:len(documentedAnswer)-1], unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := serveRaw(t, func(conn net.Conn) {
+				if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					io.Copy(io.Discard, req.Body)
+					io.WriteString(conn, row.response)
+				}
+			})
+			for _, level := range levels(t) {
+				if level.tls {
+					continue // HTTP/2 marks each end, and a tunnel changes nothing
+				}
+				err := buy(t, newClientTo(t, "http://"+address, level.options()...))
+				assertOutcome(t, row.want, err)
+				if row.want == unknown {
+					assert.Equal(t, 1, attemptsOf(t, err), level.name)
+				}
+			}
+		})
+	}
+}
+
+func TestARefusalThatProvesNothingSaysWhy(t *testing.T) {
+	for why, body := range map[string]string{
+		"there is an id in the body": `{"result":{"instanceId":"i"}}`,
+		"there is a result in the":   `{"result":"i"}`,
+		"the body may be cut off":    `{"code":"X"`,
+		"a failure inside":           internalBody,
+		"is of another type":         `{"code":[1]}`,
+		"is not supported":           `x`,
+	} {
+		for _, status := range refusingStatuses {
+			headers := []string{"Location", "/login", "Retry-After", "0"}
+			if body == `x` {
+				headers = append(headers, "Content-Encoding", "br")
+			}
+			err := buyAnswered(t, status, body, headers...)
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+			assert.ErrorContains(t, err, why, status)
+		}
+	}
 }

@@ -201,7 +201,7 @@ func (b *Billing) UnmarshalJSON(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&wire); err != nil {
-		return fmt.Errorf("computeunit: billing: %w", err)
+		return fmt.Errorf("computeunit: billing: %w", shortened(err))
 	}
 	if name := strictjson.Repeated(data); name != "" { // last: now the names are few, and it is JSON
 		return fmt.Errorf("computeunit: billing: field %q is given twice", name)

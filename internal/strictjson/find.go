@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxDepth bounds the recursion. A response that is nested deeper is none of this API.
@@ -18,57 +20,112 @@ var (
 	errNoJSON  = errors.New("not JSON")
 )
 
+// maxTexts bounds how often a document may stand in a text of another.
+const maxTexts = 4
+
 // Holds reports whether a document has a member of one of the names, at any depth and in any case, that is something: not
-// null, "", or an empty list or object. In a document that is not JSON the mere name counts: nothing in it is certain.
-func Holds(document []byte, names ...string) bool {
-	isNamed := func(name string) bool {
-		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
-	}
+// null, "", or an empty list or object. In a document that is not JSON the mere name counts: nothing in it is certain. A text
+// with a bracket in it may be a document that somebody quotes, and is searched as one.
+func Holds(document []byte, names ...string) bool { return holds(document, names, 0) }
+
+func holds(document []byte, names []string, texts int) bool {
+	isNamed := func(name string, _ int) bool { return isOneOf(name, names) }
 	found, isJSON := search(document, isNamed, func(value json.Token, named bool) bool {
-		return named && value != nil && value != ""
+		return named && value != nil && value != "" ||
+			quotesDocument(value) && (texts == maxTexts || holds([]byte(value.(string)), names, texts+1))
 	})
 	return found || !isJSON && slices.ContainsFunc(names, func(name string) bool { return containsFold(withoutZeros(document), name, false) })
 }
 
-// HoldsCode reports whether a document has one of the codes, at any depth, in a member whose name speaks of a code or an
-// error: as a number, or as a string, in any case and with blanks around it. In a document that is not JSON it counts if it
-// stands there alone, and not as a part of something longer.
-func HoldsCode(document []byte, codes ...string) bool {
+// HoldsCode reports whether a document has one of the codes (see [IsCode]), at any depth, in a member whose name speaks of a
+// code or an error. In a document that is not JSON it counts if it stands there alone, and not as a part of something longer.
+// A text with a bracket in it is searched as by [Holds].
+func HoldsCode(document []byte, codes ...string) bool { return holdsCode(document, codes, 0) }
+
+func holdsCode(document []byte, codes []string, texts int) bool {
 	text := withoutZeros(document)
 	stands := slices.ContainsFunc(codes, func(code string) bool { return containsFold(text, code, true) })
-	if !stands && bytes.IndexByte(text, '\\') < 0 { // as nearly always
+	if !stands && !mayHave(document, "code", "err") {
 		return false
 	}
 	found, isJSON := search(document, speaksOfError, func(value json.Token, named bool) bool {
-		var text string
-		switch value := value.(type) {
-		case string:
-			text = value
-		case json.Number:
-			text = value.String()
-		}
-		return named && slices.ContainsFunc(codes, func(code string) bool { return strings.EqualFold(code, strings.TrimSpace(text)) })
+		return named && isCodeValue(value, codes) ||
+			quotesDocument(value) && (texts == maxTexts || holdsCode([]byte(value.(string)), codes, texts+1))
 	})
 	return found || !isJSON && stands
 }
 
+// IsCode reports whether a text is one of the codes, with blanks around it too: a number if it is the same number ("7.0"),
+// any other code in any case and with punctuation around it.
+func IsCode(text string, codes ...string) bool {
+	number, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+	plain := strings.TrimFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return slices.ContainsFunc(codes, func(code string) bool {
+		if wanted, notNumber := strconv.ParseFloat(code, 64); notNumber == nil {
+			return err == nil && number == wanted
+		}
+		return strings.EqualFold(code, plain)
+	})
+}
+
+func isCodeValue(value json.Token, codes []string) bool {
+	switch value := value.(type) {
+	case string:
+		return IsCode(value, codes...)
+	case json.Number:
+		return IsCode(value.String(), codes...)
+	}
+	return false
+}
+
+// HasMember reports whether a JSON document has a member of one of the names, in any case, in its first levels, that is not
+// empty: see [IsEmpty].
+func HasMember(document []byte, levels int, names ...string) bool {
+	if !mayHave(document, names...) {
+		return false
+	}
+	isNamed := func(name string, level int) bool { return level < levels && isOneOf(name, names) }
+	found, _ := search(document, isNamed, func(value json.Token, named bool) bool { return named && !isNothing(value) })
+	return found
+}
+
 // IsEmpty reports whether a JSON value is null, false, 0, "", or a list or object of nothing else.
 func IsEmpty(value []byte) bool {
-	none := func(string) bool { return false }
-	found, isJSON := search(value, none, func(value json.Token, _ bool) bool {
-		return value != nil && value != false && value != "" && value != json.Number("0")
-	})
+	none := func(string, int) bool { return false }
+	found, isJSON := search(value, none, func(value json.Token, _ bool) bool { return !isNothing(value) })
 	return isJSON && !found
 }
 
-func speaksOfError(name string) bool {
+func isNothing(value json.Token) bool {
+	number, isNumber := value.(json.Number)
+	return value == nil || value == false || value == "" || isNumber && strings.Trim(number.String(), "-0") == ""
+}
+
+// quotesDocument reports whether a value is a text that may be JSON, or XML, or have it in it.
+func quotesDocument(value json.Token) bool {
+	text, isText := value.(string)
+	return isText && strings.ContainsAny(text, "{<")
+}
+
+func isOneOf(name string, names []string) bool {
+	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+}
+
+// mayHave reports whether a name may have one of the parts in it, which saves nearly every search. A backslash can hide one,
+// and so can a character outside ASCII that is a letter of it in another case.
+func mayHave(document []byte, parts ...string) bool {
+	return bytes.ContainsFunc(document, func(r rune) bool { return r == '\\' || r >= utf8.RuneSelf }) ||
+		slices.ContainsFunc(parts, func(part string) bool { return containsFold(document, part, false) })
+}
+
+func speaksOfError(name string, _ int) bool {
 	name = strings.ToLower(name)
 	return strings.Contains(name, "code") || strings.Contains(name, "err")
 }
 
 // search goes through the tokens: so it sees a name that stands twice, twice. What counts is asked for each value, and
-// whether it is inside a member that isNamed. found holds as far as the document is JSON.
-func search(document []byte, isNamed func(string) bool, counts func(value json.Token, named bool) bool) (found, isJSON bool) {
+// whether it is inside a member that isNamed, by its name and level. found holds as far as the document is JSON.
+func search(document []byte, isNamed func(string, int) bool, counts func(value json.Token, named bool) bool) (found, isJSON bool) {
 	decoder := json.NewDecoder(bytes.NewReader(document))
 	decoder.UseNumber()
 	s := searching{decoder, isNamed, counts}
@@ -81,7 +138,7 @@ func search(document []byte, isNamed func(string) bool, counts func(value json.T
 
 type searching struct {
 	decoder *json.Decoder
-	isNamed func(string) bool
+	isNamed func(string, int) bool
 	counts  func(value json.Token, named bool) bool
 }
 
@@ -104,7 +161,7 @@ func (s *searching) value(named bool, depth int) (found bool, err error) {
 			if err != nil {
 				return found, errNoJSON
 			}
-			inNamed = named || s.isNamed(name.(string))
+			inNamed = named || s.isNamed(name.(string), depth)
 		}
 		inside, err := s.value(inNamed, depth+1)
 		found = found || inside

@@ -3,6 +3,7 @@ package strictjson
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,6 +47,18 @@ func TestHolds(t *testing.T) {
 		`{"ids":"i","i d":"i"}`:          false,
 		`<html>`:                         false,
 		`{"a":"\"id\":1"}`:               false,
+		`{"a":"{\"id\":\"i\"}"}`:         true, // quoted
+		`{"a":"it said {\"id\":\"i\"}"}`: true,
+		`"{\"id\":[1]}"`:                 true,
+		`["{\"b\":\"{\\\"id\\\":1}\"}"]`: true,
+		`{"a":"{'id': 'i'}"}`:            true,
+		`{"a":"<id>i</id>"}`:             true,
+		`{"a":"{\"id\":\"i\""}`:          true,
+		`{"a":"{\"id\":\"\"}"}`:          false,
+		`{"a":"{\"b\":\"id\"}"}`:         false,
+		quoted(3, `{"id":"i"}`):          true,
+		quoted(3, `{"a":"i"}`):           false,
+		quoted(9, `{"a":"i"}`):           true, // quoted too often to be read
 		strings.Repeat("[", 200):         false,
 		nested(90, `{"id":"i"}`):         true,
 		nested(200, `{"id":"i"}`):        true, // too deep to be read: the mere name counts
@@ -55,6 +68,14 @@ func TestHolds(t *testing.T) {
 	} {
 		assert.Equal(t, want, Holds([]byte(document), "x", "id"), "%.60s", document)
 	}
+}
+
+// quoted puts a document into a text of another, and that into one of a third.
+func quoted(times int, document string) string {
+	for range times {
+		document = `{"a":` + strconv.Quote(document) + `}`
+	}
+	return document
 }
 
 func nested(depth int, inside string) string {
@@ -83,7 +104,24 @@ func TestHoldsCode(t *testing.T) {
 		"\xff\xfeB\x00r\x00o\x00k\x00e\x00n\x00": true,
 		`{"limit":500}`:                          false,
 		`{"code":5000}`:                          false,
-		`{"code":500.0}`:                         false,
+		`{"code":500.0}`:                         true,
+		`{"errno":5e2}`:                          true,
+		`{"err":[50000e-2]}`:                     true,
+		`{"code":"500.0"}`:                       true,
+		`{"code":"0500"}`:                        true,
+		`{"code":" +500. "}`:                     true,
+		`{"code":"Broken."}`:                     true,
+		`{"code":"[broken]"}`:                    true,
+		`{"a":"it said {\"code\":\"Broken\"}"}`:  true,
+		`{"a":"{\"code\":5e2}"}`:                 true,
+		`{"a":"{'limit': 500}"}`:                 true, // not JSON
+		`{"a":"<Code>Broken</Code>"}`:            true,
+		`{"a":"{\"limit\":500}"}`:                false,
+		`{"code":"-500"}`:                        false,
+		`{"code":500.1}`:                         false,
+		`{"code":"500 or so"}`:                   false,
+		`{"code":"Broken Pipe"}`:                 false,
+		`{"code":null,"err":true}`:               false,
 		`{"code":-500}`:                          false,
 		`["Broken"]`:                             false,
 		`{"a":[{"b":"Broken"}]}`:                 false,
@@ -143,13 +181,50 @@ func walk(value any, named bool) bool {
 	case []any:
 		return slices.ContainsFunc(value, func(member any) bool { return walk(member, named) })
 	}
-	return named && value != nil && value != ""
+	text, _ := value.(string)
+	return named && value != nil && value != "" || strings.ContainsAny(text, "{<") && Holds([]byte(text), "id", "x")
+}
+
+func TestIsCode(t *testing.T) {
+	for text, want := range map[string]bool{
+		"Broken": true, " bROKEN\n": true, "Broken!": true, "(broken)": true, "500": true, "0500": true, "500.0": true, "+5e2": true, " 500 ": true,
+		"": false, "Broken2": false, "Un-Broken": false, "-500": false, "5000": false, "501": false, "NaN": false, ".": false,
+	} {
+		assert.Equal(t, want, IsCode(text, "Broken", "500"), text)
+	}
+	assert.False(t, IsCode("0", "zero"))
+}
+
+func TestHasMemberLooksAtTheFirstLevelsOnly(t *testing.T) {
+	for document, want := range map[string][2]bool{ // in the first level, in any
+		`{"id":"i"}`:                   {true, true},
+		`{"ID":7}`:                     {true, true},
+		`{"\u0069d":true}`:             {true, true},
+		`{"id":{"a":[{"b":"c"}]}}`:     {true, true},
+		`{"id":null,"id":"i"}`:         {true, true},
+		`{"re\u017fult":1}`:            {true, true},
+		"{\"re\u017fult\":1}":          {true, true},
+		`{"id":" "}`:                   {true, true},
+		`{"a":{"id":"i"}}`:             {false, true},
+		`[{"id":"i"}]`:                 {false, true},
+		`{"a":"id"}`:                   {},
+		`{"a":"{\"id\":1}"}`:           {},
+		`{"ids":1}`:                    {},
+		`{"id":null}`:                  {},
+		`{"id":{"a":["",false,0,-0]}}`: {},
+		`id`:                           {},
+		``:                             {},
+	} {
+		for i, levels := range []int{1, 9} {
+			assert.Equal(t, want[i], HasMember([]byte(document), levels, "result", "id"), "%s, %d", document, levels)
+		}
+	}
 }
 
 func TestIsEmptyIsNothingAtAnyDepth(t *testing.T) {
 	for document, want := range map[string]bool{
 		`null`: true, `false`: true, `0`: true, `""`: true, `{}`: true, `{ }`: true, `[]`: true,
-		`{"code":0,"message":""}`: true, `{"code":null,"message":null}`: true, `[{"a":[]},false]`: true,
+		`-0`: true, `{"code":0,"message":""}`: true, `{"code":null,"message":null}`: true, `[{"a":[]},false]`: true,
 		`true`: false, `1`: false, `"x"`: false, `" "`: false, `{"code":7}`: false, `[[{"a":"x"}]]`: false, `{"a":`: false,
 	} {
 		assert.Equal(t, want, IsEmpty([]byte(document)), document)

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/qianfan-go/computeunit/internal/bceauth"
@@ -17,6 +19,9 @@ import (
 
 // MaxBody is how many bytes of a response's body are read. A longer one is not a response of this API.
 const MaxBody = 1 << 20
+
+// keptOfTooLarge is how much of a longer one is kept, to show what it was.
+const keptOfTooLarge = 4 << 10
 
 const requestIDHeader = "X-Bce-Request-Id"
 
@@ -48,9 +53,10 @@ type Attempt struct {
 	Status           int // from here to Body: only if Answered
 	Header           http.Header
 	ReceivedAt       time.Time // by this machine's clock
-	Body             []byte
-	Err              error // why there is no response, or not a whole one; redacted
-	Permanent        bool  // Unconnected, and another attempt would end the same
+	Body             []byte    // the beginning of it if Err is ErrTooLarge
+	Unbounded        bool      // only the end of the connection ended Body: if that was cut off, nothing shows it
+	Err              error     // why there is no response, or not a whole one; redacted
+	Permanent        bool      // Unconnected, and another attempt would end the same
 	Duration         time.Duration
 
 	signature *bceauth.Signature // a pointer, which prints as an address
@@ -162,7 +168,7 @@ type evidence interface {
 	// trace returns the hooks to send with.
 	trace() *httptrace.ClientTrace
 	// notSent is asked when RoundTrip has ended with an error. True is certain: nothing left, and nothing will.
-	notSent(error) bool
+	notSent() bool
 	// closedIdle reports that the request got an idle connection, which turned out closed.
 	closedIdle() bool
 	// explain adds to an error what only the hooks show.
@@ -190,7 +196,7 @@ func roundTrip(u *underway, via route, req *http.Request, body []byte) error {
 		if err == nil {
 			err = errNoResponse
 		}
-		if !e.notSent(err) {
+		if !e.notSent() {
 			a.Reached = Sent
 			return e.explain(err)
 		}
@@ -204,26 +210,46 @@ func roundTrip(u *underway, via route, req *http.Request, body []byte) error {
 // read takes what there is of a response; the error is why that is not all.
 func (a *Attempt) read(response *http.Response) error {
 	a.Reached, a.Status, a.Header, a.ReceivedAt = Answered, response.StatusCode, response.Header, time.Now()
-	if response.Body == nil {
-		return nil
+	body := response.Body
+	if body == nil {
+		body = http.NoBody
 	}
-	defer response.Body.Close()
+	defer body.Close()
 	if a.Status == http.StatusSwitchingProtocols {
 		return nil // no body: it is the connection, which no context ends
 	}
 	var err error
-	a.Body, err = io.ReadAll(io.LimitReader(response.Body, MaxBody+1))
+	a.Body, err = io.ReadAll(io.LimitReader(body, MaxBody+1))
+	a.Unbounded = isUnbounded(response, len(a.Body))
 	if err == nil && len(a.Body) > MaxBody {
-		a.Body = nil
+		a.Body = bytes.Clone(a.Body[:keptOfTooLarge])
 		return ErrTooLarge
 	}
-	if err == nil && int64(len(a.Body)) < response.ContentLength { // net/http reports that itself; another transport may not
+	if err == nil && int64(len(a.Body)) < declaredLength(response) { // net/http reports that itself; another transport may not
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
 		return fmt.Errorf("the response was cut off: %w", err)
 	}
 	return nil
+}
+
+// isUnbounded reports whether a body had neither a length nor chunks, so that it ended with its connection, which net/http
+// then closes. What net/http decompressed had an end of its own. HTTP/2 marks each end.
+func isUnbounded(response *http.Response, length int) bool {
+	return response.Close && response.ContentLength != int64(length) && len(response.TransferEncoding) == 0 &&
+		!(response.Uncompressed && length > 0)
+}
+
+// declaredLength is the field's or the header's, whichever is more: a transport that is not net/http's may set only one.
+func declaredLength(response *http.Response) int64 {
+	length := response.ContentLength
+	for text := range strings.SplitSeq(strings.Join(response.Header.Values("Content-Length"), ","), ",") {
+		if declared, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64); err == nil {
+			length = max(length, declared)
+		}
+	}
+	return length
 }
 
 // nameLimit adds whose limit ended the attempt. net/http returns only context.Cause, if anything.

@@ -2,7 +2,10 @@ package transport_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -208,7 +211,8 @@ func TestAResponseThatIsCutOffKeepsWhatCame(t *testing.T) {
 	assert.ErrorContains(t, a.Err, "cut off")
 }
 
-func TestAResponseThatIsTooLargeIsNotKept(t *testing.T) {
+// Enough is kept to see what it was, and no more: the rest costs memory.
+func TestOfAResponseThatIsTooLargeOnlyTheBeginningIsKept(t *testing.T) {
 	large := startedServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		size := transport.MaxBody
 		if r.URL.Path == "/more" {
@@ -223,7 +227,106 @@ func TestAResponseThatIsTooLargeIsNotKept(t *testing.T) {
 	a = sendOnce(t.Context(), t, via, large.URL+"/more")
 	assert.Equal(t, transport.Answered, a.Reached)
 	assert.ErrorIs(t, a.Err, transport.ErrTooLarge)
-	assert.Empty(t, a.Body)
+	assert.Equal(t, strings.Repeat("x", 4096), string(a.Body))
+	assert.Less(t, cap(a.Body), 8192)
+}
+
+// A body that only the end of the connection ends looks whole if it was cut off.
+func TestABodyIsUnboundedIfOnlyTheEndOfTheConnectionEndsIt(t *testing.T) {
+	gzipped := func(text string) string {
+		var b bytes.Buffer
+		w := gzip.NewWriter(&b)
+		io.WriteString(w, text)
+		w.Close()
+		return b.String()
+	}
+	own := newTransport(t, transport.Config{})
+	theirs := through(t, &http.Transport{})
+	opaque := through(t, roundTrip(new(http.Transport).RoundTrip))
+	all := []*transport.Transport{own, theirs, opaque}
+	decompressing := []*transport.Transport{theirs, opaque}
+	for name, row := range map[string]struct {
+		response string
+		via      []*transport.Transport
+		want     bool
+	}{
+		"HTTP/1.0":                            {"HTTP/1.0 400 Bad\r\n\r\nx", all, true},
+		"HTTP/1.1":                            {"HTTP/1.1 400 Bad\r\n\r\nx", all, true},
+		"HTTP/1.1, closing":                   {"HTTP/1.1 400 Bad\r\nConnection: close\r\n\r\nx", all, true},
+		"nothing came":                        {"HTTP/1.1 400 Bad\r\n\r\n", all, true},
+		"it says that it is HTTP/2":           {"HTTP/2.0 400 Bad\r\n\r\nx", all, true},
+		"a length":                            {"HTTP/1.1 400 Bad\r\nContent-Length: 1\r\n\r\nx", all, false},
+		"a length of zero":                    {"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n", all, false},
+		"a length, closing":                   {"HTTP/1.0 400 Bad\r\nContent-Length: 1\r\n\r\nx", all, false},
+		"chunks":                              {"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", all, false},
+		"chunks, closing":                     {"HTTP/1.1 400 Bad\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n", all, false},
+		"decompressed":                        {"HTTP/1.1 400 Bad\r\nContent-Encoding: gzip\r\n\r\n" + gzipped("x"), decompressing, false},
+		"decompressed, of which nothing came": {"HTTP/1.1 400 Bad\r\nContent-Encoding: gzip\r\n\r\n", decompressing, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := serveRaw(t, func(conn net.Conn) {
+				req, err := http.ReadRequest(bufio.NewReader(conn))
+				if err != nil {
+					return
+				}
+				io.Copy(io.Discard, req.Body)
+				io.WriteString(conn, row.response)
+			})
+			for _, via := range row.via {
+				a := sendOnce(t.Context(), t, via, "http://"+address)
+				require.NoError(t, a.Err)
+				assert.Equal(t, row.want, a.Unbounded)
+			}
+		})
+	}
+}
+
+func TestABodyOverHTTP2IsNotUnbounded(t *testing.T) {
+	secure := server(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(400)
+		w.(http.Flusher).Flush() // so that it has no length
+		io.WriteString(w, "x")
+	}))
+	secure.EnableHTTP2 = true
+	secure.StartTLS()
+	theirs := callers(t, secure)
+	theirs.ForceAttemptHTTP2 = true
+	a := sendOnce(t.Context(), t, through(t, theirs), secure.URL)
+	require.NoError(t, a.Err)
+	assert.Equal(t, "x", string(a.Body))
+	assert.False(t, a.Unbounded)
+}
+
+// A transport that is not net/http's may give a length in one place only.
+func TestABodyThatIsShorterThanAnyLengthThatWasDeclaredIsCutOff(t *testing.T) {
+	for name, row := range map[string]struct {
+		header []string
+		field  int64
+		body   io.ReadCloser
+		cut    bool
+	}{
+		"the field":                  {nil, 5, io.NopCloser(strings.NewReader("part")), true},
+		"the header":                 {[]string{"5"}, 0, io.NopCloser(strings.NewReader("part")), true},
+		"the header, no field":       {[]string{"5"}, -1, io.NopCloser(strings.NewReader("part")), true},
+		"one of two headers":         {[]string{"4", "5"}, 4, io.NopCloser(strings.NewReader("part")), true},
+		"a header with two":          {[]string{"4, 5"}, 4, io.NopCloser(strings.NewReader("part")), true},
+		"the field, and no body":     {nil, 5, nil, true},
+		"the header, and no body":    {[]string{"5"}, 0, nil, true},
+		"whole":                      {[]string{"4"}, 4, io.NopCloser(strings.NewReader("part")), false},
+		"longer":                     {[]string{"3"}, 0, io.NopCloser(strings.NewReader("part")), false},
+		"no length":                  {nil, -1, io.NopCloser(strings.NewReader("part")), false},
+		"a header that is no number": {[]string{"long"}, -1, io.NopCloser(strings.NewReader("part")), false},
+		"neither length nor body":    {nil, 0, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := sendOnce(t.Context(), t, through(t, roundTrip(func(*http.Request) (*http.Response, error) {
+				header := http.Header{"Content-Length": row.header}
+				return &http.Response{StatusCode: 400, Header: header, ContentLength: row.field, Body: row.body}, nil
+			})), host)
+			assert.Equal(t, transport.Answered, a.Reached)
+			assert.Equal(t, row.cut, errors.Is(a.Err, io.ErrUnexpectedEOF), "%v", a.Err)
+		})
+	}
 }
 
 func TestATransportThatReturnsNothingProvesNothing(t *testing.T) {

@@ -64,7 +64,7 @@ func (g *gate) guard(info httptrace.GotConnInfo) {
 	c.gate.Store(g)
 }
 
-func (g *gate) notSent(error) bool { return g.shut() }
+func (g *gate) notSent() bool { return g.shut() }
 
 func (g *gate) closedIdle() bool { return g.idle }
 

@@ -40,7 +40,7 @@ func TestGateNeverBelievesBoth(t *testing.T) {
 func TestAConnectionThatIsNotOursCountsAsSentOn(t *testing.T) {
 	var g gate
 	g.trace().GotConn(httptrace.GotConnInfo{Conn: &fakeConn{}})
-	assert.False(t, g.notSent(nil))
+	assert.False(t, g.notSent())
 }
 
 // fakeConn takes so many bytes of each write, and then has an error, if any.
@@ -123,7 +123,7 @@ func TestAConnectionOfAnAttemptThatEndedIsNotWrittenOn(t *testing.T) {
 	g.guard(httptrace.GotConnInfo{Conn: c})
 	assert.True(t, fake.closed)
 	assert.True(t, g.closedIdle())
-	assert.True(t, g.notSent(nil))
+	assert.True(t, g.notSent())
 }
 
 func TestAConnectionIsKeptOnce(t *testing.T) {

@@ -18,13 +18,9 @@ func permanent(err error) bool {
 		errors.As(err, &dns) && dns.IsNotFound && !validHostName(dns.Name) || isProxyAuthRequired(err)
 }
 
-// isProxyAuthRequired knows the error of the default transport, and the text that is all net/http leaves in a caller's.
 func isProxyAuthRequired(err error) bool {
 	var refusal *proxyRefusal
-	if errors.As(err, &refusal) {
-		return refusal.status == http.StatusProxyAuthRequired
-	}
-	return err.Error() == http.StatusText(http.StatusProxyAuthRequired)
+	return errors.As(refusalByText(err), &refusal) && refusal.status == http.StatusProxyAuthRequired
 }
 
 // validHostName knows only the lengths and the letters that DNS allows: names that break them are refused

@@ -25,6 +25,17 @@ func checkProxyResponse(_ context.Context, _ *url.URL, _ *http.Request, response
 	return nil
 }
 
+// refusalByText knows a proxy's refusal by its reason phrase, which is all that net/http keeps of one in a caller's transport.
+// A proxy that has a phrase of its own is not understood.
+func refusalByText(err error) error {
+	for status := 100; status <= 599; status++ {
+		if text := http.StatusText(status); text != "" && text == err.Error() {
+			return &proxyRefusal{status}
+		}
+	}
+	return err
+}
+
 // throughProxy adds to an error that the connection was to a proxy, if the address that was asked for is not the
 // request's own.
 func throughProxy(asked string, target *url.URL, err error) error {

@@ -204,20 +204,25 @@ func TestTLSSessionsAreResumedBehindAProxy(t *testing.T) {
 	}
 }
 
+// net/http keeps only the reason phrase: one of the proxy's own hides its status.
 func TestACallersProxyThatRefusesIsUnconnected(t *testing.T) {
 	for name, row := range map[string]struct {
 		answer    string
+		text      string
 		permanent bool
 	}{
-		"302": {"HTTP/1.1 302 Found\r\n\r\n", false},
-		"407": {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", true},
+		"302":                      {"HTTP/1.1 302 Found\r\n\r\n", "the proxy answered 302 Found to CONNECT", false},
+		"407":                      {"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", "the proxy answered 407 Proxy Authentication Required to CONNECT", true},
+		"502":                      {"HTTP/1.1 502 Bad Gateway\r\n\r\n", "the proxy answered 502 Bad Gateway to CONNECT", false},
+		"a phrase of its own":      {"HTTP/1.1 407 Authenticate\r\n\r\n", "Authenticate", false},
+		"no phrase, and no status": {"HTTP/1.1 407\r\n\r\n", "unknown status code", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proxy := &url.URL{Scheme: "http", Host: serveRaw(t, hangingUp(row.answer))}
 			a := sendOnce(t.Context(), t, through(t, &http.Transport{Proxy: http.ProxyURL(proxy)}), "https://127.0.0.1:1")
 			assert.Equal(t, transport.Unconnected, a.Reached)
 			assert.Equal(t, row.permanent, a.Permanent)
-			assert.ErrorContains(t, a.Err, "through the proxy "+proxy.Host+": ")
+			assert.EqualError(t, a.Err, "through the proxy "+proxy.Host+": "+row.text)
 		})
 	}
 }

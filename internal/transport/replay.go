@@ -56,8 +56,8 @@ func (h *hooks) gotConn(info httptrace.GotConnInfo) {
 	h.handed = append(h.handed, info.Conn)
 }
 
-// foundClosed knows the connections of net and crypto/tls only. Bytes that wait are a sign only if they can be none of
-// HTTP/2's.
+// foundClosed knows only TCP and Unix connections of net, and those of crypto/tls on them. Bytes that wait are a sign only if
+// they can be none of HTTP/2's.
 func foundClosed(c net.Conn) bool {
 	secure, isTLS := c.(*tls.Conn)
 	http1 := isTLS && secure.ConnectionState().NegotiatedProtocol != "h2"
@@ -65,8 +65,11 @@ func foundClosed(c net.Conn) bool {
 		c = secure.NetConn()
 		secure, isTLS = c.(*tls.Conn)
 	}
-	tcp, ok := c.(*net.TCPConn)
-	return ok && newConnCheck(tcp).closed(http1)
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return newConnCheck(c).closed(http1)
+	}
+	return false
 }
 
 // wroteField keeps a caller's transport that retries by itself from ordering twice. The request id is written into a
@@ -99,29 +102,17 @@ func (h *hooks) wroteField(name string, values []string) {
 // same hooks. So connections that went to other requests do not count: each wrote all its headers, and this request's id
 // was not among them.
 //
-// Without GetConn nothing is certain: a protocol of RegisterProtocol may have sent. One that also asks for a connection
-// with the same context, through a transport of its own, and gets none, is mistaken for a request that was not sent.
-func (h *hooks) notSent(err error) bool {
+// Without GetConn nothing is certain: a protocol of RegisterProtocol may have sent. So an error of the transport's Proxy
+// function is not either, as such a protocol can end with the same one. A protocol that asks for a connection with the same
+// context, through a transport of its own, and gets none, is mistaken for a request that was not sent.
+func (h *hooks) notSent() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	theirs, ok := h.RoundTripper.(*http.Transport)
 	if !ok || h.trust != hooked || speaksOtherProtocol(theirs) || h.sent {
 		return false
 	}
-	if len(h.asked) == 0 {
-		return h.proxyFailed(theirs, err)
-	}
 	return len(h.asked) > len(h.handed) && len(h.handed) <= min(h.begun, h.wrote)
-}
-
-// proxyFailed reports that the transport's Proxy function, asked again, returns the error that RoundTrip ended with:
-// net/http asks it before it asks for a connection.
-func (h *hooks) proxyFailed(theirs *http.Transport, err error) bool {
-	if theirs.Proxy == nil {
-		return false
-	}
-	_, again := theirs.Proxy(h.req.WithContext(h.underway))
-	return again != nil && again.Error() == err.Error()
 }
 
 // speaksOtherProtocol reports that a caller's *http.Transport may have sent without a hook firing, by a protocol that was
@@ -157,7 +148,7 @@ func (h *hooks) explain(err error) error {
 	case h.again:
 		return fmt.Errorf("the transport tried to send again and was stopped (no response to the first had come): %w", err)
 	case len(h.asked) == 1:
-		return throughProxy(h.asked[0], h.req.URL, err)
+		return throughProxy(h.asked[0], h.req.URL, refusalByText(err))
 	}
 	return err
 }

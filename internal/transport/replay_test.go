@@ -12,8 +12,10 @@ import (
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -139,6 +141,111 @@ func TestAnIdleConnectionToAServerThatWentAwayIsUnconnected(t *testing.T) {
 	}
 }
 
+const plainHost = "http://host.example.com"
+
+// A dialer of the caller's may lead to a socket of another kind.
+func TestAnIdleConnectionThatTheServerClosedIsUnconnectedOnEachNetwork(t *testing.T) {
+	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "socket")} {
+		t.Run(network, func(t *testing.T) {
+			listener, err := net.Listen(network, address)
+			require.NoError(t, err)
+			plain := server(t, http.HandlerFunc(drain))
+			plain.Listener.Close()
+			plain.Listener = listener
+			plain.Start()
+			via := through(t, &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, network, listener.Addr().String())
+			}})
+			for range 50 {
+				require.Equal(t, transport.Answered, sendOnce(t.Context(), t, via, plainHost).Reached)
+				plain.CloseClientConnections()
+				a := sendOnce(t.Context(), t, via, plainHost)
+				require.Equal(t, transport.Answered, a.Reached, "it is sent again on a new connection: %v", a.Err)
+			}
+		})
+	}
+}
+
+// firing is a protocol of plainHost that reports what it is asked to, in order, and ends with an error.
+func firing(t *testing.T, report func(*httptrace.ClientTrace)) *transport.Transport {
+	theirs := &http.Transport{}
+	theirs.RegisterProtocol("http", roundTrip(func(req *http.Request) (*http.Response, error) {
+		report(httptrace.ContextClientTrace(req.Context()))
+		return nil, errLost
+	}))
+	return through(t, theirs)
+}
+
+// A connection that was handed over went to another request only if that wrote its headers, from the first to the last.
+func TestAConnectionCountsForAnotherRequestOnlyIfThatWroteAllItsHeaders(t *testing.T) {
+	begins := func(hooks *httptrace.ClientTrace) { hooks.WroteHeaderField("Host", []string{"tokens"}) }
+	ends := func(hooks *httptrace.ClientTrace) { hooks.WroteHeaders() }
+	for name, row := range map[string]struct {
+		writes []func(*httptrace.ClientTrace)
+		want   transport.Reach
+	}{
+		"none":         {nil, transport.Sent},
+		"the first":    {[]func(*httptrace.ClientTrace){begins}, transport.Sent},
+		"the last":     {[]func(*httptrace.ClientTrace){ends}, transport.Sent},
+		"all":          {[]func(*httptrace.ClientTrace){begins, ends}, transport.Unconnected},
+		"of the other": {[]func(*httptrace.ClientTrace){begins, ends, begins}, transport.Unconnected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			via := firing(t, func(hooks *httptrace.ClientTrace) {
+				hooks.GetConn("tokens:443")
+				hooks.GotConn(httptrace.GotConnInfo{})
+				for _, write := range row.writes {
+					write(hooks)
+				}
+				hooks.GetConn("qianfan:443")
+			})
+			assert.Equal(t, row.want, sendOnce(t.Context(), t, via, plainHost).Reached)
+		})
+	}
+}
+
+// halfClosed is a connection whose peer sends nothing more, and still reads.
+func halfClosed(t *testing.T) net.Conn {
+	address := serveRaw(t, func(conn net.Conn) {
+		conn.(*net.TCPConn).CloseWrite()
+		io.Copy(io.Discard, conn)
+	})
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	return conn
+}
+
+// What was found closed by its peer is closed on this side too: the peer may still read what is written on it.
+func TestAnIdleConnectionThatWasFoundClosedIsClosed(t *testing.T) {
+	for name, row := range map[string]struct {
+		layer func(net.Conn) net.Conn
+		want  transport.Reach
+	}{
+		"TCP":          {func(conn net.Conn) net.Conn { return conn }, transport.Unconnected},
+		"TLS":          {func(conn net.Conn) net.Conn { return tls.Client(conn, &tls.Config{}) }, transport.Unconnected},
+		"TLS in TLS":   {func(conn net.Conn) net.Conn { return tls.Client(tls.Client(conn, &tls.Config{}), &tls.Config{}) }, transport.Unconnected},
+		"another type": {func(conn net.Conn) net.Conn { return struct{ net.Conn }{conn} }, transport.Sent}, // it cannot be looked at
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := halfClosed(t)
+			got := false
+			via := firing(t, func(hooks *httptrace.ClientTrace) {
+				hooks.GetConn("qianfan:443")
+				if !got { // the request is sent again at once
+					hooks.GotConn(httptrace.GotConnInfo{Conn: row.layer(conn), Reused: true})
+				}
+				got = true
+			})
+			assert.Equal(t, row.want, sendOnce(t.Context(), t, via, plainHost).Reached)
+			_, err := conn.Write([]byte("x"))
+			assert.Equal(t, row.want == transport.Unconnected, errors.Is(err, net.ErrClosed), "%v", err)
+		})
+	}
+}
+
 // net/http's own HTTP/2 adds itself to TLSNextProto, and fires the hooks.
 func TestAServerThatWentAwayFromHTTP2IsNotPurchased(t *testing.T) {
 	secure := server(t, simulator.New(simulator.Config{}))
@@ -151,23 +258,62 @@ func TestAServerThatWentAwayFromHTTP2IsNotPurchased(t *testing.T) {
 	assertOutcome(t, computeunit.ErrNotPurchased, buy(t.Context(), client))
 }
 
-func TestAProxyFunctionThatFailsIsUnconnected(t *testing.T) {
+// An error of a Proxy function proves nothing: the same can come from a protocol of RegisterProtocol, which has sent.
+func TestAProxyFunctionThatFailsIsUnconnectedOnTheOwnTransportOnly(t *testing.T) {
 	failing := func(*http.Request) (*url.URL, error) { return nil, errLost }
-	a := sendOnce(t.Context(), t, through(t, &http.Transport{Proxy: failing}), host)
-	assert.Equal(t, transport.Unconnected, a.Reached)
-	assert.ErrorIs(t, a.Err, errLost)
-
 	via := newTransport(t, transport.Config{})
 	via.Own().Proxy = failing
 	assert.Equal(t, transport.Unconnected, sendOnce(t.Context(), t, via, host).Reached)
+
+	a := sendOnce(t.Context(), t, through(t, &http.Transport{Proxy: failing}), host)
+	assert.Equal(t, transport.Sent, a.Reached)
+	assert.ErrorIs(t, a.Err, errLost)
 }
 
-// A proxy function that would fail says nothing of a request that ended otherwise.
-func TestAnErrorThatIsNotTheProxyFunctionsStaysOpen(t *testing.T) {
-	theirs := &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { return nil, errors.New("no proxy") }}
-	theirs.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-	theirs.RegisterProtocol("https", roundTrip(func(*http.Request) (*http.Response, error) { return nil, errLost }))
-	assert.Equal(t, transport.Sent, sendOnce(t.Context(), t, through(t, theirs), host).Reached)
+// A Proxy function that honours its context fails as a protocol does that sent and waited.
+func TestAProtocolThatFailsAsTheProxyFunctionWouldIsUnknownAndOrdersOnce(t *testing.T) {
+	gone := errors.New("the caller went away")
+	for name, row := range map[string]struct {
+		proxy func(*http.Request) (*url.URL, error)
+		gone  bool // the caller, after the order
+		ends  func(context.Context) error
+	}{
+		"a time-out": {
+			proxy: func(r *http.Request) (*url.URL, error) { return nil, r.Context().Err() },
+			ends:  func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
+		},
+		"a cancellation": {
+			proxy: func(r *http.Request) (*url.URL, error) { return nil, context.Cause(r.Context()) },
+			gone:  true,
+			ends:  func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) },
+		},
+		"the same error": {
+			proxy: func(*http.Request) (*url.URL, error) { return nil, errLost },
+			ends:  func(context.Context) error { return errLost },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sim := simulator.New(simulator.Config{})
+			plain := startedServer(t, sim)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			theirs := &http.Transport{Proxy: row.proxy}
+			theirs.RegisterProtocol("http", roundTrip(func(r *http.Request) (*http.Response, error) {
+				response, err := http.DefaultTransport.RoundTrip(r.WithContext(context.Background()))
+				if err != nil {
+					return nil, err
+				}
+				response.Body.Close()
+				if row.gone {
+					cancel(gone)
+				}
+				return nil, row.ends(r.Context())
+			}))
+			client := newClient(t, plain.URL, withTransport(theirs), computeunit.WithTimeout(200*time.Millisecond))
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(ctx, client))
+			assert.Len(t, sim.Orders(), 1)
+		})
+	}
 }
 
 // asking makes a request of its own, with the context that it is given, before it does what it is for.
