@@ -133,8 +133,8 @@ func NewClientFromEnv(options ...Option) (*Client, error) {
 	return NewClient(credentials, append(slices.Clip(options), envEndpointOption)...)
 }
 
-// envEndpointOption comes last: what an option goes before is not even checked. It does not count as naming the default endpoint: a test must not spend money because its environment
-// repeats what is the default anyway.
+// envEndpointOption comes last: what an option goes before is not even checked. It does not count as naming the default
+// endpoint: a test must not spend money because its environment repeats what is the default anyway.
 func envEndpointOption(s *settings) error {
 	value := os.Getenv(envEndpoint)
 	if value == "" || s.endpointNamed {
@@ -234,8 +234,8 @@ func WithLogger(logger *slog.Logger) Option {
 // WithRefusalCodes adds to the documented error codes that refuse a purchase in a response with a 2xx status. The codes for a
 // shortage of stock or balance are not documented: a purchase that ends in one is [ErrOutcomeUnknown] until somebody who has
 // seen the code, and knows that nothing is bought with it, adds it here. It is compared byte for byte; an integer code by its
-// digits. Codes that mean success, work that goes on or a failure inside the service are refused. The error of a purchase says if this option
-// decided it.
+// digits. Codes that mean success, work that goes on or a failure inside the service are refused. The error of a purchase
+// says if this option decided it.
 func WithRefusalCodes(codes ...string) Option {
 	return func(s *settings) error {
 		for _, code := range codes {
