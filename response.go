@@ -181,7 +181,7 @@ func (r *response) hasFailureCode() bool {
 // if there is neither.
 func (r *response) result() string {
 	switch {
-	case strictjson.Holds(r.body, "instanceId", "orderId", "instance_id", "order_id", "instanceIds", "orderIds"):
+	case strictjson.Holds(r.body, idNames...):
 		return "an id"
 	case strictjson.HasMember(r.body, 1, "result"):
 		return "a result"
@@ -189,13 +189,19 @@ func (r *response) result() string {
 	return ""
 }
 
+// Names under which an id, or an error, is looked for beside the documented ones.
+var (
+	idNames    = []string{"instanceId", "orderId", "instance_id", "order_id", "instanceIds", "orderIds"}
+	errorNames = []string{"code", "error", "errors", "error_code", "errorCode", "err_code", "errCode", "error_no", "errorNo",
+		"err_no", "errNo", "err"}
+)
+
 var errFailedToo = errors.New("the response has what a success has, and an error too")
 
 // otherError is for a success, which goes with no error: one under a name that is not documented, in the first levels of the
 // body, or "success": false.
 func (r *response) otherError(levels int) error {
-	if bool(r.Success) || strictjson.HasMember(r.body, levels, "code", "error", "errors", "error_code", "errorCode", "err_code", "errCode",
-		"error_no", "errorNo", "err_no", "errNo", "err") {
+	if bool(r.Success) || strictjson.HasMember(r.body, levels, errorNames...) {
 		return errFailedToo
 	}
 	return nil
