@@ -46,6 +46,7 @@ type actor struct {
 	waiting Kind      // the step that it is about to do; empty while it sleeps
 	fate    chan Fate // of that step
 	frozen  time.Time // it does not go on before
+	slowed  bool      // it was picked by slowDown, or not
 	ended   bool
 }
 
@@ -61,6 +62,8 @@ type scheduler struct {
 	actors  []*actor
 	byOwner map[*Process]*actor
 	calls   int
+	beside  beside
+	added   int  // instances from outside
 	faults  int  // how many of 100 steps have one
 	calm    bool // no more faults
 }
@@ -81,6 +84,7 @@ func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool) *scheduler {
 	random := rand.New(rand.NewPCG(seed, 14))
 	s := &scheduler{seed: seed, random: random, journal: journal, verbose: verbose, byOwner: map[*Process]*actor{}}
+	s.beside = besides[seed%uint64(len(besides))]
 	s.faults = pick(random, []int{0, 3, 8, 20})
 	s.world = &World{
 		Offset:     pick(random, offsets),
@@ -125,6 +129,9 @@ func (s *scheduler) Write(text []byte) (int, error) {
 func (s *scheduler) search() {
 	for range maxSteps {
 		synctest.Wait()
+		if s.goBeside() {
+			continue
+		}
 		ready := s.ready()
 		switch n := s.random.IntN(20); {
 		case len(s.running()) < 2 && s.calls < 8:
@@ -138,10 +145,7 @@ func (s *scheduler) search() {
 			s.note("a late statement lands")
 			s.world.Land()
 		case n == 2 && len(ready) > 0:
-			a := pick(s.random, ready)
-			a.frozen = time.Now().Add(pick(s.random, freezes))
-			s.world.Count("pauses")
-			s.note("%s pauses at %s until %s", a.name, a.waiting, a.frozen.UTC().Format(time.TimeOnly))
+			s.freeze(pick(s.random, ready), pick(s.random, freezes))
 		case len(ready) > 0 && n < 18:
 			a := pick(s.random, ready)
 			s.goOn(a, s.fate(a.waiting))
@@ -151,6 +155,12 @@ func (s *scheduler) search() {
 			return
 		}
 	}
+}
+
+func (s *scheduler) freeze(a *actor, d time.Duration) {
+	a.frozen = time.Now().Add(d)
+	s.world.Count("pauses")
+	s.note("%s pauses at %s until %s", a.name, a.waiting, a.frozen.UTC().Format(time.TimeOnly))
 }
 
 // pass lets time go by: a little if somebody is ready to go on.
@@ -216,6 +226,7 @@ func (s *scheduler) start() {
 			s.note("Buy %s: %v %+v", key, err, bought)
 			if !p.dead {
 				s.world.Answered(key, bought, err)
+				s.world.Kept(p, key, bought, err)
 				if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) {
 					s.world.Count("blocked")
 				}
@@ -232,15 +243,16 @@ func (s *scheduler) start() {
 			}
 		})
 	default:
+		resolve := s.person()
 		s.run("Resolve "+key, key, func(ctx context.Context, p *Process) {
-			err := resolveTruly(s.world, p, key)
+			err := resolve(s.world, p, key)
 			s.note("Resolve %s: %v", key, err)
 			for early := (*once.TooEarlyError)(nil); errors.As(err, &early); {
 				s.world.Count("too early")
 				if sleep(ctx, early.Until.Sub(s.world.Now())+time.Second) != nil {
 					return
 				}
-				err = resolveTruly(s.world, p, key)
+				err = resolve(s.world, p, key)
 				s.note("Resolve %s again: %v", key, err)
 			}
 		})
@@ -287,6 +299,7 @@ func (s *scheduler) drain() {
 	}
 	for s.world.Land() {
 	}
+	s.world.ReleaseOutside()
 	s.calls++
 	s.run("finish", "", func(_ context.Context, p *Process) { finish(s.world, p, keys) })
 	s.calmDown()
