@@ -4,49 +4,97 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/qianfan-go/computeunit/once"
 )
 
-// beside is what the world of a seed has beside what every world has.
+// beside is what the world of a seed has beside what every world has. Its scheduler picks more often what that needs.
 type beside int
 
 const (
 	nothing beside = iota
-	// slowPerson looks and then speaks slowly: the process that was asked stands still for an hour. Every promise holds.
+	// slowPerson asks a process that stands still for an hour. Every promise holds.
 	slowPerson
-	// glimpse is an instance that somebody outside buys and releases after one listing. Every promise holds, but for a key
-	// that it is a candidate of: that needs a person.
+	// glimpse is an instance that somebody outside buys, and releases after one listing. Every promise holds, but that a
+	// listing settles a key which it is a candidate of: that needs a person.
 	glimpse
-	// outsider is an instance that somebody outside buys and keeps. A key may be given it. After that holds: no key has two
-	// orders, no key is said to have none that has one, and what an answer names is what Buy says and the record keeps.
+	// outsider buys an instance and keeps it, so that a key can be given it. From then on this holds: no key has two orders,
+	// none that has one is said to have none, and what an answer names is what Buy says and the record keeps.
 	outsider
-	// hastyPerson says "not purchased" without a look at the bill. Nobody believes that of an order that is listed. After
-	// a person was believed who overlooked one, the same holds for every other order as after an outsider.
+	// hastyPerson says "not purchased" without a look. Nobody believes that if the order is listed. From when somebody was
+	// believed who overlooked one, the same holds for the other orders as with an outsider.
 	hastyPerson
 )
 
 // besides has one for each seed: half of them have nothing.
-var besides = [...]beside{nothing, slowPerson, nothing, glimpse, nothing, outsider, nothing, hastyPerson}
+var besides = [...]beside{outsider, nothing, slowPerson, nothing, glimpse, nothing, hastyPerson, nothing}
+
+// lags are what orders take to be listed: so long that others act before, if that is what the world is for.
+func (b beside) lags() []time.Duration {
+	switch b {
+	case slowPerson:
+		return []time.Duration{2 * time.Hour}
+	case outsider:
+		return []time.Duration{2 * time.Minute, 10 * time.Minute}
+	default:
+		return lags
+	}
+}
 
 // goBeside does, now and then, what the seed's world has beside the others. It reports whether it did.
 func (s *scheduler) goBeside() bool {
 	switch s.beside {
 	case slowPerson:
-		return s.slowDown("Resolve", List, time.Hour)
+		return s.slowDown(resolve, List, time.Hour) || s.personIsSlow() && s.sometimes(4) && s.deliverOne()
 	case glimpse:
-		return s.world.sending() && s.random.IntN(10) == 0 && s.addOutside(false)
+		return s.sending() != "" && s.sometimes(10) && s.addOutside(3, false)
 	case outsider:
-		return s.world.sending() && s.random.IntN(20) == 0 && s.addOutside(true) || s.slowDown("Buy", Received, time.Hour)
+		return s.slowDown(buy, Received, 2*time.Hour) || s.answerIsLate() && s.sometimes(2) && s.addOutside(1, true)
 	default:
 		return false
 	}
 }
 
-func (s *scheduler) addOutside(stays bool) bool {
-	if s.added == 3 {
+func (s *scheduler) sometimes(oneOf int) bool { return s.random.IntN(oneOf) == 0 }
+
+// slowDown has, in half of the cases, a call stand still when it is about to do a step.
+func (s *scheduler) slowDown(c call, at Kind, d time.Duration) bool {
+	for _, a := range s.ready() {
+		if a.waiting == at && a.call == c && !a.slowed {
+			a.slowed = true
+			if s.sometimes(2) {
+				s.freeze(a, d)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// answerIsLate reports whether an attempt's answer is there, and its process stands still.
+func (s *scheduler) answerIsLate() bool { return s.beside == outsider && s.slowed(Received) }
+
+func (s *scheduler) personIsSlow() bool { return s.slowed(List) }
+
+func (s *scheduler) slowed(at Kind) bool {
+	return slices.ContainsFunc(s.running(), func(a *actor) bool {
+		return a.slowed && a.waiting == at && time.Now().Before(a.frozen)
+	})
+}
+
+func (s *scheduler) deliverOne() bool {
+	if !s.world.Delayed() {
+		return false
+	}
+	s.deliver()
+	return true
+}
+
+// addOutside has somebody outside buy, up to a limit.
+func (s *scheduler) addOutside(limit int, stays bool) bool {
+	if s.added == limit {
 		return false
 	}
 	s.added++
@@ -56,23 +104,61 @@ func (s *scheduler) addOutside(stays bool) bool {
 	return true
 }
 
-// slowDown has, in half of the cases, a call stand still when it is about to do a step.
-func (s *scheduler) slowDown(name string, at Kind, d time.Duration) bool {
-	for _, a := range s.ready() {
-		if a.waiting == at && !a.slowed && strings.Contains(a.name, name) {
-			a.slowed = true
-			if s.random.IntN(2) == 0 {
-				s.freeze(a, d)
-				return true
-			}
-		}
+// startBeside replaces what is started by what the seed's world needs: while an answer is late, somebody who lists, or buys
+// the other key; and people for what is open.
+func (s *scheduler) startBeside(key string, c call) (string, call) {
+	switch open := s.sending(); {
+	case s.answerIsLate():
+		return s.unbought(key), pick(s.random, []call{buy, settle})
+	case (s.beside == hastyPerson || s.beside == slowPerson) && open != "" && s.sometimes(3):
+		return open, resolve
 	}
-	return false
+	return key, c
 }
 
-// person returns how the next person resolves a key.
-func (s *scheduler) person() func(*World, *Process, string) error {
-	if s.beside == hastyPerson && s.random.IntN(2) == 0 {
+// together is how many calls run at least.
+func (s *scheduler) together() int {
+	if s.answerIsLate() {
+		return 3
+	}
+	return 2
+}
+
+// most is how much time passes at a time.
+func (s *scheduler) most() time.Duration {
+	if s.answerIsLate() {
+		return time.Minute
+	}
+	return time.Hour
+}
+
+// losesMuch reports whether many requests are lost: then what is listed is another key's.
+func (s *scheduler) losesMuch() bool { return s.beside == outsider && !s.world.unharmed() }
+
+// sending returns a key that may have an attempt on its way.
+func (s *scheduler) sending() string {
+	for _, key := range keys {
+		if s.world.stateOf(key) == once.StateSending {
+			return key
+		}
+	}
+	return ""
+}
+
+func (s *scheduler) unbought(otherwise string) string {
+	for _, key := range keys {
+		if s.world.stateOf(key) != once.StateBought {
+			return key
+		}
+	}
+	return otherwise
+}
+
+// person resolves a key.
+type person func(world *World, p *Process, key string) error
+
+func (s *scheduler) person() person {
+	if s.beside == hastyPerson && s.sometimes(2) {
 		return resolveHastily
 	}
 	return resolveTruly
@@ -81,7 +167,7 @@ func (s *scheduler) person() func(*World, *Process, string) error {
 // resolveHastily is a person who says that there is no order, whatever the service has.
 func resolveHastily(world *World, p *Process, key string) error {
 	p.overlooks, p.listed = world.overlook(key)
-	_, err := p.Buyer.ResolveNotPurchased(p.begin(context.Background(), key), key)
+	err := sayNotPurchased(p.begin(context.Background(), key), world, p, key)
 	if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) && p.listed {
 		world.Count("not believed")
 	}
@@ -96,16 +182,4 @@ func (w *World) overlook(key string) (o *order, listed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return o, !time.Now().Before(o.listedFrom)
-}
-
-// sending reports whether a key may have an attempt on its way.
-func (w *World) sending() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, p := range w.last {
-		if p.State == once.StateSending {
-			return true
-		}
-	}
-	return false
 }

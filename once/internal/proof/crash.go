@@ -170,7 +170,7 @@ func finish(world *World, p *Process, keys []string) {
 			bought, err = p.Buyer.Buy(ctx, key, request())
 		}
 		world.Answered(key, bought, err)
-		world.Kept(p, key, bought, err)
+		world.kept(p, key, bought, err)
 		if err != nil && world.unharmed() {
 			world.Violate("key %s can't be bought at the end: %v", key, err)
 		}
@@ -186,6 +186,10 @@ func resolveTruly(world *World, p *Process, key string) error {
 		_, err := p.Buyer.ResolveBought(ctx, key, o.instance.InstanceID, o.orderID)
 		return err
 	}
+	return sayNotPurchased(ctx, world, p, key)
+}
+
+func sayNotPurchased(ctx context.Context, world *World, p *Process, key string) error {
 	resolved, err := p.Buyer.ResolveNotPurchased(ctx, key)
 	if err == nil && resolved.State == once.StateNotPurchased && !p.dead {
 		world.Count("resolved not purchased")

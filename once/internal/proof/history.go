@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -93,7 +94,7 @@ func (h *History) wrote(by *Process, record store.Record) {
 // changed holds a record against what was said of it before (rule 7), and notes what harms its service.
 func (h *History) changed(by *Process, was, is once.Purchase) {
 	if said, known := h.said[is.Key]; known && !keeps(is, said) {
-		h.violate("key %s was said to be %s %s, and its record has become %+v", is.Key, said.InstanceID, said.OrderID, is)
+		h.violate("key %s was said to be %s, and its record has become %s", is.Key, brief(said), brief(is))
 	}
 	if was.InstanceID != "" && is.InstanceID == "" {
 		h.count("opened again")
@@ -111,6 +112,10 @@ func (h *History) changed(by *Process, was, is once.Purchase) {
 func keeps(record, said once.Purchase) bool {
 	return record.State == once.StateBought && record.OrderID == said.OrderID &&
 		(said.InstanceID == "" || record.InstanceID == said.InstanceID)
+}
+
+func brief(p once.Purchase) string {
+	return strings.Join(strings.Fields(fmt.Sprintf("%s by %s %s %s", p.State, p.Evidence, p.InstanceID, p.OrderID)), " ")
 }
 
 // overlooked notes that a person was believed who overlooked an order. It must not have been listed (rule 10).
@@ -214,9 +219,9 @@ func (h *History) Answered(key string, p once.Purchase, err error) {
 	}
 }
 
-// Kept checks that the journal has what a Buy heard of its attempt, unless the journal failed meanwhile: an answer is
+// kept checks that the journal has what a Buy heard of its attempt, unless the journal failed meanwhile: an answer is
 // written over every state (rule 7), and a caller that disconnects leaves nothing open that was answered (rule 9).
-func (h *History) Kept(p *Process, key string, bought once.Purchase, err error) {
+func (h *History) kept(p *Process, key string, bought once.Purchase, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	is, observed := h.last[key]
@@ -230,7 +235,7 @@ func (h *History) Kept(p *Process, key string, bought once.Purchase, err error) 
 		return
 	}
 	if !keeps(is, bought) {
-		h.violate("key %s was said to be %s %s, and its record is %+v", key, bought.InstanceID, bought.OrderID, is)
+		h.violate("key %s was said to be %s, and its record is %s", key, brief(bought), brief(is))
 	}
 	if h.said == nil {
 		h.said = map[string]once.Purchase{}
@@ -247,6 +252,13 @@ func (h *History) mustSettle(p once.Purchase) bool {
 		_, outside := h.strangers[id]
 		return outside
 	})
+}
+
+// stateOf is what the journal says of a key.
+func (h *History) stateOf(key string) once.State {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last[key].State
 }
 
 // unharmed reports whether a truthful person can settle everything.
