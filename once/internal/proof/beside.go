@@ -38,6 +38,8 @@ func (b beside) lags() []time.Duration {
 		return []time.Duration{2 * time.Hour}
 	case outsider:
 		return []time.Duration{2 * time.Minute, 10 * time.Minute}
+	case hastyPerson:
+		return []time.Duration{20 * time.Minute, 2 * time.Hour}
 	default:
 		return lags
 	}
@@ -132,8 +134,28 @@ func (s *scheduler) most() time.Duration {
 	return time.Hour
 }
 
-// losesMuch reports whether many requests are lost: then what is listed is another key's.
-func (s *scheduler) losesMuch() bool { return s.beside == outsider && !s.world.unharmed() }
+// many is what becomes of half of the requests: with an outsider only what is another key's is listed then, and a person has
+// something to overlook.
+func (s *scheduler) many() Fate {
+	switch {
+	case s.beside == outsider && !s.world.unharmed():
+		return Lose
+	case s.beside == slowPerson:
+		return Late
+	case s.beside == hastyPerson:
+		return LoseAnswer
+	default:
+		return Go
+	}
+}
+
+// limits are how long callers wait: people until they are heard.
+func (s *scheduler) limits(c call) []time.Duration {
+	if c == resolve && (s.beside == hastyPerson || s.beside == slowPerson) {
+		return []time.Duration{90 * time.Minute}
+	}
+	return limits
+}
 
 // sending returns a key that may have an attempt on its way.
 func (s *scheduler) sending() string {
@@ -174,12 +196,17 @@ func resolveHastily(world *World, p *Process, key string) error {
 	return err
 }
 
-// overlook returns the order that a person overlooks, and whether it is listed.
+// overlook returns the order that a person overlooks, and whether it is listed and nobody's.
 func (w *World) overlook(key string) (o *order, listed bool) {
 	if o = w.orderOf(key); o == nil {
 		return nil, false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, p := range w.last {
+		if p.InstanceID == o.instance.InstanceID {
+			return o, false
+		}
+	}
 	return o, !time.Now().Before(o.listedFrom)
 }

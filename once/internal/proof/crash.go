@@ -135,6 +135,7 @@ func buyOnce(world *World, p *Process, director *script) {
 		return
 	}
 	world.Answered("key", bought, err)
+	world.kept(p, "key", bought, err)
 	// Rule 9: who only cancels leaves nothing open that was answered.
 	answered := director.requests > before && director.requests > len(director.scenario.Fates)
 	if director.met && director.fault.fate == Cancel && answered && director.during != Journal && err != nil &&
@@ -190,7 +191,11 @@ func resolveTruly(world *World, p *Process, key string) error {
 }
 
 func sayNotPurchased(ctx context.Context, world *World, p *Process, key string) error {
+	before := world.orderOf(key)
 	resolved, err := p.Buyer.ResolveNotPurchased(ctx, key)
+	if before == nil && world.orderOf(key) != nil {
+		world.Count("an order while a person was speaking")
+	}
 	if err == nil && resolved.State == once.StateNotPurchased && !p.dead {
 		world.Count("resolved not purchased")
 		world.NotPurchased(key)

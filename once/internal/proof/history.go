@@ -121,7 +121,7 @@ func brief(p once.Purchase) string {
 // overlooked notes that a person was believed who overlooked an order. It must not have been listed (rule 10).
 func (h *History) overlooked(by *Process) {
 	h.count("overlooked an order")
-	if by.listed && !h.harmed {
+	if by.listed {
 		h.violate("key %s was said to have no order, and its instance was listed: %s", by.overlooks.key, by.overlooks.instance.InstanceID)
 	}
 	by.overlooks.overlooked = true

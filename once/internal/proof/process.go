@@ -65,7 +65,7 @@ type Process struct {
 	unsure   bool   // since then a statement of the journal failed or was slow: a record may not say what was answered
 
 	overlooks *order // what a person overlooks who is about to say that there is none
-	listed    bool   // and it was listed before
+	listed    bool   // and it was listed before, and nobody's
 }
 
 var (

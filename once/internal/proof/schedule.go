@@ -203,9 +203,9 @@ func (s *scheduler) fate(kind Kind) Fate {
 	if s.calm {
 		return Go
 	}
-	switch n := s.random.IntN(100); {
-	case kind == Request && n%2 == 0 && s.losesMuch():
-		return Lose
+	switch n, many := s.random.IntN(100), s.many(); {
+	case kind == Request && n%2 == 0 && many != Go:
+		return many
 	case kind == Request && n >= 55:
 		return pick(s.random, []Fate{Lose, LoseAnswer, LoseAnswer, Late, Late, Refuse, RefuseRetry, RefuseRetry, OrderOnly})
 	case n >= s.faults:
@@ -302,7 +302,7 @@ func (s *scheduler) run(c call, key string, do func(context.Context, *Process)) 
 	s.actors = append(s.actors, a)
 	s.byOwner[p] = a
 	s.mu.Unlock()
-	limit := pick(s.random, limits)
+	limit := pick(s.random, s.limits(c))
 	s.note("%s begins, for %s", a.name, limit)
 	go func() {
 		ctx, cancel := context.WithTimeout(p.begin(context.Background(), key), limit)
