@@ -78,10 +78,13 @@ func (s *scheduler) slowDown(c call, at Kind, d time.Duration) bool {
 // answerIsLate reports whether an attempt's answer is there, and its process stands still.
 func (s *scheduler) answerIsLate() bool { return s.beside == outsider && s.slowed(Received) }
 
+// personIsSlow reports whether somebody has spoken, and the process that was asked stands still.
 func (s *scheduler) personIsSlow() bool { return s.slowed(List) }
 
 func (s *scheduler) slowed(at Kind) bool {
-	return slices.ContainsFunc(s.running(), func(a *actor) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.actors, func(a *actor) bool {
 		return a.slowed && a.waiting == at && time.Now().Before(a.frozen)
 	})
 }
@@ -118,7 +121,7 @@ func (s *scheduler) startBeside(key string, c call) (string, call) {
 	return key, c
 }
 
-// together is how many calls run at least.
+// together is how many calls run at the same time, if there are enough.
 func (s *scheduler) together() int {
 	if s.answerIsLate() {
 		return 3
@@ -167,6 +170,7 @@ func (s *scheduler) sending() string {
 	return ""
 }
 
+// unbought returns a key that is not bought, if there is one.
 func (s *scheduler) unbought(otherwise string) string {
 	for _, key := range keys {
 		if s.world.stateOf(key) != once.StateBought {

@@ -157,7 +157,7 @@ func finish(world *World, p *Process, keys []string) {
 	}
 	for _, left := range open {
 		if world.orderOf(left.Key) != nil && world.mustSettle(left) {
-			world.Violate("key %s is open, and its order is listed: %+v", left.Key, left)
+			world.Violate("key %s is open, and its order is listed: %s, candidates %q", left.Key, brief(left), left.Candidates)
 		}
 	}
 	time.Sleep(time.Hour)
@@ -190,6 +190,7 @@ func resolveTruly(world *World, p *Process, key string) error {
 	return sayNotPurchased(ctx, world, p, key)
 }
 
+// sayNotPurchased is a person who says that there is no order.
 func sayNotPurchased(ctx context.Context, world *World, p *Process, key string) error {
 	before := world.orderOf(key)
 	resolved, err := p.Buyer.ResolveNotPurchased(ctx, key)

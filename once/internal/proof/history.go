@@ -114,6 +114,7 @@ func keeps(record, said once.Purchase) bool {
 		(said.InstanceID == "" || record.InstanceID == said.InstanceID)
 }
 
+// brief is what a violation says of a purchase.
 func brief(p once.Purchase) string {
 	return strings.Join(strings.Fields(fmt.Sprintf("%s by %s %s %s", p.State, p.Evidence, p.InstanceID, p.OrderID)), " ")
 }

@@ -75,7 +75,7 @@ var (
 
 // NewProcess starts a process on a journal, whose calls have to go through Process.Journal.
 func NewProcess(world *World, director Director, journal func(*Process) once.Journal, options ...once.Option) *Process {
-	p := &Process{world: world, director: director, cancel: func() {}}
+	p := &Process{world: world, director: director, caller: context.Background(), cancel: func() {}}
 	client, err := computeunit.NewClient(
 		computeunit.StaticCredentials("ak", "sk"), // not a secret: nothing checks it
 		computeunit.WithEndpoint("http://127.0.0.1:1"),

@@ -25,7 +25,7 @@ type Run struct {
 }
 
 // Schedule runs one seed: two processes buy two keys for one service, others settle and resolve, and a scheduler picks at
-// each step who goes on and what becomes of that step.
+// each step who goes on and what becomes of that step. Half of the seeds have one thing more in their world: see beside.
 func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, verbose bool) (run Run) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduler(seed, journal, verbose)
