@@ -135,6 +135,7 @@ func buyOnce(world *World, p *Process, director *script) {
 		return
 	}
 	world.Answered("key", bought, err)
+	world.kept(p, "key", bought, err)
 	// Rule 9: who only cancels leaves nothing open that was answered.
 	answered := director.requests > before && director.requests > len(director.scenario.Fates)
 	if director.met && director.fault.fate == Cancel && answered && director.during != Journal && err != nil &&
@@ -155,8 +156,8 @@ func finish(world *World, p *Process, keys []string) {
 		world.Violate("Settle: %v", err)
 	}
 	for _, left := range open {
-		if world.orderOf(left.Key) != nil {
-			world.Violate("key %s is open, and its order is listed: %+v", left.Key, left)
+		if world.orderOf(left.Key) != nil && world.mustSettle(left) {
+			world.Violate("key %s is open, and its order is listed: %s, candidates %q", left.Key, brief(left), left.Candidates)
 		}
 	}
 	time.Sleep(time.Hour)
@@ -170,7 +171,8 @@ func finish(world *World, p *Process, keys []string) {
 			bought, err = p.Buyer.Buy(ctx, key, request())
 		}
 		world.Answered(key, bought, err)
-		if err != nil {
+		world.kept(p, key, bought, err)
+		if err != nil && world.unharmed() {
 			world.Violate("key %s can't be bought at the end: %v", key, err)
 		}
 	}
@@ -185,7 +187,16 @@ func resolveTruly(world *World, p *Process, key string) error {
 		_, err := p.Buyer.ResolveBought(ctx, key, o.instance.InstanceID, o.orderID)
 		return err
 	}
+	return sayNotPurchased(ctx, world, p, key)
+}
+
+// sayNotPurchased is a person who says that there is no order.
+func sayNotPurchased(ctx context.Context, world *World, p *Process, key string) error {
+	before := world.orderOf(key)
 	resolved, err := p.Buyer.ResolveNotPurchased(ctx, key)
+	if before == nil && world.orderOf(key) != nil {
+		world.Count("an order while a person was speaking")
+	}
 	if err == nil && resolved.State == once.StateNotPurchased && !p.dead {
 		world.Count("resolved not purchased")
 		world.NotPurchased(key)

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,7 +25,11 @@ type History struct {
 	sent   map[string]int           // by request id: when "sending" was written
 	denied map[string]int           // by key: when it was last said that it has no order
 	last   map[string]once.Purchase // by key: as it was written last
+	said   map[string]once.Purchase // by key: what a Buy was told by an answer
 	known  []*order
+
+	strangers map[string]bool // by id: instances from outside; true if it stays listed, so that a key can be given it
+	harmed    bool            // one was given to a key, or a person was believed who overlooked an order
 }
 
 // Count counts something that a search must have seen.
@@ -56,8 +62,9 @@ func (h *History) tick() int {
 	return h.now
 }
 
-// wrote notes when an attempt was put down, and counts what a search must have seen.
-func (h *History) wrote(record store.Record) {
+// wrote notes when an attempt was put down, holds the record against what was said, and counts what a search must have
+// seen.
+func (h *History) wrote(by *Process, record store.Record) {
 	var p once.Purchase
 	if json.Unmarshal(record.Data, &p) != nil {
 		return
@@ -69,6 +76,7 @@ func (h *History) wrote(record store.Record) {
 	}
 	was := h.last[p.Key]
 	h.last[p.Key] = p
+	h.changed(by, was, p)
 	switch {
 	case p.State == once.StateSending && p.RequestID != "":
 		h.put(p.RequestID)
@@ -81,6 +89,44 @@ func (h *History) wrote(record store.Record) {
 	case p.Evidence == once.EvidenceAnswer && was.State == once.StateBought:
 		h.count("answers after a listing or a person")
 	}
+}
+
+// changed holds a record against what was said of it before (rule 7), and notes what harms its service.
+func (h *History) changed(by *Process, was, is once.Purchase) {
+	if said, known := h.said[is.Key]; known && !keeps(is, said) {
+		h.violate("key %s was said to be %s, and its record has become %s", is.Key, brief(said), brief(is))
+	}
+	if was.InstanceID != "" && is.InstanceID == "" {
+		h.count("opened again")
+	}
+	if is.InstanceID != was.InstanceID && h.strangers[is.InstanceID] {
+		h.count("given an instance from outside")
+		h.harmed = true
+	}
+	if is.State == once.StateNotPurchased && is.Evidence == once.EvidencePerson && by.overlooks != nil {
+		h.overlooked(by)
+	}
+}
+
+// keeps reports whether a record has what an answer named.
+func keeps(record, said once.Purchase) bool {
+	return record.State == once.StateBought && record.OrderID == said.OrderID &&
+		(said.InstanceID == "" || record.InstanceID == said.InstanceID)
+}
+
+// brief is what a violation says of a purchase.
+func brief(p once.Purchase) string {
+	return strings.Join(strings.Fields(fmt.Sprintf("%s by %s %s %s", p.State, p.Evidence, p.InstanceID, p.OrderID)), " ")
+}
+
+// overlooked notes that a person was believed who overlooked an order. It must not have been listed (rule 10).
+func (h *History) overlooked(by *Process) {
+	h.count("overlooked an order")
+	if by.listed {
+		h.violate("key %s was said to have no order, and its instance was listed: %s", by.overlooks.key, by.overlooks.instance.InstanceID)
+	}
+	by.overlooks.overlooked = true
+	h.harmed = true
 }
 
 // left notes an attempt that is being sent, if writes can't be observed.
@@ -106,7 +152,7 @@ func (h *History) put(requestID string) {
 func (h *History) ordered(o *order) {
 	h.tick()
 	for _, other := range h.known {
-		if other.key == o.key {
+		if other.key == o.key && !other.overlooked {
 			h.violate("two orders for key %s: %s and %s", o.key, other.orderID, o.orderID)
 		}
 	}
@@ -118,24 +164,23 @@ func (h *History) ordered(o *order) {
 	}
 }
 
-// bought checks that a key has what somebody was told.
+// bought checks that a key has what somebody was told. After harm that is sure of an answer only.
 func (h *History) bought(p once.Purchase) {
 	h.tick()
-	var mine *order
-	for _, o := range h.known {
-		if o.key == p.Key {
-			mine = o
-		}
-	}
+	mine := slices.DeleteFunc(slices.Clone(h.known), func(o *order) bool { return o.key != p.Key })
 	switch {
 	case p.State != once.StateBought || p.InstanceID == "" && p.OrderID == "":
 		h.violate("key %s was said to be bought, as %+v", p.Key, p)
-	case mine == nil:
+	case h.harmed && !answered(p):
+	case len(mine) == 0:
 		h.violate("key %s was said to be bought (%s), and has no order", p.Key, p.InstanceID)
-	case p.InstanceID != "" && p.InstanceID != mine.instance.InstanceID, p.OrderID != "" && p.OrderID != mine.orderID:
+	case !slices.ContainsFunc(mine, func(o *order) bool { return o.is(p) }):
 		h.violate("key %s was told of an order that is not its own: %s %s", p.Key, p.InstanceID, p.OrderID)
 	}
 }
+
+// answered reports whether an answer named everything that a purchase has.
+func answered(p once.Purchase) bool { return p.Evidence == once.EvidenceAnswer && p.NamedBy == "" }
 
 // NotPurchased checks that a key has no order.
 func (h *History) NotPurchased(key string) {
@@ -146,7 +191,7 @@ func (h *History) NotPurchased(key string) {
 
 func (h *History) notPurchased(key string) {
 	for _, o := range h.known {
-		if o.key == key {
+		if o.key == key && !o.overlooked {
 			h.violate("key %s was said to have no order, and has %s", key, o.orderID)
 		}
 	}
@@ -173,6 +218,55 @@ func (h *History) Answered(key string, p once.Purchase, err error) {
 	default:
 		h.count("unknown")
 	}
+}
+
+// kept checks that the journal has what a Buy heard of its attempt, unless the journal failed meanwhile: an answer is
+// written over every state (rule 7), and a caller that disconnects leaves nothing open that was answered (rule 9).
+func (h *History) kept(p *Process, key string, bought once.Purchase, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	is, observed := h.last[key]
+	if !observed || p.unsure {
+		return
+	}
+	if p.answered != "" && is.State == once.StateSending && is.RequestID == p.answered {
+		h.violate("key %s is open, and its attempt was answered: %v", key, err)
+	}
+	if err != nil || !answered(bought) {
+		return
+	}
+	if !keeps(is, bought) {
+		h.violate("key %s was said to be %s, and its record is %s", key, brief(bought), brief(is))
+	}
+	if h.said == nil {
+		h.said = map[string]once.Purchase{}
+	}
+	h.said[key] = bought
+}
+
+// mustSettle reports whether listings have to settle an open purchase whose order is listed: not if one of several
+// candidates is an instance from outside.
+func (h *History) mustSettle(p once.Purchase) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.harmed && !slices.ContainsFunc(p.Candidates, func(id string) bool {
+		_, outside := h.strangers[id]
+		return outside
+	})
+}
+
+// stateOf is what the journal says of a key.
+func (h *History) stateOf(key string) once.State {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last[key].State
+}
+
+// unharmed reports whether a truthful person can settle everything.
+func (h *History) unharmed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.harmed
 }
 
 func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }

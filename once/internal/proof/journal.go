@@ -52,7 +52,7 @@ func (s stepped) Owners(ctx context.Context, instanceIDs []string) (owners map[s
 func (s stepped) Insert(ctx context.Context, record store.Record) (done bool, err error) {
 	err = s.process.Journal(ctx, func(ctx context.Context) (err error) {
 		if done, err = s.store.Insert(ctx, record); done {
-			s.process.world.wrote(record)
+			s.process.world.wrote(s.process, record)
 		}
 		return err
 	})
@@ -62,7 +62,7 @@ func (s stepped) Insert(ctx context.Context, record store.Record) (done bool, er
 func (s stepped) Replace(ctx context.Context, version string, record store.Record) (done bool, err error) {
 	err = s.process.Journal(ctx, func(ctx context.Context) (err error) {
 		if done, err = s.store.Replace(ctx, version, record); done {
-			s.process.world.wrote(record)
+			s.process.world.wrote(s.process, record)
 		}
 		return err
 	})

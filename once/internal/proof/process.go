@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once"
@@ -56,8 +57,15 @@ type Process struct {
 	Buyer    *once.Buyer
 	world    *World
 	director Director
-	cancel   context.CancelFunc // the caller's of the current call
+	caller   context.Context    // of the current call
+	cancel   context.CancelFunc // the caller's
 	dead     bool
+
+	answered string // the request id of the current call's last attempt, if an answer came
+	unsure   bool   // since then a statement of the journal failed or was slow: a record may not say what was answered
+
+	overlooks *order // what a person overlooks who is about to say that there is none
+	listed    bool   // and it was listed before, and nobody's
 }
 
 var (
@@ -67,7 +75,7 @@ var (
 
 // NewProcess starts a process on a journal, whose calls have to go through Process.Journal.
 func NewProcess(world *World, director Director, journal func(*Process) once.Journal, options ...once.Option) *Process {
-	p := &Process{world: world, director: director, cancel: func() {}}
+	p := &Process{world: world, director: director, caller: context.Background(), cancel: func() {}}
 	client, err := computeunit.NewClient(
 		computeunit.StaticCredentials("ak", "sk"), // not a secret: nothing checks it
 		computeunit.WithEndpoint("http://127.0.0.1:1"),
@@ -88,6 +96,7 @@ func (p *Process) Dead() bool { return p.dead }
 // begin returns the context of a call about a key.
 func (p *Process) begin(ctx context.Context, key string) context.Context {
 	ctx, p.cancel = context.WithCancel(ctx)
+	p.caller, p.answered, p.unsure = ctx, "", false
 	return context.WithValue(ctx, keyName{}, key)
 }
 
@@ -127,7 +136,9 @@ func (p *Process) Journal(ctx context.Context, statement func(context.Context) e
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
+	began := time.Now()
 	fate, done, err := p.step(Journal)
+	p.unsure = p.unsure || err != nil || time.Now().After(began)
 	if fate == Land {
 		p.world.Postpone(func() { _ = statement(context.WithoutCancel(ctx)) })
 	}
@@ -162,6 +173,7 @@ func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (p *Process) purchase(r *http.Request) (*http.Response, error) {
+	p.answered = ""
 	p.world.left(r.Header.Get("X-Bce-Request-Id"))
 	fate, done, err := p.step(Request)
 	if !done {
@@ -190,10 +202,19 @@ func (p *Process) purchase(r *http.Request) (*http.Response, error) {
 	if _, done, err := p.step(Received); !done || err != nil {
 		return nil, err
 	}
+	p.heard(r.Header.Get("X-Bce-Request-Id"))
 	if err := r.Context().Err(); errors.Is(err, context.Canceled) { // after a deadline the answer may have been there in time
 		return nil, err
 	}
 	return response, nil
+}
+
+// heard notes that an attempt was answered.
+func (p *Process) heard(requestID string) {
+	p.answered, p.unsure = requestID, false
+	if p.caller.Err() != nil {
+		p.world.Count("answered after the caller had left")
+	}
 }
 
 func readAllOnce(body []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(body)) }

@@ -25,7 +25,7 @@ type Run struct {
 }
 
 // Schedule runs one seed: two processes buy two keys for one service, others settle and resolve, and a scheduler picks at
-// each step who goes on and what becomes of that step.
+// each step who goes on and what becomes of that step. Half of the seeds have one thing more in their world: see beside.
 func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, verbose bool) (run Run) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduler(seed, journal, verbose)
@@ -42,10 +42,12 @@ const maxSteps = 250
 // actor is one call that a process makes, on a goroutine of its own.
 type actor struct {
 	name    string
+	call    call
 	process *Process
 	waiting Kind      // the step that it is about to do; empty while it sleeps
 	fate    chan Fate // of that step
 	frozen  time.Time // it does not go on before
+	slowed  bool      // slowDown has had its chance
 	ended   bool
 }
 
@@ -61,6 +63,8 @@ type scheduler struct {
 	actors  []*actor
 	byOwner map[*Process]*actor
 	calls   int
+	beside  beside
+	added   int  // instances from outside
 	faults  int  // how many of 100 steps have one
 	calm    bool // no more faults
 }
@@ -81,13 +85,14 @@ func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool) *scheduler {
 	random := rand.New(rand.NewPCG(seed, 14))
 	s := &scheduler{seed: seed, random: random, journal: journal, verbose: verbose, byOwner: map[*Process]*actor{}}
+	s.beside = besides[seed%uint64(len(besides))]
 	s.faults = pick(random, []int{0, 3, 8, 20})
 	s.world = &World{
 		Offset:     pick(random, offsets),
 		Leeway:     pick(random, leeways),
 		RetryAfter: pick(random, waits),
-		Lag:        func() time.Duration { return pick(random, lags) },
 	}
+	s.world.Lag = func() time.Duration { return pick(random, s.beside.lags()) }
 	if random.IntN(2) == 0 {
 		s.world.Add("older")
 	}
@@ -125,23 +130,22 @@ func (s *scheduler) Write(text []byte) (int, error) {
 func (s *scheduler) search() {
 	for range maxSteps {
 		synctest.Wait()
+		if s.goBeside() {
+			continue
+		}
 		ready := s.ready()
 		switch n := s.random.IntN(20); {
-		case len(s.running()) < 2 && s.calls < 8:
+		case len(s.running()) < s.together() && s.calls < 8:
 			s.start()
 		case n == 0 && s.calls < 12:
 			s.start()
 		case n == 1 && s.world.Delayed():
-			s.note("a late request arrives")
-			s.world.Deliver()
+			s.deliver()
 		case n == 3 && s.world.Unlanded():
 			s.note("a late statement lands")
 			s.world.Land()
 		case n == 2 && len(ready) > 0:
-			a := pick(s.random, ready)
-			a.frozen = time.Now().Add(pick(s.random, freezes))
-			s.world.Count("pauses")
-			s.note("%s pauses at %s until %s", a.name, a.waiting, a.frozen.UTC().Format(time.TimeOnly))
+			s.freeze(pick(s.random, ready), pick(s.random, freezes))
 		case len(ready) > 0 && n < 18:
 			a := pick(s.random, ready)
 			s.goOn(a, s.fate(a.waiting))
@@ -153,9 +157,20 @@ func (s *scheduler) search() {
 	}
 }
 
+func (s *scheduler) freeze(a *actor, d time.Duration) {
+	a.frozen = time.Now().Add(d)
+	s.world.Count("pauses")
+	s.note("%s pauses at %s until %s", a.name, a.waiting, a.frozen.UTC().Format(time.TimeOnly))
+}
+
+func (s *scheduler) deliver() {
+	s.note("a late request arrives")
+	s.world.Deliver()
+}
+
 // pass lets time go by: a little if somebody is ready to go on.
 func (s *scheduler) pass() {
-	d := pick(s.random, passing)
+	d := min(pick(s.random, passing), s.most())
 	s.note("%s pass", d)
 	time.Sleep(d)
 }
@@ -188,7 +203,9 @@ func (s *scheduler) fate(kind Kind) Fate {
 	if s.calm {
 		return Go
 	}
-	switch n := s.random.IntN(100); {
+	switch n, many := s.random.IntN(100), s.many(); {
+	case kind == Request && n%2 == 0 && many != Go:
+		return many
 	case kind == Request && n >= 55:
 		return pick(s.random, []Fate{Lose, LoseAnswer, LoseAnswer, Late, Late, Refuse, RefuseRetry, RefuseRetry, OrderOnly})
 	case n >= s.faults:
@@ -205,45 +222,67 @@ func (s *scheduler) fate(kind Kind) Fate {
 	return fate
 }
 
+// call is what a process is started for.
+type call string
+
+const (
+	buy     call = "Buy"
+	settle  call = "Settle"
+	resolve call = "Resolve"
+	last    call = "finish"
+)
+
+// calls has each as often as it is picked.
+var calls = []call{buy, buy, buy, buy, buy, buy, settle, settle, resolve, resolve}
+
 // start has a new process begin a call.
 func (s *scheduler) start() {
 	s.calls++
-	key := pick(s.random, keys)
-	switch n := s.random.IntN(10); {
-	case n < 6:
-		s.run("Buy "+key, key, func(ctx context.Context, p *Process) {
-			bought, err := p.Buyer.Buy(ctx, key, request())
-			s.note("Buy %s: %v %+v", key, err, bought)
-			if !p.dead {
-				s.world.Answered(key, bought, err)
-				if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) {
-					s.world.Count("blocked")
-				}
-			}
-		})
-	case n < 8:
-		s.run("Settle", "", func(ctx context.Context, p *Process) {
-			for range 3 {
-				open, err := p.Buyer.Settle(ctx)
-				s.note("Settle: %v %+v", err, open)
-				if err := sleep(ctx, time.Minute); err != nil {
-					return
-				}
-			}
-		})
+	key, call := s.startBeside(pick(s.random, keys), pick(s.random, calls))
+	switch call {
+	case buy:
+		s.run(buy, key, func(ctx context.Context, p *Process) { s.buy(ctx, p, key) })
+	case settle:
+		s.run(settle, "", s.settle)
 	default:
-		s.run("Resolve "+key, key, func(ctx context.Context, p *Process) {
-			err := resolveTruly(s.world, p, key)
-			s.note("Resolve %s: %v", key, err)
-			for early := (*once.TooEarlyError)(nil); errors.As(err, &early); {
-				s.world.Count("too early")
-				if sleep(ctx, early.Until.Sub(s.world.Now())+time.Second) != nil {
-					return
-				}
-				err = resolveTruly(s.world, p, key)
-				s.note("Resolve %s again: %v", key, err)
-			}
-		})
+		person := s.person()
+		s.run(resolve, key, func(ctx context.Context, p *Process) { s.resolve(ctx, p, key, person) })
+	}
+}
+
+func (s *scheduler) buy(ctx context.Context, p *Process, key string) {
+	bought, err := p.Buyer.Buy(ctx, key, request())
+	s.note("Buy %s: %v %+v", key, err, bought)
+	if p.dead {
+		return
+	}
+	s.world.Answered(key, bought, err)
+	s.world.kept(p, key, bought, err)
+	if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) {
+		s.world.Count("blocked")
+	}
+}
+
+func (s *scheduler) settle(ctx context.Context, p *Process) {
+	for range 3 {
+		open, err := p.Buyer.Settle(ctx)
+		s.note("Settle: %v %+v", err, open)
+		if err := sleep(ctx, time.Minute); err != nil {
+			return
+		}
+	}
+}
+
+func (s *scheduler) resolve(ctx context.Context, p *Process, key string, person person) {
+	err := person(s.world, p, key)
+	s.note("Resolve %s: %v", key, err)
+	for early := (*once.TooEarlyError)(nil); errors.As(err, &early); {
+		s.world.Count("too early")
+		if sleep(ctx, early.Until.Sub(s.world.Now())+time.Second) != nil {
+			return
+		}
+		err = person(s.world, p, key)
+		s.note("Resolve %s again: %v", key, err)
 	}
 }
 
@@ -256,19 +295,19 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (s *scheduler) run(name, key string, call func(context.Context, *Process)) {
+func (s *scheduler) run(c call, key string, do func(context.Context, *Process)) {
 	p := NewProcess(s.world, s, s.journal, s.options...)
-	a := &actor{name: fmt.Sprintf("%d %s", s.calls, name), process: p, fate: make(chan Fate)}
+	a := &actor{name: strings.TrimSpace(fmt.Sprintf("%d %s %s", s.calls, c, key)), call: c, process: p, fate: make(chan Fate)}
 	s.mu.Lock()
 	s.actors = append(s.actors, a)
 	s.byOwner[p] = a
 	s.mu.Unlock()
-	limit := pick(s.random, limits)
+	limit := pick(s.random, s.limits(c))
 	s.note("%s begins, for %s", a.name, limit)
 	go func() {
 		ctx, cancel := context.WithTimeout(p.begin(context.Background(), key), limit)
 		defer cancel()
-		call(ctx, p)
+		do(ctx, p)
 		s.mu.Lock()
 		a.ended = true
 		s.mu.Unlock()
@@ -287,8 +326,9 @@ func (s *scheduler) drain() {
 	}
 	for s.world.Land() {
 	}
+	s.world.ReleaseOutside()
 	s.calls++
-	s.run("finish", "", func(_ context.Context, p *Process) { finish(s.world, p, keys) })
+	s.run(last, "", func(_ context.Context, p *Process) { finish(s.world, p, keys) })
 	s.calmDown()
 }
 

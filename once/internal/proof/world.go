@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/once"
 )
 
 // World is the service, the network before it, and what has happened. Its exported fields are set before it is used.
@@ -29,6 +30,7 @@ type World struct {
 	late       []*http.Request
 	unlanded   []func() // statements of the journal that failed, and are still on their way
 	foreign    []computeunit.Instance
+	glimpses   []computeunit.Instance // in the next listing only
 	ids        int
 }
 
@@ -40,6 +42,12 @@ type order struct {
 	instance   computeunit.Instance
 	serviceID  string
 	listedFrom time.Time
+	overlooked bool // by a person who was believed
+}
+
+// is reports whether a purchase names no other order.
+func (o *order) is(p once.Purchase) bool {
+	return (p.InstanceID == "" || p.InstanceID == o.instance.InstanceID) && (p.OrderID == "" || p.OrderID == o.orderID)
 }
 
 // Now is the service's clock.
@@ -71,7 +79,11 @@ func (w *World) list(r *http.Request) *http.Response {
 	decodeBody(r, &asked)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	listed := slices.Clone(w.foreign)
+	listed := slices.Concat(w.foreign, w.glimpses)
+	for range w.glimpses {
+		w.count("listed once, and released")
+	}
+	w.glimpses = nil
 	for _, o := range w.orders {
 		if strings.EqualFold(o.serviceID, asked.ServiceID) && !time.Now().Before(o.listedFrom) {
 			listed = append(listed, o.instance)
@@ -198,12 +210,40 @@ func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
 func (w *World) AddLike(instanceID string, request computeunit.PurchaseComputeUnitRequest) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.foreign = append(w.foreign, computeunit.Instance{
+	w.foreign = append(w.foreign, foreign(instanceID, request))
+}
+
+// AddOutside lists an instance that somebody outside bought while a key may be open. Unless it stays, it is released after
+// the next listing.
+func (w *World) AddOutside(instanceID string, stays bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.strangers == nil {
+		w.strangers = map[string]bool{}
+	}
+	w.strangers[instanceID] = stays
+	if stays {
+		w.foreign = append(w.foreign, foreign(instanceID, request()))
+	} else {
+		w.glimpses = append(w.glimpses, foreign(instanceID, request()))
+	}
+}
+
+// ReleaseOutside has whoever bought outside release everything.
+func (w *World) ReleaseOutside() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.glimpses = nil
+	w.foreign = slices.DeleteFunc(w.foreign, func(i computeunit.Instance) bool { return w.strangers[i.InstanceID] })
+}
+
+func foreign(instanceID string, request computeunit.PurchaseComputeUnitRequest) computeunit.Instance {
+	return computeunit.Instance{
 		InstanceID:    instanceID,
 		PaymentTiming: request.Billing.PaymentTiming,
 		ReplicasCount: request.ReplicasCount,
 		Status:        computeunit.InstanceRunning,
-	})
+	}
 }
 
 // Release takes an instance that Add has listed out of the listing.
@@ -213,12 +253,12 @@ func (w *World) Release(instanceID string) {
 	w.foreign = slices.DeleteFunc(w.foreign, func(i computeunit.Instance) bool { return i.InstanceID == instanceID })
 }
 
-// orderOf is the truth about a key.
+// orderOf is the truth about a key, but for what a person was believed to have overlooked.
 func (w *World) orderOf(key string) *order {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, o := range w.orders {
-		if o.key == key {
+		if o.key == key && !o.overlooked {
 			return o
 		}
 	}

@@ -1,0 +1,216 @@
+package proof
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/qianfan-go/computeunit/once"
+)
+
+// beside is what the world of a seed has beside what every world has. Its scheduler picks more often what that needs.
+type beside int
+
+const (
+	nothing beside = iota
+	// slowPerson asks a process that stands still for an hour. Every promise holds.
+	slowPerson
+	// glimpse is an instance that somebody outside buys, and releases after one listing. Every promise holds, but that a
+	// listing settles a key which it is a candidate of: that needs a person.
+	glimpse
+	// outsider buys an instance and keeps it, so that a key can be given it. From then on this holds: no key has two orders,
+	// none that has one is said to have none, and what an answer names is what Buy says and the record keeps.
+	outsider
+	// hastyPerson says "not purchased" without a look. Nobody believes that if the order is listed. From when somebody was
+	// believed who overlooked one, the same holds for the other orders as with an outsider.
+	hastyPerson
+)
+
+// besides has one for each seed: half of them have nothing.
+var besides = [...]beside{outsider, nothing, slowPerson, nothing, glimpse, nothing, hastyPerson, nothing}
+
+// lags are what orders take to be listed: so long that others act before, if that is what the world is for.
+func (b beside) lags() []time.Duration {
+	switch b {
+	case slowPerson:
+		return []time.Duration{2 * time.Hour}
+	case outsider:
+		return []time.Duration{2 * time.Minute, 10 * time.Minute}
+	case hastyPerson:
+		return []time.Duration{20 * time.Minute, 2 * time.Hour}
+	default:
+		return lags
+	}
+}
+
+// goBeside does, now and then, what the seed's world has beside the others. It reports whether it did.
+func (s *scheduler) goBeside() bool {
+	switch s.beside {
+	case slowPerson:
+		return s.slowDown(resolve, List, time.Hour) || s.personIsSlow() && s.sometimes(4) && s.deliverOne()
+	case glimpse:
+		return s.sending() != "" && s.sometimes(10) && s.addOutside(3, false)
+	case outsider:
+		return s.slowDown(buy, Received, 2*time.Hour) || s.answerIsLate() && s.sometimes(2) && s.addOutside(1, true)
+	default:
+		return false
+	}
+}
+
+func (s *scheduler) sometimes(oneOf int) bool { return s.random.IntN(oneOf) == 0 }
+
+// slowDown has, in half of the cases, a call stand still when it is about to do a step.
+func (s *scheduler) slowDown(c call, at Kind, d time.Duration) bool {
+	for _, a := range s.ready() {
+		if a.waiting == at && a.call == c && !a.slowed {
+			a.slowed = true
+			if s.sometimes(2) {
+				s.freeze(a, d)
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// answerIsLate reports whether an attempt's answer is there, and its process stands still.
+func (s *scheduler) answerIsLate() bool { return s.beside == outsider && s.slowed(Received) }
+
+// personIsSlow reports whether somebody has spoken, and the process that was asked stands still.
+func (s *scheduler) personIsSlow() bool { return s.slowed(List) }
+
+func (s *scheduler) slowed(at Kind) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.actors, func(a *actor) bool {
+		return a.slowed && a.waiting == at && time.Now().Before(a.frozen)
+	})
+}
+
+func (s *scheduler) deliverOne() bool {
+	if !s.world.Delayed() {
+		return false
+	}
+	s.deliver()
+	return true
+}
+
+// addOutside has somebody outside buy, up to a limit.
+func (s *scheduler) addOutside(limit int, stays bool) bool {
+	if s.added == limit {
+		return false
+	}
+	s.added++
+	id := fmt.Sprintf("outside-%d", s.added)
+	s.note("somebody outside buys %s; it stays: %t", id, stays)
+	s.world.AddOutside(id, stays)
+	return true
+}
+
+// startBeside replaces what is started by what the seed's world needs: while an answer is late, somebody who lists, or buys
+// the other key; and people for what is open.
+func (s *scheduler) startBeside(key string, c call) (string, call) {
+	switch open := s.sending(); {
+	case s.answerIsLate():
+		return s.unbought(key), pick(s.random, []call{buy, settle})
+	case (s.beside == hastyPerson || s.beside == slowPerson) && open != "" && s.sometimes(3):
+		return open, resolve
+	}
+	return key, c
+}
+
+// together is how many calls run at the same time, if there are enough.
+func (s *scheduler) together() int {
+	if s.answerIsLate() {
+		return 3
+	}
+	return 2
+}
+
+// most is how much time passes at a time.
+func (s *scheduler) most() time.Duration {
+	if s.answerIsLate() {
+		return time.Minute
+	}
+	return time.Hour
+}
+
+// many is what becomes of half of the requests: with an outsider only what is another key's is listed then, and a person has
+// something to overlook.
+func (s *scheduler) many() Fate {
+	switch {
+	case s.beside == outsider && !s.world.unharmed():
+		return Lose
+	case s.beside == slowPerson:
+		return Late
+	case s.beside == hastyPerson:
+		return LoseAnswer
+	default:
+		return Go
+	}
+}
+
+// limits are how long callers wait: people until they are heard.
+func (s *scheduler) limits(c call) []time.Duration {
+	if c == resolve && (s.beside == hastyPerson || s.beside == slowPerson) {
+		return []time.Duration{90 * time.Minute}
+	}
+	return limits
+}
+
+// sending returns a key that may have an attempt on its way.
+func (s *scheduler) sending() string {
+	for _, key := range keys {
+		if s.world.stateOf(key) == once.StateSending {
+			return key
+		}
+	}
+	return ""
+}
+
+// unbought returns a key that is not bought, if there is one.
+func (s *scheduler) unbought(otherwise string) string {
+	for _, key := range keys {
+		if s.world.stateOf(key) != once.StateBought {
+			return key
+		}
+	}
+	return otherwise
+}
+
+// person resolves a key.
+type person func(world *World, p *Process, key string) error
+
+func (s *scheduler) person() person {
+	if s.beside == hastyPerson && s.sometimes(2) {
+		return resolveHastily
+	}
+	return resolveTruly
+}
+
+// resolveHastily is a person who says that there is no order, whatever the service has.
+func resolveHastily(world *World, p *Process, key string) error {
+	p.overlooks, p.listed = world.overlook(key)
+	err := sayNotPurchased(p.begin(context.Background(), key), world, p, key)
+	if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) && p.listed {
+		world.Count("not believed")
+	}
+	return err
+}
+
+// overlook returns the order that a person overlooks, and whether it is listed and nobody's.
+func (w *World) overlook(key string) (o *order, listed bool) {
+	if o = w.orderOf(key); o == nil {
+		return nil, false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.last {
+		if p.InstanceID == o.instance.InstanceID {
+			return o, false
+		}
+	}
+	return o, !time.Now().Before(o.listedFrom)
+}
