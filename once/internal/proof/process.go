@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -60,6 +61,7 @@ type Process struct {
 	caller   context.Context    // of the current call
 	cancel   context.CancelFunc // the caller's
 	dead     bool
+	vanishes bool // a crash ends the goroutine: what a dead process would still do with the time would not replay
 
 	answered string // the request id of the current call's last attempt, if an answer came
 	unsure   bool   // since then a statement of the journal failed or was slow: a record may not say what was answered
@@ -146,6 +148,7 @@ func (p *Process) Journal(ctx context.Context, statement func(context.Context) e
 	if done {
 		failed = statement(context.WithoutCancel(ctx)) // what is sent is done, whoever waits for it
 	}
+	p.vanish()
 	switch {
 	case err != nil:
 		return err
@@ -156,8 +159,16 @@ func (p *Process) Journal(ctx context.Context, statement func(context.Context) e
 	}
 }
 
+// vanish ends the goroutine of a process that has crashed, if the search wants that.
+func (p *Process) vanish() {
+	if p.dead && p.vanishes {
+		runtime.Goexit()
+	}
+}
+
 // RoundTrip is the way to the service.
 func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
+	defer p.vanish()
 	if strings.HasSuffix(r.URL.RawQuery, "PurchaseComputeUnit") {
 		return p.purchase(r)
 	}

@@ -289,14 +289,14 @@ func (s *scheduler) resolve(ctx context.Context, p *Process, key string, person 
 func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
-		return nil
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return ctx.Err() // also if both came at the same moment, of which select takes any
 }
 
 func (s *scheduler) run(c call, key string, do func(context.Context, *Process)) {
 	p := NewProcess(s.world, s, s.journal, s.options...)
+	p.vanishes = true
 	a := &actor{name: strings.TrimSpace(fmt.Sprintf("%d %s %s", s.calls, c, key)), call: c, process: p, fate: make(chan Fate)}
 	s.mu.Lock()
 	s.actors = append(s.actors, a)
@@ -306,12 +306,14 @@ func (s *scheduler) run(c call, key string, do func(context.Context, *Process)) 
 	s.note("%s begins, for %s", a.name, limit)
 	go func() {
 		ctx, cancel := context.WithTimeout(p.begin(context.Background(), key), limit)
-		defer cancel()
+		defer func() {
+			cancel()
+			s.mu.Lock()
+			a.ended = true
+			s.mu.Unlock()
+			s.note("%s ended", a.name)
+		}()
 		do(ctx, p)
-		s.mu.Lock()
-		a.ended = true
-		s.mu.Unlock()
-		s.note("%s ended", a.name)
 	}()
 	synctest.Wait()
 }
