@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"github.com/qianfan-go/computeunit"
 )
@@ -87,9 +86,7 @@ func (p *Purchase) answer(order Order) error {
 	if err := p.apply(answer); err != nil {
 		return err
 	}
-	if order.InstanceID != "" && order.InstanceID != p.InstanceID && !slices.Equal(candidates, []string{order.InstanceID}) {
-		p.ListedWithin = 0 // what was listed is another instance
-	}
+	p.keepLag(order.InstanceID, candidates)
 	p.InstanceID, p.OrderID = cmp.Or(order.InstanceID, p.InstanceID), cmp.Or(order.OrderID, p.OrderID)
 	p.RequestID, p.Refusal = order.RequestID, ""
 	p.forget()

@@ -62,12 +62,9 @@ func (c *call) run(key string) (record, error) {
 	if other != nil && !errors.Is(other, errEndpoint) {
 		return none, failure(computeunit.ErrOutcomeUnknown, none, other)
 	}
-	r, err := c.buyer.read(c.ctx, key)
+	r, err := c.read(c.ctx, key)
 	if err != nil {
 		return none, failure(computeunit.ErrOutcomeUnknown, none, err)
-	}
-	if r.State == unclaimed {
-		r.Request = c.asked
 	}
 	if other != nil {
 		return r, failure(outcomeOf(r), r, other)
@@ -141,6 +138,11 @@ func (c *call) claim(r record) (record, error) {
 func (c *call) readAgain(key string) (record, error) {
 	ctx, cancel := journalContext(c.ctx)
 	defer cancel()
+	return c.read(ctx, key)
+}
+
+// read returns what is asked for as the request of a key that the journal has not.
+func (c *call) read(ctx context.Context, key string) (record, error) {
 	r, err := c.buyer.read(ctx, key)
 	if err == nil && r.State == unclaimed {
 		r.Request = c.asked
@@ -191,6 +193,9 @@ func (c *call) notPurchased(a *attempts, e event, cause error) (record, error) {
 			return errLost
 		}
 		next.Refusal, next.ListedWithin = cause.Error(), 0
+		if next.State == StatePreparing && c.ctx.Err() != nil {
+			return next.apply(abandon) // the caller left, which is nobody's answer
+		}
 		return next.apply(e)
 	})
 	switch {
@@ -212,7 +217,9 @@ func (c *call) unknown(a *attempts, cause error) (record, error) {
 		next.Unknown = true
 		return next.apply(lose)
 	})
-	c.buyer.log(c.ctx, slog.LevelError, "unknown", r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err)))
+	if r.State != StateBought { // a listing was faster
+		c.buyer.log(c.ctx, slog.LevelError, "unknown", r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err)))
+	}
 	if err != nil && !errors.Is(err, errLost) {
 		return r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err))
 	}

@@ -238,3 +238,32 @@ func TestARefusedRequestIsNamedInErrorAndPurchase(t *testing.T) {
 		assert.Equal(t, wrong, p.Request)
 	})
 }
+
+// What another Buy waited for is then nobody's answer: it may ask again.
+func TestACallerWhoLeavesInTheWaitForAnotherAttemptLeavesNoEvidence(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.RetryAfter = time.Minute
+		b.requests = []proof.Fate{proof.RefuseRetry}
+		_, err := b.process().Buy(within(t, 10*time.Second), "a", prepaid)
+		require.ErrorIs(t, err, computeunit.ErrNotPurchased)
+		assert.Equal(t, once.StateNotPurchased, b.purchase("a").State)
+		assert.Empty(t, b.purchase("a").Evidence)
+	})
+}
+
+// A person is paged for each record of an error.
+func TestWhatAListingSettledDuringItsAttemptIsNotLoggedAsUnknown(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		var written logged
+		b.requests = []proof.Fate{proof.LoseAnswer}
+		go func() {
+			time.Sleep(10 * time.Second)
+			_, err := b.process().Settle(t.Context())
+			assert.NoError(t, err)
+		}()
+		bought, err := b.process(once.WithLogger(written.logger())).Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Equal(t, once.EvidenceListing, bought.Evidence)
+		assert.NotContains(t, written.String(), "level=ERROR")
+	})
+}

@@ -70,20 +70,18 @@ func idsOf(instances []computeunit.Instance) []string {
 // withEarlier adds to the candidates of a listing those of earlier ones that are no key's. One that is not listed any more
 // stays a candidate: somebody outside releases or buys, and which one was ours a person has to say.
 func (b *Buyer) withEarlier(ctx context.Context, r record, listed []string) ([]string, error) {
-	isListed := func(id string) bool { return slices.Contains(listed, id) }
-	gone := slices.DeleteFunc(slices.Clone(r.Candidates), isListed)
-	var owners map[string]string
-	var err error
-	if len(gone) > 0 {
-		if owners, err = b.store.Owners(ctx, gone); err != nil {
-			return nil, fmt.Errorf("reading the journal: %w", err)
-		}
-	}
-	candidates := slices.DeleteFunc(slices.Clone(r.Candidates), func(id string) bool { return owners[id] != "" })
+	candidates := slices.Clone(r.Candidates)
 	for _, id := range listed {
 		if !slices.Contains(candidates, id) {
 			candidates = append(candidates, id)
 		}
 	}
-	return candidates, nil
+	if len(candidates) == len(listed) {
+		return candidates, nil
+	}
+	owners, err := b.store.Owners(ctx, candidates)
+	if err != nil {
+		return nil, fmt.Errorf("reading the journal: %w", err)
+	}
+	return slices.DeleteFunc(candidates, func(id string) bool { return owners[id] != "" }), nil
 }

@@ -29,7 +29,7 @@ type BlockedError struct {
 	// is not possible: no attempt is known, the purchase is bought and only its instance is not known, or Candidates
 	// prevent it.
 	NotBefore time.Time
-	// Candidates are new instances of the service that belong to no key.
+	// Candidates are new instances of the service that belong to no key, and are or were listed.
 	Candidates []string
 }
 
@@ -38,7 +38,7 @@ func (e *BlockedError) Error() string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "the purchase with key %q for service %q is open since %s", e.Key, e.ServiceID, e.Since.Format(time.RFC3339))
 	if len(e.Candidates) > 0 {
-		fmt.Fprintf(&text, ", and new instances are listed that belong to no key: %q", e.Candidates)
+		fmt.Fprintf(&text, ", and new instances were listed since then that belong to no key: %q", e.Candidates)
 	}
 	text.WriteString("; a listing may still settle it, or a person with ResolveBought")
 	if !e.NotBefore.IsZero() {

@@ -27,6 +27,9 @@ func (b *Buyer) look(ctx context.Context, r record, idle bool) (record, error) {
 
 func (b *Buyer) lookOnce(ctx context.Context, r record, idle bool) (record, error) {
 	r, err := b.regain(ctx, r)
+	if errors.Is(err, errLost) {
+		return r, nil // what it has become is not looked at now
+	}
 	if err != nil {
 		return r, err
 	}
@@ -50,7 +53,7 @@ func (b *Buyer) seen(ctx context.Context, r record, listed []string, date time.T
 	if err != nil {
 		return r, err
 	}
-	settles := len(candidates) == 1 && slices.Equal(candidates, r.Candidates) && slices.Equal(candidates, listed)
+	settles := len(listed) == 1 && slices.Equal(candidates, listed) && slices.Equal(r.Candidates, listed)
 	news := !slices.Equal(candidates, r.Candidates) || idle && r.State == StateSending && !r.Unknown
 	if !settles && !news {
 		return r, nil
@@ -91,7 +94,7 @@ func (p *Purchase) saw(candidates []string, date time.Time, idle bool) error {
 	if err := p.apply(see); err != nil {
 		return err
 	}
-	first := len(p.Candidates) == 0
+	first := len(p.Candidates) == 0 || len(candidates) > 0 && candidates[0] != p.Candidates[0]
 	p.Candidates, p.Unknown = candidates, p.Unknown || idle && p.State == StateSending
 	switch {
 	case len(candidates) == 0:
@@ -100,6 +103,13 @@ func (p *Purchase) saw(candidates []string, date time.Time, idle bool) error {
 		p.ListedWithin = date.Sub(p.Before.Date)
 	}
 	return nil
+}
+
+// keepLag forgets how long it took to be listed if what was listed is another instance than the one that is named.
+func (p *Purchase) keepLag(instanceID string, candidates []string) {
+	if instanceID != "" && instanceID != p.InstanceID && !slices.Equal(candidates, []string{instanceID}) {
+		p.ListedWithin = 0
+	}
 }
 
 var errParked = errors.New("its service is closed by another purchase, which has to be settled first")

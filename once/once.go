@@ -96,7 +96,8 @@ func WithLogger(logger *slog.Logger) Option {
 
 // WithTakeoverAfter sets how long the record of an open purchase must stay unchanged, as this process has watched it,
 // before this process presumes that nobody works on it. The default is the client's time-out and 15 seconds. Too short a
-// time costs work done twice, and never an order.
+// time costs work done twice, and a Buy that is slower than it, in its listing before or in the wait that a 429 asks for, can
+// end as not purchased; it never costs an order.
 func WithTakeoverAfter(unchanged time.Duration) Option {
 	return func(b *Buyer) error {
 		if unchanged <= 0 {

@@ -44,9 +44,11 @@ func (p *Purchase) resolveBought(instanceID, orderID string) error {
 	if p.State == StateBought && instanceID != "" {
 		p.NamedBy = EvidencePerson
 	}
+	candidates := p.Candidates
 	if err := p.apply(sayBought); err != nil {
 		return err
 	}
+	p.keepLag(instanceID, candidates)
 	p.InstanceID, p.OrderID = cmp.Or(instanceID, p.InstanceID), cmp.Or(orderID, p.OrderID)
 	p.forget()
 	return nil
@@ -106,7 +108,7 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 	if until.IsZero() {
 		return errForeign
 	}
-	if !listed.Date.Add(-time.Since(said)).After(until) {
+	if !listed.Date.Add(-age(said)).After(until) {
 		return &TooEarlyError{Until: until}
 	}
 	unowned, err := b.unowned(ctx, r, listed.Result.Instances)
@@ -119,6 +121,11 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 		return blocked
 	}
 	return nil
+}
+
+// age counts the time that this machine slept, too, which Go's monotonic clock can leave out.
+func age(said time.Time) time.Duration {
+	return max(time.Since(said), time.Now().Round(0).Sub(said.Round(0)))
 }
 
 // resolve is what both have in common. A person may say the same twice.

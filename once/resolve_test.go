@@ -232,3 +232,22 @@ func TestABlockedResolveNamesNoTimeThatHasPassed(t *testing.T) {
 		assert.Zero(t, blocked.NotBefore)
 	})
 }
+
+func TestHowLongAnotherInstanceTookToBeListedIsNotKeptAsThePersons(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		b.world.Add("outside")
+		time.Sleep(20 * time.Second)
+		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			b.world.Add("outside-2") // so that the first listing settles nothing
+			return proof.Go
+		}
+		_, err := b.process().Settle(t.Context())
+		require.NoError(t, err)
+		b.direct = nil
+		require.NotZero(t, b.purchase("a").ListedWithin)
+		resolved, err := b.process().ResolveBought(t.Context(), "a", "ours", "")
+		require.NoError(t, err)
+		assert.Zero(t, resolved.ListedWithin)
+	})
+}

@@ -50,13 +50,24 @@ func (b *Buyer) idle(r record) bool {
 	defer b.mu.Unlock()
 	seen, found := b.watched[r.Key]
 	if !found || seen.version != r.version {
-		if b.watched == nil || len(b.watched) >= mostWatched {
-			b.watched = map[string]watch{}
-		}
+		b.makeRoom()
 		seen = watch{version: r.version, since: time.Now()}
 		b.watched[r.Key] = seen
 	}
 	return time.Since(seen.since) >= b.takeover
+}
+
+// makeRoom forgets any one if there are too many: all the others get there.
+func (b *Buyer) makeRoom() {
+	if b.watched == nil {
+		b.watched = map[string]watch{}
+	}
+	for key := range b.watched {
+		if len(b.watched) < mostWatched {
+			return
+		}
+		delete(b.watched, key)
+	}
 }
 
 // watchOnly forgets what is not open any more.

@@ -60,3 +60,21 @@ func TestWhatABuyerWatchesIsBounded(t *testing.T) {
 	b.watchOnly([]record{{Purchase: Purchase{Key: strconv.Itoa(3*mostWatched - 1)}}, {Purchase: Purchase{Key: "new"}}})
 	assert.Len(t, b.watched, 1)
 }
+
+// More can be open than a Buyer remembers: nearly all of it must be found idle all the same.
+func TestMoreThanIsWatchedGetsIdleToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &Buyer{takeover: time.Minute}
+		idle := 0
+		for range 2 {
+			idle = 0
+			for i := range mostWatched + 10 {
+				if b.idle(record{Purchase: Purchase{Key: strconv.Itoa(i)}, version: "v"}) {
+					idle++
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		assert.Greater(t, idle, mostWatched/2)
+	})
+}

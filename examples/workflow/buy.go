@@ -48,9 +48,17 @@ func resultOf(ctx context.Context, purchase once.Purchase, err error) result {
 	r := result{Outcome: "unknown", Purchase: purchase, Error: err.Error()}
 	if errors.Is(err, computeunit.ErrNotPurchased) {
 		r.Outcome = "not purchased"
-		// Not final if another key's purchase is in the way, or if this worker is stopped.
-		r.Final = !errors.As(err, new(*once.BlockedError)) && ctx.Err() == nil
+		r.Final = isFinal(ctx, purchase, err)
 	}
 	r.Final = r.Final || errors.Is(err, once.ErrKeyReused)
 	return r
+}
+
+// isFinal reports whether "not purchased" stays so: the service or a person said it, or the request cannot be sent. Else another
+// key's purchase was in the way, a listing failed, or a worker was stopped, this one or one that it waited for.
+func isFinal(ctx context.Context, purchase once.Purchase, err error) bool {
+	if errors.As(err, new(*computeunit.ValidationError)) {
+		return true
+	}
+	return purchase.Evidence != "" && !errors.As(err, new(*once.BlockedError)) && ctx.Err() == nil
 }

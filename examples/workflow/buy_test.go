@@ -38,7 +38,13 @@ func TestOnlyWhatStaysSoIsFinal(t *testing.T) {
 		{"lost", t.Context(), "c", request("svco-1", 1), "unknown", false},
 		{"blocked by c", t.Context(), "d", request("svco-1", 1), "not purchased", false},
 		{"a worker that is stopped", done, "e", request("svco-2", 1), "unknown", false},
+		{"invalid", t.Context(), "f", request("svco-3", 0), "not purchased", true},
+		{"refused before, and blocked now", t.Context(), "b", request("svco-1", 1), "not purchased", false},
+		{"a listing that fails", t.Context(), "g", request("svco-4", 1), "not purchased", false},
 	} {
+		if c.what == "a listing that fails" {
+			service.NextListings(computeunittest.Denied())
+		}
 		purchase, err := buyer.Buy(c.ctx, c.key, c.request)
 		r := resultOf(c.ctx, purchase, err)
 		assert.Equal(t, c.outcome, r.Outcome, "%s: %s", c.what, r.Error)

@@ -7,21 +7,23 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Several processes that create the table at once can fail each other; the next attempt finds the table.
-const migrateAttempts = 5
+// Several processes that create a database, or its table, at once can fail each other: SQLite does not wait for a lock then.
+const (
+	migrateAttempts = 5
+	migratePause    = 100 * time.Millisecond
+)
 
 // Migrate creates the table if it is missing, and returns an error if there is one of another shape or a setting is refused.
 func (s *SQL) Migrate(ctx context.Context) error {
-	var err error
-	for range migrateAttempts {
-		if err = s.check(ctx); !errors.Is(err, errNoTable) {
+	err := s.createUnlessThere(ctx)
+	for range migrateAttempts - 1 {
+		if err == nil || errors.Is(err, errShape) || pause(ctx) != nil {
 			break
 		}
-		if failed := s.create(ctx); failed != nil {
-			err = fmt.Errorf("journal: create the table: %w", failed)
-		}
+		err = s.createUnlessThere(ctx)
 	}
 	if err != nil {
 		return err
@@ -31,6 +33,27 @@ func (s *SQL) Migrate(ctx context.Context) error {
 	}
 	return nil
 }
+
+func pause(ctx context.Context) error {
+	select {
+	case <-time.After(migratePause):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
+}
+
+func (s *SQL) createUnlessThere(ctx context.Context) error {
+	err := s.check(ctx)
+	if !errors.Is(err, errNoTable) {
+		return err
+	}
+	if err := s.create(ctx); err != nil {
+		return fmt.Errorf("journal: create the table: %w", err)
+	}
+	return s.check(ctx)
+}
+
+var errShape = errors.New("is not the one of this version")
 
 var errNoTable = errors.New("journal: the table " + table + " is missing: call Migrate, or run the statements of Schema")
 
@@ -56,16 +79,16 @@ func (s *SQL) check(ctx context.Context) error {
 		return nil
 	}
 	wrong, err := s.difference(ctx)
-	if err == nil && wrong != "" {
-		// The query reads the catalogue part by part, and another process may have created the table in the middle. Since
-		// one part showed the table, all of it is there now.
+	if err == nil && wrong != "" && pause(ctx) == nil {
+		// The query reads the catalogue part by part, and another process, or a tool with the statements of Schema, may have
+		// been about to create the table.
 		wrong, err = s.difference(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	if wrong != "" {
-		return fmt.Errorf("journal: the table %s is not the one of this version: %s", table, wrong)
+		return fmt.Errorf("journal: the table %s %w: %s", table, errShape, wrong)
 	}
 	s.checked.Store(true)
 	return nil
