@@ -9,6 +9,7 @@ import (
 
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
+	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 func TestBuyFindsTheOrderOfALostAnswer(t *testing.T) {
@@ -142,5 +143,31 @@ func TestACandidateThatVanishedStaysOne(t *testing.T) {
 			time.Sleep(time.Hour)
 		}
 		assert.Equal(t, []string{"outside", "instance-1"}, b.purchase("a").Candidates)
+	})
+}
+
+// What an answer names for another key was never a candidate.
+func TestACandidateThatBecomesAnotherKeysIsNone(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.world.Lag = func() time.Duration { return time.Hour }
+		b.leaveUnknown("a", proof.LoseAnswer)
+		b.world.Add("outside-1")
+		b.world.Add("outside-2")
+		buyer := b.process()
+		_, err := buyer.Settle(t.Context())
+		require.NoError(t, err)
+		require.Len(t, b.purchase("a").Candidates, 2)
+		for _, id := range b.purchase("a").Candidates {
+			done, err := b.records.Insert(t.Context(), store.Record{
+				Key: "of " + id, Version: "v", State: string(once.StateBought), InstanceID: id, Data: []byte(`{}`),
+			})
+			require.NoError(t, err)
+			require.True(t, done)
+		}
+		time.Sleep(time.Hour)
+		open, err := buyer.Settle(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, open)
+		assert.Equal(t, "instance-1", b.purchase("a").InstanceID)
 	})
 }
