@@ -37,6 +37,18 @@ func TestMigrateIsCalledByManyAtOnceAndAgain(t *testing.T) {
 	})
 }
 
+// A new SQLite file is switched to its write-ahead log by the first connection, and the others do not wait for that.
+func TestMigrateOfANewFileIsCalledByManyAtOnce(t *testing.T) {
+	for range 100 {
+		d := databaseOf(t, "sqlite")
+		var others []*sql.DB
+		for range 8 {
+			others = append(others, d.open(t))
+		}
+		migrateByMany(t, d.dialect, others)
+	}
+}
+
 func migrateByMany(t *testing.T, dialect string, many []*sql.DB) {
 	var all sync.WaitGroup
 	for _, db := range many {
