@@ -66,8 +66,6 @@ func (p *purchaseResponse) bought() PurchaseResult {
 	return PurchaseResult{InstanceID: firstNonBlank(p.Result.InstanceID.Value()), OrderID: firstNonBlank(p.Result.OrderID.Value())}
 }
 
-const anyLevel = 1000
-
 var errNoID = errors.New("the response has neither an instance id nor an order id")
 
 // missing is nil if the response has what makes it a success: an id, none that is ambiguous, and no error anywhere.

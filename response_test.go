@@ -224,6 +224,8 @@ func TestACodeInAHeaderDecidesNoSuccess(t *testing.T) {
 		"beside the same code":     {deniedBody, "AccessDenied", computeunit.ErrNotPurchased},
 		"blank, beside an id":      {documentedAnswer, " ", nil},
 		"blank, beside a code":     {deniedBody, "", computeunit.ErrNotPurchased},
+		"zero, beside an id":       {documentedAnswer, " 0", nil},
+		"zero, beside a code":      {deniedBody, "0", computeunit.ErrNotPurchased},
 		"a failure beside a code":  {deniedBody, "InternalError", computeunit.ErrOutcomeUnknown},
 		"a failure beside an id":   {documentedAnswer, "InternalError", computeunit.ErrOutcomeUnknown},
 		"a failure, in other case": {``, "INTERNALERROR", computeunit.ErrOutcomeUnknown},
