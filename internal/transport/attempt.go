@@ -201,8 +201,9 @@ func roundTrip(u *underway, via route, req *http.Request, body []byte) error {
 			return e.explain(err)
 		}
 		if !e.closedIdle() || u.Err() != nil {
+			err = e.explain(err)
 			a.Reached, a.Permanent = Unconnected, permanent(err)
-			return e.explain(err)
+			return err
 		}
 	}
 }
