@@ -73,7 +73,7 @@ func (p *purchaseResponse) missing() error {
 	for i, id := range [...]*strictjson.Text{&p.Result.InstanceID, &p.Result.OrderID} {
 		if id.IsAmbiguous() || !id.IsPrintable() {
 			name := [...]string{"instance id", "order id"}[i]
-			return fmt.Errorf("the %s is ambiguous: given twice with different values, of another type, or with unprintable characters (%.80q)",
+			return fmt.Errorf("the %s is ambiguous: given twice with different values, of another type, or with unprintable characters (%q)",
 				name, append(id.Values(), id.OtherType))
 		}
 	}

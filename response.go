@@ -220,7 +220,7 @@ func plainBody(a *transport.Attempt) ([]byte, error) {
 		body = []byte{}
 	}
 	if encoding := strings.Join(a.Header.Values("Content-Encoding"), ", "); len(body) > 0 && !isReadableEncoding(encoding) {
-		return nil, fmt.Errorf("content encoding %.40q is not supported", encoding)
+		return nil, fmt.Errorf("content encoding %q is not supported", encoding)
 	}
 	unzipped, err := gunzip(body)
 	if err != nil {
@@ -389,7 +389,8 @@ func (r *response) sender(a *transport.Attempt) string {
 
 const maxSample = 200
 
-// evidence is what there is of a response that does not speak for itself.
+// evidence is what there is of a response that does not speak for itself. Nothing is cut before it is redacted: a part of a
+// secret would not be recognized.
 func (r *response) evidence(a *transport.Attempt) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "content type %.80q, ", a.Redact(a.Header.Get("Content-Type")))
@@ -405,7 +406,7 @@ func (r *response) evidence(a *transport.Attempt) string {
 	if body == nil {
 		body = a.Body
 	}
-	if sample := a.Redact(string(body[:min(len(body), 8*maxSample)])); sample != "" {
+	if sample := a.Redact(string(body)); sample != "" {
 		fmt.Fprintf(&b, ": %q", sample[:min(len(sample), maxSample)])
 	}
 	return b.String()

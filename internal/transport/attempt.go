@@ -223,7 +223,8 @@ func (a *Attempt) read(response *http.Response) error {
 	a.Body, err = io.ReadAll(io.LimitReader(body, MaxBody+1))
 	a.Unbounded = isUnbounded(response, len(a.Body))
 	if err == nil && len(a.Body) > MaxBody {
-		a.Body = bytes.Clone(a.Body[:keptOfTooLarge])
+		clean := a.Redact(string(a.Body)) // before it is cut
+		a.Body = []byte(clean[:min(len(clean), keptOfTooLarge)])
 		return ErrTooLarge
 	}
 	if err == nil && int64(len(a.Body)) < declaredLength(response) { // net/http reports that itself; another transport may not

@@ -281,6 +281,15 @@ func TestABodyIsUnboundedIfOnlyTheEndOfTheConnectionEndsIt(t *testing.T) {
 	}
 }
 
+// Of a secret that is cut nobody would know what it is.
+func TestOfAResponseThatIsTooLargeTheBeginningIsCutAfterItIsRedacted(t *testing.T) {
+	a := sendOnce(t.Context(), t, through(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		return answering(500, strings.Repeat("x", 4080)+req.Header.Get("Authorization")+strings.Repeat(" ", transport.MaxBody))(req)
+	})), host)
+	assert.ErrorIs(t, a.Err, transport.ErrTooLarge)
+	assert.Equal(t, strings.Repeat("x", 4080)+"(signature)     ", string(a.Body))
+}
+
 func TestABodyOverHTTP2IsNotUnbounded(t *testing.T) {
 	secure := server(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(400)
