@@ -79,10 +79,12 @@ var internalFailures = []string{"InternalError", "336000", "336100", "500000"}
 
 func isInternalFailure(code string) bool { return strictjson.HasCode(code, internalFailures...) }
 
-// listingVerdict is judge's for an action that changes nothing: whatever is not certain may be tried again.
+// listingVerdict is judge's for an action that changes nothing: whatever is not certain may be tried again. A status that
+// refuses is certain enough: nothing about money has to be proved by its body.
 func listingVerdict(a *transport.Attempt, r *response, missing error) verdict {
 	v := judge(a, r, missing, documentedRefusals)
-	if v.outcome == ErrOutcomeUnknown {
+	refused := isRefusalStatus(a.Status) && a.Err == nil && !isInternalFailure(r.code)
+	if v.outcome == ErrOutcomeUnknown && !refused {
 		v.again = transport.AfterBackoff
 	}
 	return v

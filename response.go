@@ -156,11 +156,11 @@ func (r *response) contradiction(a *transport.Attempt) error {
 	return nil
 }
 
-// isWhole reports whether the body ended as it was meant to. If only the end of the connection ended it, JSON in brackets
-// is the only body that marks its end itself. JSON that breaks off is not whole, whatever its length says: a
+// isWhole reports whether the body ended as it was meant to. If only the end of the connection ended it, JSON in brackets and
+// gzip are the only bodies that mark their end themselves. JSON that breaks off is not whole, whatever its length says: a
 // gateway that passes it on may have got it cut off.
 func (r *response) isWhole(a *transport.Attempt) bool {
-	if a.Unbounded {
+	if a.Unbounded && !(isZipped(a.Body) && len(r.body) > 0) {
 		return bytes.IndexAny(bytes.TrimLeft(r.body, " \t\r\n"), "{[") == 0 && json.Valid(r.body)
 	}
 	return !strictjson.BreaksOff(r.body)
