@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
 // The closed lists of docs/outcomes.md, written down apart from the code.
@@ -152,6 +153,18 @@ func TestEveryStatusWithEveryBody(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The stand-in service has the table too: it must not deny an order that it makes.
+func TestTheStandInKnowsWhichAnswersProveThatNothingWasBought(t *testing.T) {
+	for _, row := range bodies {
+		for status := 200; status <= 599; status++ {
+			fault := simulator.Fault{Kind: simulator.RawAnswer, Status: status, Body: row.body, When: simulator.AfterOrder}
+			if proves := outcomeOf(status, row.proves) == computeunit.ErrNotPurchased; proves != (fault.Valid() != nil) {
+				t.Errorf("%s, %d: it proves that nothing was bought: %v, but the stand-in says: %v", row.name, status, proves, fault.Valid())
+			}
+		}
 	}
 }
 
