@@ -106,6 +106,8 @@ var bodies = []struct{ name, body, proves string }{
 	{"a code beside success of true in a text", `{"code":"AccessDenied","data":[{"Success":" TRUE"}]}`, contradicts},
 	{"success of 1", `{"code":"AccessDenied","success":1}`, contradicts},
 	{"JSON, and more that breaks off", `{"code":"X"}{"result":"or`, contradicts},
+	{"a failure inside, nested too deep to be found", `{"a":` + tooDeep + `,"code":"\u0049nternalError"}`, contradicts},
+	{"an id, nested too deep to be found", `{"a":` + tooDeep + `,"result":{"\u006frderId":"o"}}`, contradicts},
 	{"a result, nested too deep to be found", `{"code":"AccessDenied","a":` + tooDeep + `,"result":"ordered"}`, contradicts},
 
 	{"nothing", ``, proves0},

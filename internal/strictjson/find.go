@@ -34,7 +34,8 @@ func holds(document []byte, names []string, texts int) bool {
 		return named && value != nil && value != "" ||
 			quotesDocument(value) && (texts == maxTexts || holds([]byte(value.(string)), names, texts+1))
 	})
-	return found || err != nil && slices.ContainsFunc(names, func(name string) bool { return containsFold(withoutZeros(document), name) })
+	return found || hidesTooDeep(err, document, names...) ||
+		err != nil && slices.ContainsFunc(names, func(name string) bool { return containsFold(withoutZeros(document), name) })
 }
 
 // HoldsCode reports whether a document has one of the codes in a text or number (see [HasCode]), at any depth, that is in a
@@ -51,7 +52,7 @@ func holdsCode(document []byte, codes []string, texts int) bool {
 		return named && isCodeValue(value, codes) ||
 			quotesDocument(value) && (texts == maxTexts || holdsCode([]byte(value.(string)), codes, texts+1))
 	})
-	return found || err != nil && stands
+	return found || hidesTooDeep(err, document, "code", "err") || err != nil && stands
 }
 
 // HasCode reports whether one of the codes stands in a text, in any case, with no letter, digit or _ of ASCII beside it. A
@@ -93,14 +94,14 @@ func isCodeValue(value json.Token, codes []string) bool {
 }
 
 // HasMember reports whether a JSON document has a member of one of the names, in any case, in its first levels, with a value
-// in it that counts. A document that is nested too deep counts as one that has it.
+// in it that counts.
 func HasMember(document []byte, levels int, counts func(value json.Token) bool, names ...string) bool {
 	if !mayHave(document, names...) {
 		return false
 	}
 	isNamed := func(name string, level int) bool { return level < levels && isOneOf(name, names) }
 	found, err := search(document, isNamed, func(value json.Token, named bool) bool { return named && counts(value) })
-	return found || errors.Is(err, errTooDeep)
+	return found || hidesTooDeep(err, document, names...)
 }
 
 // IsEmpty reports whether a JSON value is null, false, 0, "", or a list or object of nothing else.
@@ -154,6 +155,11 @@ func isOneOf(name string, names []string) bool {
 func mayHave(document []byte, parts ...string) bool {
 	return bytes.ContainsFunc(document, func(r rune) bool { return r == '\\' || r >= utf8.RuneSelf }) ||
 		slices.ContainsFunc(parts, func(part string) bool { return containsFold(document, part) })
+}
+
+// hidesTooDeep reports whether a name may have one of the parts in what search did not read.
+func hidesTooDeep(err error, document []byte, parts ...string) bool {
+	return errors.Is(err, errTooDeep) && mayHave(document, parts...)
 }
 
 // speaksOfError is true of the name "", which a value in no object has.
