@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/qianfan-go/computeunit/internal/bceauth"
 	"github.com/qianfan-go/computeunit/internal/strictjson"
@@ -250,23 +251,33 @@ func WithRefusalCodes(codes ...string) Option {
 
 func checkRefusalCode(code string) error {
 	number, err := strconv.ParseFloat(code, 64)
+	plain := strings.Join(strings.Fields(code), "")
 	switch {
 	case strings.TrimSpace(code) == "" || code != strings.TrimSpace(code):
 		return fmt.Errorf("the code %q is blank or has blanks around it", code)
-	case isInternalFailure(code):
+	case isInternalFailure(plain) || strictjson.HasCode(plain, "InternalServerError"):
 		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
-	case err == nil && (number == 0 || isSuccess(int(number))) || strictjson.IsCode(code, successCodes...):
+	case err == nil && (number == 0 || isSuccess(int(number))) || meansSuccess(plain):
 		return fmt.Errorf("the code %q means success, or nothing yet", code)
 	}
 	return nil
+}
+
+// meansSuccess knows 成功 (success) in any code but 不成功 (not successful).
+func meansSuccess(plain string) bool {
+	if strings.Contains(strings.ReplaceAll(plain, "不成功", ""), "成功") {
+		return true
+	}
+	plain = strings.TrimFunc(plain, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return slices.ContainsFunc(successCodes, func(code string) bool { return strings.EqualFold(code, plain) })
 }
 
 // successCodes are what services write that did it, are doing it, or have nothing to say.
 var successCodes = []string{
 	"success", "succeed", "succeeded", "successful", "successfully", "ok", "okay", "true", "yes", "done", "accepted", "created",
 	"complete", "completed", "finish", "finished", "purchased", "bought", "ordered", "paid", "normal",
-	"processing", "pending", "creating", "running", "in progress", "in_progress", "inprogress", "null", "nil", "none",
-	"成功", "购买成功", "操作成功", "请求成功", "已完成", "完成", "正常", "处理中", "创建中",
+	"processing", "pending", "creating", "running", "in_progress", "inprogress", "null", "nil", "none",
+	"OrderCreated", "submitted", "queued", "已完成", "完成", "正常", "处理中", "创建中", "排队中",
 }
 
 // WithUserAgent replaces the User-Agent header, in printable ASCII.

@@ -641,6 +641,8 @@ func TestNewClientRefusesCodesThatDoNotRefuse(t *testing.T) {
 		"0", "00", "-0", "+0", "0.0", "200", "201", "202", "299", "Success", "success", "SUCCESS", "Succeed", "succeeded", "Successful", "OK", "ok", "Ok", "Okay",
 		"true", "Done", "Accepted", "Created", "成功", "购买成功", "Completed", "finished", "Success.", "\"OK\"", "Purchased", "bought", "yes", "null",
 		"Processing", "In Progress", "处理中。", "336100.0", "0336100", "3.361e5", "+500000", "InternalError.", "(internalerror)", "200.0", "0200",
+		"OrderCreated", "Submitted", "Queued", "下单成功", "创建成功", "支付成功", "下单成功，不成功退款", "排队中", "Internal Error", "internal server error", "InternalServerError",
+		"InternalError: x", "BCE.336000",
 	} {
 		for _, codes := range [][]string{{code}, {"OutOfStock", code}} {
 			client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithRefusalCodes(codes...))
@@ -654,7 +656,7 @@ func TestNewClientRefusesCodesThatDoNotRefuse(t *testing.T) {
 }
 
 func TestNewClientAcceptsCodesThatCanRefuse(t *testing.T) {
-	for _, codes := range [][]string{nil, {"OutOfStock"}, {"Out Of Stock"}, {"余额不足"}, {"336501", "-1"}, {"AccessDenied"}, {"SuccessNot"}, {"不成功"}, {"Unfinished"}, {"-336100"}, {"336100.5"}, {"300"}, {"199"}} {
+	for _, codes := range [][]string{nil, {"OutOfStock"}, {"Out Of Stock"}, {"余额不足"}, {"336501", "-1"}, {"AccessDenied"}, {"SuccessNot"}, {"不成功"}, {"下单不成功"}, {"Unfinished"}, {"-336100"}, {"336100.5"}, {"300"}, {"199"}} {
 		_, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithRefusalCodes(codes...))
 		assert.NoError(t, err, "%q", codes)
 	}

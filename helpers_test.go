@@ -180,6 +180,15 @@ func cutAfter(status int, body string) roundTripFunc {
 	}
 }
 
+// unbounded answers as net/http does if only the end of the connection ended the body.
+func unbounded(status int, body string) roundTripFunc {
+	return func(*http.Request) (*http.Response, error) {
+		response := httpmock.NewStringResponse(status, body)
+		response.Close, response.ContentLength = true, -1
+		return response, nil
+	}
+}
+
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

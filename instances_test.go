@@ -265,6 +265,10 @@ func refusing() map[string]roundTripFunc {
 		"412":                     answerWith(412, `{"code":"PreconditionFailed"}`),
 		"RequestExpired, no Date": answerWith(400, `{"code":"RequestExpired"}`),
 		"307":                     answerWith(307, ``, "Location", "https://elsewhere.example"),
+		"403, HTML of HTTP/1.0":   unbounded(403, `<html>`),
+		"403, a result":           answerWith(403, `{"code":"AccessDenied","message":"no","result":"Access denied."}`),
+		"403, text in brackets":   answerWith(403, `{"code":"AccessDenied","message":"service=x, resource=instanceId/* {x}"}`),
+		"400, digits in brackets": answerWith(400, `{"code":"X","message":"limit {500000} tokens"}`),
 		"a documented code":       answerWith(200, deniedBody),
 		"a code beside a list":    answerWith(200, `{"code":"AccessDenied","result":{"instances":[]}}`),
 	}

@@ -37,9 +37,9 @@ func judge(a *transport.Attempt, r *response, missing error, refusals []string) 
 		notPurchased(transport.WithClockCorrected)
 	case isRefusalStatus(status) && r.provesNothingDone(a):
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isCertain() && slices.Contains(refusals, r.code) && !r.hasFailureCode() && r.result() == "":
+	case isSuccess(status) && r.isCertain() && slices.Contains(refusals, r.code) && !r.hasFailureCode(a) && r.result() == "":
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isCertain() && r.code == "" && !r.hasFailureCode() && missing == nil:
+	case isSuccess(status) && r.isCertain() && r.code == "" && !r.hasFailureCode(a) && missing == nil:
 		v.outcome = nil // bought
 	default: // every other status, and every other 2xx
 	}
@@ -77,12 +77,14 @@ var documentedRefusals = []string{
 // internalFailures are codes of failures inside the service, after which an order may exist, whatever the status.
 var internalFailures = []string{"InternalError", "336000", "336100", "500000"}
 
-func isInternalFailure(code string) bool { return strictjson.IsCode(code, internalFailures...) }
+func isInternalFailure(code string) bool { return strictjson.HasCode(code, internalFailures...) }
 
-// listingVerdict is judge's for an action that changes nothing: whatever is not certain may be tried again.
+// listingVerdict is judge's for an action that changes nothing: whatever is not certain may be tried again. A status that
+// refuses is certain enough: nothing about money has to be proved by its body.
 func listingVerdict(a *transport.Attempt, r *response, missing error) verdict {
 	v := judge(a, r, missing, documentedRefusals)
-	if v.outcome == ErrOutcomeUnknown {
+	refused := isRefusalStatus(a.Status) && a.Err == nil && !isInternalFailure(r.code)
+	if v.outcome == ErrOutcomeUnknown && !refused {
 		v.again = transport.AfterBackoff
 	}
 	return v

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
 // The closed lists of docs/outcomes.md, written down apart from the code.
@@ -45,6 +46,8 @@ const (
 	contradicts = "an id, or a code of a failure inside, that a refusal does not go with"
 	proves0     = "neither"
 )
+
+var tooDeep = strings.Repeat("[", 102) + strings.Repeat("]", 102)
 
 // bodies are what can stand in a response, and what that proves.
 var bodies = []struct{ name, body, proves string }{
@@ -99,6 +102,13 @@ var bodies = []struct{ name, body, proves string }{
 	{"JSON that breaks off", `{"code":"Bad","message":"no`, contradicts},
 	{"an id beside an error under another name", `{"errorCode":"OutOfStock","result":{"instanceId":"i"}}`, contradicts},
 	{"an id beside success of false", `{"success":false,"result":{"instanceId":"i"}}`, contradicts},
+	{"a documented code beside success of true", `{"code":"AccessDenied","success":true}`, contradicts},
+	{"a code beside success of true in a text", `{"code":"AccessDenied","data":[{"Success":" TRUE"}]}`, contradicts},
+	{"success of 1", `{"code":"AccessDenied","success":1}`, contradicts},
+	{"JSON, and more that breaks off", `{"code":"X"}{"result":"or`, contradicts},
+	{"a failure inside, nested too deep to be found", `{"a":` + tooDeep + `,"code":"\u0049nternalError"}`, contradicts},
+	{"an id, nested too deep to be found", `{"a":` + tooDeep + `,"result":{"\u006frderId":"o"}}`, contradicts},
+	{"a result, nested too deep to be found", `{"code":"AccessDenied","a":` + tooDeep + `,"result":"ordered"}`, contradicts},
 
 	{"nothing", ``, proves0},
 	{"HTML", `<html><h1>welcome</h1></html>`, proves0},
@@ -115,6 +125,8 @@ var bodies = []struct{ name, body, proves string }{
 	{"a result of nothing", `{"code":"Bad","result":[{"a":null},false,0,""]}`, proves0},
 	{"an error under another name", `{"errorCode":"OutOfStock"}`, proves0},
 	{"success is false", `{"success":false,"message":"no"}`, proves0},
+	{"success is false in a text", `{"success":" False ","code":"Bad"}`, proves0},
+	{"JSON, and more", `{"code":"Bad"} {"message":"no"}`, proves0},
 	{"a text with brackets", `{"code":"Bad","message":"<b>no</b> {x}"}`, proves0},
 }
 
@@ -143,6 +155,18 @@ func TestEveryStatusWithEveryBody(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The stand-in service has the table too: it must not deny an order that it makes.
+func TestTheStandInKnowsWhichAnswersProveThatNothingWasBought(t *testing.T) {
+	for _, row := range bodies {
+		for status := 200; status <= 599; status++ {
+			fault := simulator.Fault{Kind: simulator.RawAnswer, Status: status, Body: row.body, When: simulator.AfterOrder}
+			if proves := outcomeOf(status, row.proves) == computeunit.ErrNotPurchased; proves != (fault.Valid() != nil) {
+				t.Errorf("%s, %d: it proves that nothing was bought: %v, but the stand-in says: %v", row.name, status, proves, fault.Valid())
+			}
+		}
 	}
 }
 
@@ -208,17 +232,23 @@ func TestACodeOfAFailureInsideIsUnknownWhateverTheStatus(t *testing.T) {
 			`{"error":{"code":"` + code + `"},"error":{"code":"AccessDenied"}}`, `{"error":{"code":"AccessDenied"},"error":{"code":"` + code + `"}}`,
 			`{"errors":[{"errorCode":"` + code + `"}]}`, `{"result":{"code":"` + code + `"}}`,
 			`{"code":"` + code + `."}`, `{"message":"{\"code\":\"` + code + `\"}"}`, `{"code":"` + code + `"} and more`, `{"code":"` + code + `"`, "{\"message\":\"\xb0\x5c\",\"code\":\"" + code + `"}`, `<Code>` + code + `</Code>`, `error ` + code,
+			`{"error":"` + code + `: queue full after the order"}`, `{"code":"[` + code + `]"}`, `{"code":"#` + code + `"}`, `{"code":"BCE.` + code + `"}`,
+			`{"errors":["` + code + `: internal"]}`, `{"error":"upstream said ` + code + ` and no more"}`, `{"code":"错误` + code + `"}`,
+			`{"code":"AccessDenied","error_msg":"` + code + `: x"}`, `"` + code + `"`, `["` + code + `"]`, `[{"a":[]},"E-` + code + `"]`,
 		}
 		if _, err := strconv.Atoi(code); err == nil {
 			forms = append(forms, `{"code":"`+code+`.0"}`, `{"code":"0`+code+`"}`, `{"errors":[{"code":`+code+`.00}]}`, `{"errno":`+code+`e0}`)
-			forms = append(forms, `{"code":`+code+`}`, `{"error_code":`+code+`,"error_msg":"x"}`, `{"error":{"code":`+code+`}}`)
+			forms = append(forms, code, code+`.0`, `{"code":"#0`+code+`: x"}`, `{"code":`+code+`}`, `{"error_code":`+code+`,"error_msg":"x"}`, `{"error":{"code":`+code+`}}`)
 		}
 		for _, status := range append([]int{200, 202, 500}, refusingStatuses...) {
 			for _, form := range forms {
-				check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, form))
+				check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, form, "Retry-After", "0"))
 			}
-			check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, ``, "X-Bce-Error-Code", code))
-			check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, ``, "X-Bce-Error-Code", "AccessDenied", "X-Bce-Error-Code", code))
+			for _, header := range []string{code, `"` + code + `"`, code + ", " + code, "AccessDenied;" + code, code + ": x"} {
+				check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, ``, "X-Bce-Error-Code", header))
+				check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, ``, "X-Bce-Error-Code", "AccessDenied", "X-Bce-Error-Code", header))
+				check.answer(computeunit.ErrOutcomeUnknown, status, answerWith(status, ``, "X-Bce-Error-Code", "AccessDenied", "X-Bce-Error-Message", header))
+			}
 		}
 	}
 }
@@ -227,6 +257,7 @@ func TestACodeOfAFailureInsideIsUnknownWhateverTheStatus(t *testing.T) {
 func TestARefusalThatMerelyHasTheDigitsOfAFailureIsARefusal(t *testing.T) {
 	for _, body := range []string{
 		`{"code":"QuotaExceeded","limit":500000}`, `{"code":3361000}`, `<html>ray 15000001, NoInternalErrors</html>`, `{"message":"at most 336000"}`,
+		`{"code":"InternalErrors"}`, `{"code":"NoInternalError"}`, `{"code":"Quota_336000"}`, `{"code":"-336000"}`, `{"code":"336000.5"}`, `[15000001,"NoInternalErrors"]`,
 	} {
 		newChecker(t).answer(computeunit.ErrNotPurchased, 400, answerWith(400, body))
 	}
@@ -295,6 +326,15 @@ func TestASuccessIsBoughtOnlyWithAnIDThatIsCertain(t *testing.T) {
 		{"an error in the result", `{"result":{"instanceId":"i","error":{"message":"oops"}}}`, unknown},
 		{"an error elsewhere", `{"data":[{"errorNo":7}],"result":{"instanceId":"i"}}`, unknown},
 		{"success is false", `{"success":false,"result":{"instanceId":"i"}}`, unknown},
+		{"success is true", `{"success":true,"result":{"instanceId":"i","success":"True"},"Success":1}`, nil},
+		{"success is null", `{"success":null,"result":{"instanceId":"i"}}`, nil},
+		{"success is false in the result", `{"requestId":"r","result":{"success":false,"orderId":"o-1"}}`, unknown},
+		{"success is false elsewhere", `{"data":[{"SUCCESS":false}],"result":{"orderId":"o-1"}}`, unknown},
+		{"success is 0", `{"success":0,"result":{"orderId":"o-1"}}`, unknown},
+		{"success is false in blanks", `{"success":" False ","result":{"orderId":"o-1"}}`, unknown},
+		{"success is no", `{"success":"no","result":{"orderId":"o-1"}}`, unknown},
+		{"success is a list of false", `{"success":[false],"result":{"orderId":"o-1"}}`, unknown},
+		{"an error, nested too deep to be found", `{"a":` + tooDeep + `,"errorCode":"Failed","result":{"instanceId":"i"}}`, unknown},
 		{"success is false, then true", `{"success":"False","success":true,"result":{"instanceId":"i"}}`, unknown},
 		{"errorCode is a documented code", `{"errorCode":"AccessDenied"}`, unknown},
 		{"a documented code, and a result", `{"code":"AccessDenied","result":{"id":"i"}}`, unknown},

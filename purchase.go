@@ -66,8 +66,6 @@ func (p *purchaseResponse) bought() PurchaseResult {
 	return PurchaseResult{InstanceID: firstNonBlank(p.Result.InstanceID.Value()), OrderID: firstNonBlank(p.Result.OrderID.Value())}
 }
 
-const anyLevel = 1000
-
 var errNoID = errors.New("the response has neither an instance id nor an order id")
 
 // missing is nil if the response has what makes it a success: an id, none that is ambiguous, and no error anywhere.
@@ -75,7 +73,7 @@ func (p *purchaseResponse) missing() error {
 	for i, id := range [...]*strictjson.Text{&p.Result.InstanceID, &p.Result.OrderID} {
 		if id.IsAmbiguous() || !id.IsPrintable() {
 			name := [...]string{"instance id", "order id"}[i]
-			return fmt.Errorf("the %s is ambiguous: given twice with different values, of another type, or with unprintable characters (%.80q)",
+			return fmt.Errorf("the %s is ambiguous: given twice with different values, of another type, or with unprintable characters (%q)",
 				name, append(id.Values(), id.OtherType))
 		}
 	}

@@ -23,7 +23,6 @@ type response struct {
 	errorFields
 	Error     nestedError      `json:"error"`
 	RequestID strictjson.Loose `json:"requestId"`
-	Success   denial           `json:"success"`
 
 	body       []byte   // without compression and byte order mark
 	codes      []string // every code that was given
@@ -64,14 +63,11 @@ func (n *nestedError) UnmarshalJSON(value []byte) error {
 	return json.Unmarshal(value, &n.errorFields)
 }
 
-// denial is true if "success" is false, given once or more often.
-type denial bool
-
-// UnmarshalJSON never fails, like those of strictjson.
-func (d *denial) UnmarshalJSON(value []byte) error {
-	*d = *d || denial(strings.EqualFold(strings.Trim(string(value), `"`), "false"))
-	return nil
-}
+// Headers in which the gateway says what went wrong.
+const (
+	errorCodeHeader    = "X-Bce-Error-Code"
+	errorMessageHeader = "X-Bce-Error-Message"
+)
 
 var errNoCode = errors.New("the response has an error without a code")
 
@@ -86,7 +82,7 @@ func (r *response) read(a *transport.Attempt, whole any) {
 	if r.body, err = plainBody(a); err == nil {
 		r.body, err = decode(r.body, whole)
 	}
-	inBody := r.collectCodes(a.Header.Values("X-Bce-Error-Code"))
+	inBody := r.collectCodes(a.Header.Values(errorCodeHeader))
 	switch {
 	case a.Err != nil:
 		r.unreadable = a.Err
@@ -100,7 +96,7 @@ func (r *response) read(a *transport.Attempt, whole any) {
 }
 
 // collectCodes keeps every different code once, and returns how many of them are in the body: the gateway can put one into a
-// header and leave the body empty.
+// header and leave the body empty. A header has no integers: a 0 in it is one.
 func (r *response) collectCodes(headers []string) (inBody int) {
 	for _, code := range [...]*strictjson.Code{&r.Code, &r.ErrorCode, &r.Error.Code, &r.Error.ErrorCode} {
 		for _, value := range code.Values() {
@@ -109,7 +105,7 @@ func (r *response) collectCodes(headers []string) (inBody int) {
 	}
 	inBody = len(r.codes)
 	for _, header := range headers {
-		if strings.TrimSpace(header) != "" {
+		if strings.Trim(header, " \t-0") != "" {
 			r.addCode(header)
 		}
 	}
@@ -148,7 +144,7 @@ func (r *response) contradiction(a *transport.Attempt) error {
 		return a.Err
 	case r.body == nil: // its encoding cannot be read
 		return r.unreadable
-	case r.hasFailureCode():
+	case r.hasFailureCode(a):
 		return errFailureInside
 	case r.result() != "":
 		return fmt.Errorf("the status refuses, but there is %s in the body", r.result())
@@ -160,48 +156,55 @@ func (r *response) contradiction(a *transport.Attempt) error {
 	return nil
 }
 
-// isWhole reports whether the body ended as it was meant to. If only the end of the connection ended it, JSON in brackets is
-// the only body that marks its end itself. JSON that breaks off is not whole, whatever its length says: a gateway that passes
-// it on may have got it cut off.
+// isWhole reports whether the body ended as it was meant to. If only the end of the connection ended it, JSON in brackets and
+// gzip are the only bodies that mark their end themselves. JSON that breaks off is not whole, whatever its length says: a
+// gateway that passes it on may have got it cut off.
 func (r *response) isWhole(a *transport.Attempt) bool {
-	if a.Unbounded {
+	if a.Unbounded && !(isZipped(a.Body) && len(r.body) > 0) {
 		return bytes.IndexAny(bytes.TrimLeft(r.body, " \t\r\n"), "{[") == 0 && json.Valid(r.body)
 	}
-	err := json.NewDecoder(bytes.NewReader(r.body)).Decode(new(json.RawMessage))
-	return !errors.Is(err, io.ErrUnexpectedEOF)
+	return !strictjson.BreaksOff(r.body)
 }
 
 // hasFailureCode reports whether a code of a failure inside is anywhere in the response: endpoints and gateways have many
 // ways to write one.
-func (r *response) hasFailureCode() bool {
-	return slices.ContainsFunc(r.codes, isInternalFailure) || strictjson.HoldsCode(r.body, internalFailures...)
+func (r *response) hasFailureCode(a *transport.Attempt) bool {
+	headers := slices.Concat(a.Header.Values(errorCodeHeader), a.Header.Values(errorMessageHeader))
+	return slices.ContainsFunc(headers, isInternalFailure) || strictjson.HoldsCode(r.body, internalFailures...)
 }
 
-// result names what does not go with a refusal: an id, of any type and anywhere in the body, or any other result. It is empty
-// if there is neither.
+// result names what does not go with a refusal: an id, of any type and anywhere in the body, any other result, or a
+// "success" that is true. It is empty if there is none of them.
 func (r *response) result() string {
 	switch {
 	case strictjson.Holds(r.body, idNames...):
 		return "an id"
-	case strictjson.HasMember(r.body, 1, "result"):
+	case strictjson.HasMember(r.body, 1, strictjson.IsSomething, "result"):
 		return "a result"
+	case strictjson.HasMember(r.body, anyLevel, strictjson.IsTrue, successNames...):
+		return `"success": true`
 	}
 	return ""
 }
 
-// Names under which an id, or an error, is looked for beside the documented ones.
+// Names under which an id, an error, or whether it went well, is looked for beside the documented ones.
 var (
-	idNames    = []string{"instanceId", "orderId", "instance_id", "order_id", "instanceIds", "orderIds"}
-	errorNames = []string{"code", "error", "errors", "error_code", "errorCode", "err_code", "errCode", "error_no", "errorNo",
+	successNames = []string{"success"}
+	idNames      = []string{"instanceId", "orderId", "instance_id", "order_id", "instanceIds", "orderIds"}
+	errorNames   = []string{"code", "error", "errors", "error_code", "errorCode", "err_code", "errCode", "error_no", "errorNo",
 		"err_no", "errNo", "err"}
 )
 
+// anyLevel is deeper than JSON is read.
+const anyLevel = 1000
+
 var errFailedToo = errors.New("the response has what a success has, and an error too")
 
-// otherError is for a success, which goes with no error: one under a name that is not documented, in the first levels of the
-// body, or "success": false.
+// otherError is for a success, which goes with no error: one under a name that is not documented, or a "success" that is not
+// true, in the first levels of the body.
 func (r *response) otherError(levels int) error {
-	if bool(r.Success) || strictjson.HasMember(r.body, levels, errorNames...) {
+	if strictjson.HasMember(r.body, levels, strictjson.IsSomething, errorNames...) ||
+		strictjson.HasMember(r.body, levels, strictjson.IsNotTrue, successNames...) {
 		return errFailedToo
 	}
 	return nil
@@ -217,9 +220,9 @@ func plainBody(a *transport.Attempt) ([]byte, error) {
 		body = []byte{}
 	}
 	if encoding := strings.Join(a.Header.Values("Content-Encoding"), ", "); len(body) > 0 && !isReadableEncoding(encoding) {
-		return nil, fmt.Errorf("content encoding %.40q is not supported", encoding)
+		return nil, fmt.Errorf("content encoding %q is not supported", encoding)
 	}
-	unzipped, err := gunzip(bytes.TrimPrefix(body, byteOrderMark))
+	unzipped, err := gunzip(body)
 	if err != nil {
 		return nil, fmt.Errorf("gzip: %w", err)
 	}
@@ -233,12 +236,16 @@ func isReadableEncoding(encoding string) bool {
 
 var gzipMagic = []byte{0x1f, 0x8b}
 
+func isZipped(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimPrefix(body, byteOrderMark), gzipMagic)
+}
+
 // gunzip returns a body that is not compressed as it is, and refuses one that is compressed twice.
 func gunzip(body []byte) ([]byte, error) {
-	if !bytes.HasPrefix(body, gzipMagic) {
+	if !isZipped(body) {
 		return body, nil
 	}
-	reader, err := gzip.NewReader(bytes.NewReader(body))
+	reader, err := gzip.NewReader(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +253,7 @@ func gunzip(body []byte) ([]byte, error) {
 	if err == nil && len(plain) > transport.MaxBody {
 		err = transport.ErrTooLarge
 	}
-	if err == nil && bytes.HasPrefix(bytes.TrimPrefix(plain, byteOrderMark), gzipMagic) {
+	if err == nil && isZipped(plain) {
 		err = errors.New("the response is compressed twice")
 	}
 	if err != nil {
@@ -312,7 +319,7 @@ func (r *response) requestID(a *transport.Attempt) string {
 }
 
 func (r *response) messageOf(a *transport.Attempt) string {
-	return a.Redact(firstNonBlank(r.errorFields.message(), r.Error.message(), a.Header.Get("X-Bce-Error-Message")))
+	return a.Redact(firstNonBlank(r.errorFields.message(), r.Error.message(), a.Header.Get(errorMessageHeader)))
 }
 
 func firstNonBlank(texts ...string) string {
@@ -374,7 +381,7 @@ func (r *response) sender(a *transport.Attempt) string {
 	switch {
 	case r.RequestID != "":
 		return "the service"
-	case a.Header.Get("X-Bce-Error-Code") != "" || a.Header.Get("X-Bce-Request-Id") != "":
+	case a.Header.Get(errorCodeHeader) != "" || a.Header.Get("X-Bce-Request-Id") != "":
 		return "the service or its gateway"
 	}
 	return "something on the way, such as a gateway or a proxy,"
@@ -382,7 +389,8 @@ func (r *response) sender(a *transport.Attempt) string {
 
 const maxSample = 200
 
-// evidence is what there is of a response that does not speak for itself.
+// evidence is what there is of a response that does not speak for itself. Nothing is cut before it is redacted: a part of a
+// secret would not be recognized.
 func (r *response) evidence(a *transport.Attempt) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "content type %.80q, ", a.Redact(a.Header.Get("Content-Type")))
@@ -398,7 +406,7 @@ func (r *response) evidence(a *transport.Attempt) string {
 	if body == nil {
 		body = a.Body
 	}
-	if sample := a.Redact(string(body[:min(len(body), 8*maxSample)])); sample != "" {
+	if sample := a.Redact(string(body)); sample != "" {
 		fmt.Fprintf(&b, ": %q", sample[:min(len(sample), maxSample)])
 	}
 	return b.String()
@@ -413,7 +421,7 @@ func (r *response) remark(a *transport.Attempt, outcome, missing error) error {
 		return r.contradiction(a)
 	case 300 <= a.Status && a.Status <= 399 && a.Header.Get("Location") != "":
 		return fmt.Errorf("the redirect to %.200q is not followed", a.Redact(a.Header.Get("Location")))
-	case r.hasFailureCode():
+	case r.hasFailureCode(a):
 		return errFailureInside
 	case !isSuccess(a.Status) && outcome == ErrNotPurchased:
 		return nil // any body will do

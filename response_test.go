@@ -224,6 +224,8 @@ func TestACodeInAHeaderDecidesNoSuccess(t *testing.T) {
 		"beside the same code":     {deniedBody, "AccessDenied", computeunit.ErrNotPurchased},
 		"blank, beside an id":      {documentedAnswer, " ", nil},
 		"blank, beside a code":     {deniedBody, "", computeunit.ErrNotPurchased},
+		"zero, beside an id":       {documentedAnswer, " 0", nil},
+		"zero, beside a code":      {deniedBody, "0", computeunit.ErrNotPurchased},
 		"a failure beside a code":  {deniedBody, "InternalError", computeunit.ErrOutcomeUnknown},
 		"a failure beside an id":   {documentedAnswer, "InternalError", computeunit.ErrOutcomeUnknown},
 		"a failure, in other case": {``, "INTERNALERROR", computeunit.ErrOutcomeUnknown},
@@ -257,8 +259,8 @@ func TestAnUnknownOutcomeShowsItsEvidence(t *testing.T) {
 			buyAnswered(t, 200, gzipped(t, `{"status":"Processing"}`), "Content-Encoding", "gzip"),
 			[]string{`encoding "gzip"`, `Processing`, "neither an instance id nor an order id"},
 		},
-		"an id that is a number":  {buyAnswered(t, 200, `{"result":{"instanceId":17}}`), []string{"instance id", `"17"`}},
-		"an id that is an object": {buyAnswered(t, 200, `{"result":{"orderId":{"a":1}}}`), []string{"order id", `{\"a\":1}`}},
+		"an id that is a number":  {buyAnswered(t, 200, `{"result":{"instanceId":17}}`), []string{"instance id", `"a number"`, `:17}`}},
+		"an id that is an object": {buyAnswered(t, 200, `{"result":{"orderId":{"a":1}}}`), []string{"order id", `"an object"`, `{\"a\":1}`}},
 		"two ids":                 {buyAnswered(t, 200, `{"result":{"orderId":"o","OrderID":"p"}}`), []string{"order id", `"o" "p"`}},
 		"an invisible id":         {buyAnswered(t, 200, `{"result":{"instanceId":"i\u200b"}}`), []string{"instance id", `i\u200b`}},
 		"an id beside a refusal":  {buyAnswered(t, 403, `{"result":{"orderId":"o-1"}}`), []string{"HTTP 403", "o-1", "the status refuses, but there is an id in the body"}},
@@ -423,6 +425,51 @@ func TestARemarkShowsNoSecretThatAResponseRepeats(t *testing.T) {
 	assert.NotContains(t, buy(t, client).Error(), testSessionToken)
 }
 
+// Tokens of STS have hundreds of characters. Wherever a response repeats one, no part of it is shown: what is cut is redacted
+// first.
+func TestNoErrorShowsAPartOfALongToken(t *testing.T) {
+	credentials := testCredentials()
+	credentials.SessionToken = strings.Repeat("st1b3d5f7a9c0e", 36)
+	for name, answer := range map[string]func(token, signature string) roundTripFunc{
+		"an id": func(token, _ string) roundTripFunc {
+			return answerWith(200, `{"result":{"instanceId":"`+token+`\u0000"}}`)
+		},
+		"one of two ids": func(token, _ string) roundTripFunc {
+			return answerWith(200, `{"result":{"orderId":"o","orderId":"`+token+`"}}`)
+		},
+		"a list":      func(token, _ string) roundTripFunc { return answerWith(200, `{"result":{"instanceId":["`+token+`"]}}`) },
+		"an encoding": func(token, _ string) roundTripFunc { return answerWith(200, `{}`, "Content-Encoding", token) },
+		"a type":      func(token, _ string) roundTripFunc { return answerWith(500, `{}`, "Content-Type", token) },
+		"a place":     func(token, _ string) roundTripFunc { return answerWith(302, ``, "Location", "/"+token) },
+		"a code and a message": func(token, _ string) roundTripFunc {
+			return answerWith(400, `{"code":"`+token+`","message":"`+token+`"}`)
+		},
+		"a signature at a cut": func(token, signature string) roundTripFunc {
+			return answerWith(500, tokensBefore(1550, token)+signature)
+		},
+		"a signature, too large": func(token, signature string) roundTripFunc {
+			return answerWith(500, tokensBefore(4046, token)+signature+strings.Repeat(" ", 1<<20))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var authorization string
+			err := buy(t, newClientWith(t, provide(credentials), roundTripFunc(func(req *http.Request) (*http.Response, error) {
+				authorization = req.Header.Get("Authorization")
+				return answer(req.Header.Get("X-Bce-Security-Token"), authorization[strings.LastIndexByte(authorization, '/')+1:])(req)
+			}), computeunit.WithMaxAttempts(1)))
+			require.Error(t, err)
+			shown := err.Error() + marshal(t, err)
+			assert.NotContains(t, shown, credentials.SessionToken[:8])
+			assert.NotContains(t, shown, authorization[len(authorization)-64:][:8])
+		})
+	}
+}
+
+// tokensBefore is as many whole tokens as fit into a length, and blanks.
+func tokensBefore(length int, token string) string {
+	return strings.Repeat(token, length/len(token)) + strings.Repeat(" ", length%len(token))
+}
+
 // A transport that is not net/http's may hide that a body broke off.
 func TestABodyThatIsShorterThanItsLengthIsCutOff(t *testing.T) {
 	short := roundTripFunc(func(req *http.Request) (*http.Response, error) {
@@ -462,6 +509,9 @@ func TestABodyThatMayBeCutOffProvesNoRefusalAtEachLevelOfTrust(t *testing.T) {
 		"a list that is whole":                  {"HTTP/1.0 400 Bad\r\n\r\n[" + whole + "]", refused},
 		"compressed JSON that is whole":         {"HTTP/1.0 400 Bad\r\nContent-Encoding: gzip\r\n\r\n" + gzipped(t, whole), refused},
 		"compressed JSON that breaks off":       {"HTTP/1.0 400 Bad\r\nContent-Encoding: gzip\r\n\r\n" + gzipped(t, broken), unknown},
+		"compressed HTML":                       {"HTTP/1.0 403 No\r\nContent-Encoding: gzip\r\n\r\n" + gzipped(t, `<html>no</html>`), refused},
+		"compressed HTML that breaks off":       {"HTTP/1.0 403 No\r\nContent-Encoding: gzip\r\n\r\n" + gzipped(t, `<html>no</html>`)[:20], unknown},
+		"compressed nothing":                    {"HTTP/1.0 403 No\r\nContent-Encoding: gzip\r\n\r\n" + gzipped(t, ``), unknown},
 		"JSON that breaks off, with its length": {"HTTP/1.1 400 Bad\r\n" + length(broken), unknown},
 		"JSON that breaks off, in chunks":       {"HTTP/1.1 400 Bad\r\n" + chunks(broken), unknown},
 		"HTML with its length":                  {"HTTP/1.1 403 No\r\n" + length("<html>no</html>"), refused},

@@ -32,7 +32,8 @@ func LoseAnswer() Fault {
 
 // Answer sends this status (200 to 599, or 101) and body, and makes no order. In the body, {requestId}, {instanceId} and
 // {orderId} stand for those of the request, which are real after [Fault.AfterOrder]. What the answer says is yours to
-// decide: it may claim an order that is not there, but not deny one that is.
+// decide: it may claim an order that is not there, but not deny one that is. A code in a 2xx that only the client's
+// computeunit.WithRefusalCodes knows denies one too, and cannot be seen here: do not send it after an order.
 func Answer(status int, body string) Fault {
 	return Fault{simulator.Fault{Name: "Answer", Kind: simulator.RawAnswer, Status: status, Body: body}}
 }

@@ -107,8 +107,12 @@ func (f Fault) orElse(x *exchange, body []byte) (int, []byte) {
 func answerRaw(f Fault, x *exchange, body []byte) {
 	var right purchaseAnswer
 	_ = json.Unmarshal(body, &right) // a listing has no ids to give
-	x.write(f.Status, []byte(strings.NewReplacer("{requestId}", x.requestID,
-		"{instanceId}", right.Result.InstanceID, "{orderId}", right.Result.OrderID).Replace(f.Body)))
+	x.write(f.Status, []byte(f.fill(x.requestID, right.Result.InstanceID, right.Result.OrderID)))
+}
+
+// fill puts the ids of a request into the body of a RawAnswer.
+func (f Fault) fill(requestID, instanceID, orderID string) string {
+	return strings.NewReplacer("{requestId}", requestID, "{instanceId}", instanceID, "{orderId}", orderID).Replace(f.Body)
 }
 
 func answerGzip(f Fault, x *exchange, body []byte) {

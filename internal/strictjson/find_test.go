@@ -63,8 +63,9 @@ func TestHolds(t *testing.T) {
 		nested(90, `{"id":"i"}`):         true,
 		nested(200, `{"id":"i"}`):        true, // too deep to be read: the mere name counts
 		nested(200, `{"a":"i"}`):         false,
-		"{\"a\":\"\xff\",\"id\":\"i\"}":  true,
-		"{\"a\":\"\xb0\\\",\"id\":null}": true, // not JSON
+		`{"a":` + nested(200, ``) + `,"\u0069d":1}`: true, // it may be behind that
+		"{\"a\":\"\xff\",\"id\":\"i\"}":             true,
+		"{\"a\":\"\xb0\\\",\"id\":null}":            true, // not JSON
 	} {
 		assert.Equal(t, want, Holds([]byte(document), "x", "id"), "%.60s", document)
 	}
@@ -102,36 +103,53 @@ func TestHoldsCode(t *testing.T) {
 		`error: 500.`:                            true,
 		`broken`:                                 true,
 		"\xff\xfeB\x00r\x00o\x00k\x00e\x00n\x00": true,
-		`{"limit":500}`:                          false,
-		`{"code":5000}`:                          false,
-		`{"code":500.0}`:                         true,
-		`{"errno":5e2}`:                          true,
-		`{"err":[50000e-2]}`:                     true,
-		`{"code":"500.0"}`:                       true,
-		`{"code":"0500"}`:                        true,
-		`{"code":" +500. "}`:                     true,
-		`{"code":"Broken."}`:                     true,
-		`{"code":"[broken]"}`:                    true,
-		`{"a":"it said {\"code\":\"Broken\"}"}`:  true,
-		`{"a":"{\"code\":5e2}"}`:                 true,
-		`{"a":"{'limit': 500}"}`:                 true, // not JSON
-		`{"a":"<Code>Broken</Code>"}`:            true,
-		`{"a":"{\"limit\":500}"}`:                false,
-		`{"code":"-500"}`:                        false,
-		`{"code":500.1}`:                         false,
-		`{"code":"500 or so"}`:                   false,
-		`{"code":"Broken Pipe"}`:                 false,
-		`{"code":null,"err":true}`:               false,
-		`{"code":-500}`:                          false,
-		`["Broken"]`:                             false,
-		`{"a":[{"b":"Broken"}]}`:                 false,
-		`{"message":"Broken pipe"}`:              false,
-		`{"Broken":1}`:                           false,
-		`{"code":"Unbroken"}`:                    false,
-		`unbroken, Broken_ and 1500`:             false,
-		``:                                       false,
-		`{"a":"\\"}`:                             false,
-		`{"a":"\\"`:                              false,
+		`{"a":` + nested(200, ``) + `,"code":"\u0042roken"}`: true, // too deep to be read
+		`{"a":` + nested(200, ``) + `,"b":7}`:                false,
+		`{"limit":500}`:                                      false,
+		`{"code":5000}`:                                      false,
+		`{"code":500.0}`:                                     true,
+		`{"errno":5e2}`:                                      true,
+		`{"err":[50000e-2]}`:                                 true,
+		`{"code":"500.0"}`:                                   true,
+		`{"code":"0500"}`:                                    true,
+		`{"code":" +500. "}`:                                 true,
+		`{"code":"Broken."}`:                                 true,
+		`{"code":"[broken]"}`:                                true,
+		`{"a":"it said {\"code\":\"Broken\"}"}`:              true,
+		`{"a":"{\"code\":5e2}"}`:                             true,
+		`{"a":"{'limit': 500}"}`:                             true, // not JSON
+		`{"a":"<Code>Broken</Code>"}`:                        true,
+		`{"a":"{\"limit\":500}"}`:                            false,
+		`{"code":"-500"}`:                                    false,
+		`{"code":500.1}`:                                     false,
+		`{"code":"500 or so"}`:                               true, // a code with text beside it
+		`{"code":"Broken Pipe"}`:                             true,
+		`{"error":"Broken: the queue is full"}`:              true,
+		`{"error_msg":"it is broken, try again"}`:            true,
+		`{"code":"500: the queue is full"}`:                  true,
+		`{"code":"[500]"}`:                                   true,
+		`{"code":"#0500"}`:                                   true,
+		`{"errors":["E-500"]}`:                               true,
+		`{"code":"BCE.Broken"}`:                              true,
+		`{"code":"错误Broken"}`:                                true,
+		`"Broken"`:                                           true, // in no object
+		`500`:                                                true,
+		`5e2`:                                                true,
+		`[[],{"a":1},["x: broken"]]`:                         true,
+		`{"code":null,"err":true}`:                           false,
+		`{"code":-500}`:                                      false,
+		`["Broken"]`:                                         true,
+		`[{"a":"Broken"}]`:                                   false,
+		`{"code":"Broken_Pipe, 5001, 500x"}`:                 false,
+		`{"code":"500.1"}`:                                   false,
+		`{"a":[{"b":"Broken"}]}`:                             false,
+		`{"message":"Broken pipe"}`:                          false,
+		`{"Broken":1}`:                                       false,
+		`{"code":"Unbroken"}`:                                false,
+		`unbroken, Broken_ and 1500`:                         false,
+		``:                                                   false,
+		`{"a":"\\"}`:                                         false,
+		`{"a":"\\"`:                                          false,
 	} {
 		assert.Equal(t, want, HoldsCode([]byte(document), "Broken", "500"), "%.60s", document)
 	}
@@ -185,14 +203,15 @@ func walk(value any, named bool) bool {
 	return named && value != nil && value != "" || strings.ContainsAny(text, "{<") && Holds([]byte(text), "id", "x")
 }
 
-func TestIsCode(t *testing.T) {
+func TestHasCode(t *testing.T) {
 	for text, want := range map[string]bool{
 		"Broken": true, " bROKEN\n": true, "Broken!": true, "(broken)": true, "500": true, "0500": true, "500.0": true, "+5e2": true, " 500 ": true,
-		"": false, "Broken2": false, "Un-Broken": false, "-500": false, "5000": false, "501": false, "NaN": false, ".": false,
+		"Broken: x": true, "x, Broken": true, "BCE.Broken.X": true, "Un-Broken": true, `"500"`: true, "500;": true, "[0500]": true, "E-500": true, "误500": true,
+		"": false, "Broken2": false, "UnBroken": false, "_Broken": false, "-500": false, "5000": false, "501": false, "500.1": false, "NaN": false, ".": false,
 	} {
-		assert.Equal(t, want, IsCode(text, "Broken", "500"), text)
+		assert.Equal(t, want, HasCode(text, "Broken", "500"), text)
 	}
-	assert.False(t, IsCode("0", "zero"))
+	assert.False(t, HasCode("0", "zero"))
 }
 
 func TestHasMemberLooksAtTheFirstLevelsOnly(t *testing.T) {
@@ -214,10 +233,32 @@ func TestHasMemberLooksAtTheFirstLevelsOnly(t *testing.T) {
 		`{"id":{"a":["",false,0,-0]}}`: {},
 		`id`:                           {},
 		``:                             {},
+		`{"a":` + nested(200, `1`) + `,"id":"i"}`: {true, true}, // too deep to be read
+		`{"a":` + nested(200, `1`) + `}`:          {},
 	} {
 		for i, levels := range []int{1, 9} {
-			assert.Equal(t, want[i], HasMember([]byte(document), levels, "result", "id"), "%s, %d", document, levels)
+			assert.Equal(t, want[i], HasMember([]byte(document), levels, IsSomething, "result", "id"), "%s, %d", document, levels)
 		}
+	}
+}
+
+func TestAValueIsTrueOrNotOrNull(t *testing.T) {
+	for value, want := range map[string][2]bool{
+		`true`: {true, false}, `"True "`: {true, false}, `1`: {true, false}, `[null,true]`: {true, false},
+		`false`: {false, true}, `" False "`: {false, true}, `"no"`: {false, true}, `0`: {false, true}, `2`: {false, true}, `""`: {false, true}, `[false]`: {false, true},
+		`[true,false]`: {true, true}, `null`: {}, `{}`: {},
+	} {
+		document := []byte(`{"a":[{"Is":` + value + `}]}`)
+		assert.Equal(t, want, [2]bool{HasMember(document, 9, IsTrue, "is"), HasMember(document, 9, IsNotTrue, "is")}, value)
+	}
+}
+
+func TestBreaksOff(t *testing.T) {
+	for document, want := range map[string]bool{
+		`{"a":`: true, `["x`: true, `{"a":1}{"b`: true, "1\n{": true, `"x`: true,
+		``: false, ` `: false, `{"a":1}`: false, `{"a":1} 2`: false, `x{`: false, `<html>`: false, `{{x}}`: false,
+	} {
+		assert.Equal(t, want, BreaksOff([]byte(document)), document)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 type Text struct {
 	first  string
 	others []string // further different values, the first hundred of them
-	// OtherType is the JSON of a value that is not a string, cut short, or empty if there is none.
+	// OtherType is what a value is that is not a string ("a number"), or empty if there is none.
 	OtherType string
 }
 
@@ -31,9 +31,7 @@ func (t *Text) UnmarshalJSON(value []byte) error {
 		t.take(string(value[1 : len(value)-1]))
 	default:
 		var text string
-		if json.Unmarshal(value, &text) != nil {
-			t.refuse(value)
-		}
+		_ = json.Unmarshal(value, &text) // encoding/json has read it once already
 		t.take(text)
 	}
 	return nil
@@ -42,9 +40,19 @@ func (t *Text) UnmarshalJSON(value []byte) error {
 // isPlain reports whether a JSON string stands for its own bytes, as most do: decoding it allocates more.
 func isPlain(value []byte) bool { return bytes.IndexByte(value, '\\') < 0 && utf8.Valid(value) }
 
-const maxOtherType = 40
-
-func (t *Text) refuse(value []byte) { t.OtherType = string(value[:min(len(value), maxOtherType)]) }
+// refuse keeps the kind only: a response can repeat a secret in the value.
+func (t *Text) refuse(value []byte) {
+	switch value[0] {
+	case '{':
+		t.OtherType = "an object"
+	case '[':
+		t.OtherType = "a list"
+	case 't', 'f':
+		t.OtherType = "a boolean"
+	default:
+		t.OtherType = "a number"
+	}
+}
 
 // maxValues bounds the work that a hostile response makes.
 const maxValues = 100

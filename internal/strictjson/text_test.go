@@ -3,7 +3,6 @@ package strictjson
 import (
 	"encoding/json"
 	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -23,11 +22,11 @@ func TestTextKeepsEveryDifferentValue(t *testing.T) {
 		`{"a":"x","a":""}`:          {first: "x"},
 		`{"a":"x","a":null}`:        {first: "x"},
 		`{"a":"x","a":"y","a":"x"}`: {first: "x", others: []string{"y"}},
-		`{"a":7}`:                   {OtherType: "7"},
-		`{"a":true}`:                {OtherType: "true"},
-		`{"a":{"b":[]}}`:            {OtherType: `{"b":[]}`},
-		`{"a":[]}`:                  {OtherType: `[]`},
-		`{"a":"x","a":7}`:           {first: "x", OtherType: "7"},
+		`{"a":7}`:                   {OtherType: "a number"},
+		`{"a":true}`:                {OtherType: "a boolean"},
+		`{"a":{"b":[]}}`:            {OtherType: "an object"},
+		`{"a":[]}`:                  {OtherType: "a list"},
+		`{"a":"x","a":7}`:           {first: "x", OtherType: "a number"},
 		"{\"a\":\"\xff\"}":          {first: "\ufffd"},
 		`{"a":"\ud800"}`:            {first: "\ufffd"},
 	} {
@@ -41,12 +40,6 @@ func TestTextKeepsEveryDifferentValue(t *testing.T) {
 		}
 		assert.Equal(t, len(want.others) > 0 || want.OtherType != "", read.A.IsAmbiguous(), document)
 	}
-}
-
-func TestTextKeepsTheBeginningOfALongValueOfAnotherType(t *testing.T) {
-	var text Text
-	require.NoError(t, text.UnmarshalJSON([]byte("["+strings.Repeat("1,", 100)+"1]")))
-	assert.Len(t, text.OtherType, 40)
 }
 
 func TestTextIsPrintableIfAPersonCouldLookItUp(t *testing.T) {
@@ -75,11 +68,11 @@ func TestCodeIsATextOrAnInteger(t *testing.T) {
 		`{"a":"0"}`:                     {first: "0"},
 		`{"a":" "}`:                     {first: " "},
 		`{"a":99999999999999999999999}`: {first: "99999999999999999999999"},
-		`{"a":0.0}`:                     {OtherType: "0.0"},
-		`{"a":1e3}`:                     {OtherType: "1e3"},
-		`{"a":true}`:                    {OtherType: "true"},
-		`{"a":{}}`:                      {OtherType: "{}"},
-		`{"a":[17]}`:                    {OtherType: "[17]"},
+		`{"a":0.0}`:                     {OtherType: "a number"},
+		`{"a":1e3}`:                     {OtherType: "a number"},
+		`{"a":true}`:                    {OtherType: "a boolean"},
+		`{"a":{}}`:                      {OtherType: "an object"},
+		`{"a":[17]}`:                    {OtherType: "a list"},
 	} {
 		var read struct{ A Code }
 		require.NoError(t, json.Unmarshal([]byte(document), &read), document)

@@ -201,8 +201,9 @@ func roundTrip(u *underway, via route, req *http.Request, body []byte) error {
 			return e.explain(err)
 		}
 		if !e.closedIdle() || u.Err() != nil {
+			err = e.explain(err)
 			a.Reached, a.Permanent = Unconnected, permanent(err)
-			return e.explain(err)
+			return err
 		}
 	}
 }
@@ -220,9 +221,10 @@ func (a *Attempt) read(response *http.Response) error {
 	}
 	var err error
 	a.Body, err = io.ReadAll(io.LimitReader(body, MaxBody+1))
-	a.Unbounded = isUnbounded(response, len(a.Body))
+	a.Unbounded = isUnbounded(response, len(a.Body) > 0)
 	if err == nil && len(a.Body) > MaxBody {
-		a.Body = bytes.Clone(a.Body[:keptOfTooLarge])
+		clean := a.Redact(string(a.Body)) // before it is cut
+		a.Body = []byte(clean[:min(len(clean), keptOfTooLarge)])
 		return ErrTooLarge
 	}
 	if err == nil && int64(len(a.Body)) < declaredLength(response) { // net/http reports that itself; another transport may not
@@ -235,15 +237,18 @@ func (a *Attempt) read(response *http.Response) error {
 }
 
 // isUnbounded reports whether a body had neither a length nor chunks, so that it ended with its connection, which net/http
-// then closes. What net/http decompressed had an end of its own. HTTP/2 marks each end.
-func isUnbounded(response *http.Response, length int) bool {
-	return response.Close && response.ContentLength != int64(length) && len(response.TransferEncoding) == 0 &&
-		!(response.Uncompressed && length > 0)
+// then closes. What net/http decompressed, if anything came, had an end of its own. HTTP/2 marks each end.
+func isUnbounded(response *http.Response, came bool) bool {
+	return response.Close && response.ContentLength < 0 && len(response.TransferEncoding) == 0 && !(response.Uncompressed && came)
 }
 
-// declaredLength is the field's or the header's, whichever is more: a transport that is not net/http's may set only one.
+// declaredLength is the field's or the header's, whichever is more: a transport that is not net/http's may set only one. The
+// header of a body that was decompressed is the length that it had before.
 func declaredLength(response *http.Response) int64 {
 	length := response.ContentLength
+	if response.Uncompressed {
+		return length
+	}
 	for text := range strings.SplitSeq(strings.Join(response.Header.Values("Content-Length"), ","), ",") {
 		if declared, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64); err == nil {
 			length = max(length, declared)

@@ -281,6 +281,26 @@ func TestABodyIsUnboundedIfOnlyTheEndOfTheConnectionEndsIt(t *testing.T) {
 	}
 }
 
+// Recorders such as go-vcr replay every response with Close set.
+func TestAResponseOfAnotherTransportIsUnboundedOnlyIfItHasNoLength(t *testing.T) {
+	for length, want := range map[int64]bool{-1: true, 0: false, 3: false, 6: false} {
+		a := sendOnce(t.Context(), t, through(t, roundTrip(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 403, Close: true, ContentLength: length, Body: io.NopCloser(strings.NewReader("<html>"))}, nil
+		})), host)
+		assert.Equal(t, transport.Answered, a.Reached)
+		assert.Equal(t, want, a.Unbounded, length)
+	}
+}
+
+// Of a secret that is cut nobody would know what it is.
+func TestOfAResponseThatIsTooLargeTheBeginningIsCutAfterItIsRedacted(t *testing.T) {
+	a := sendOnce(t.Context(), t, through(t, roundTrip(func(req *http.Request) (*http.Response, error) {
+		return answering(500, strings.Repeat("x", 4080)+req.Header.Get("Authorization")+strings.Repeat(" ", transport.MaxBody))(req)
+	})), host)
+	assert.ErrorIs(t, a.Err, transport.ErrTooLarge)
+	assert.Equal(t, strings.Repeat("x", 4080)+"(signature)     ", string(a.Body))
+}
+
 func TestABodyOverHTTP2IsNotUnbounded(t *testing.T) {
 	secure := server(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(400)
@@ -304,24 +324,27 @@ func TestABodyThatIsShorterThanAnyLengthThatWasDeclaredIsCutOff(t *testing.T) {
 		field  int64
 		body   io.ReadCloser
 		cut    bool
+		zipped bool // it was, until the transport read it
 	}{
-		"the field":                  {nil, 5, io.NopCloser(strings.NewReader("part")), true},
-		"the header":                 {[]string{"5"}, 0, io.NopCloser(strings.NewReader("part")), true},
-		"the header, no field":       {[]string{"5"}, -1, io.NopCloser(strings.NewReader("part")), true},
-		"one of two headers":         {[]string{"4", "5"}, 4, io.NopCloser(strings.NewReader("part")), true},
-		"a header with two":          {[]string{"4, 5"}, 4, io.NopCloser(strings.NewReader("part")), true},
-		"the field, and no body":     {nil, 5, nil, true},
-		"the header, and no body":    {[]string{"5"}, 0, nil, true},
-		"whole":                      {[]string{"4"}, 4, io.NopCloser(strings.NewReader("part")), false},
-		"longer":                     {[]string{"3"}, 0, io.NopCloser(strings.NewReader("part")), false},
-		"no length":                  {nil, -1, io.NopCloser(strings.NewReader("part")), false},
-		"a header that is no number": {[]string{"long"}, -1, io.NopCloser(strings.NewReader("part")), false},
-		"neither length nor body":    {nil, 0, nil, false},
+		"the field":                   {nil, 5, io.NopCloser(strings.NewReader("part")), true, false},
+		"the header":                  {[]string{"5"}, 0, io.NopCloser(strings.NewReader("part")), true, false},
+		"the header, no field":        {[]string{"5"}, -1, io.NopCloser(strings.NewReader("part")), true, false},
+		"one of two headers":          {[]string{"4", "5"}, 4, io.NopCloser(strings.NewReader("part")), true, false},
+		"a header with two":           {[]string{"4, 5"}, 4, io.NopCloser(strings.NewReader("part")), true, false},
+		"the field, and no body":      {nil, 5, nil, true, false},
+		"the header, and no body":     {[]string{"5"}, 0, nil, true, false},
+		"whole":                       {[]string{"4"}, 4, io.NopCloser(strings.NewReader("part")), false, false},
+		"longer":                      {[]string{"3"}, 0, io.NopCloser(strings.NewReader("part")), false, false},
+		"no length":                   {nil, -1, io.NopCloser(strings.NewReader("part")), false, false},
+		"a header that is no number":  {[]string{"long"}, -1, io.NopCloser(strings.NewReader("part")), false, false},
+		"neither length nor body":     {nil, 0, nil, false, false},
+		"a header of what was zipped": {[]string{"5"}, -1, io.NopCloser(strings.NewReader("part")), false, true},
+		"a field of what was zipped":  {[]string{"5"}, 5, io.NopCloser(strings.NewReader("part")), true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := sendOnce(t.Context(), t, through(t, roundTrip(func(*http.Request) (*http.Response, error) {
 				header := http.Header{"Content-Length": row.header}
-				return &http.Response{StatusCode: 400, Header: header, ContentLength: row.field, Body: row.body}, nil
+				return &http.Response{StatusCode: 400, Header: header, ContentLength: row.field, Body: row.body, Uncompressed: row.zipped}, nil
 			})), host)
 			assert.Equal(t, transport.Answered, a.Reached)
 			assert.Equal(t, row.cut, errors.Is(a.Err, io.ErrUnexpectedEOF), "%v", a.Err)

@@ -20,7 +20,7 @@ func permanent(err error) bool {
 
 func isProxyAuthRequired(err error) bool {
 	var refusal *proxyRefusal
-	return errors.As(refusalByText(err), &refusal) && refusal.status == http.StatusProxyAuthRequired
+	return errors.As(err, &refusal) && refusal.status == http.StatusProxyAuthRequired
 }
 
 // validHostName knows only the lengths and the letters that DNS allows: names that break them are refused

@@ -29,9 +29,10 @@ func TestPermanent(t *testing.T) {
 		{"label too long", notFound(strings.Repeat("a", 64)), true},
 		{"longest label", notFound(strings.Repeat("a", 63)), false},
 		{"name too long", notFound(strings.Repeat("a.", 127) + "a"), true},
-		{"proxy wants a password", fmt.Errorf("x: %w", &proxyRefusal{407}), true},
-		{"proxy wants a password, as net/http puts it", errors.New("Proxy Authentication Required"), true},
-		{"proxy refuses", &proxyRefusal{403}, false},
+		{"proxy wants a password", fmt.Errorf("x: %w", &proxyRefusal{status: 407}), true},
+		{"proxy wants a password, as net/http puts it", refusalByText(errors.New("Proxy Authentication Required")), true},
+		{"a text that need not be a proxy's", errors.New("Proxy Authentication Required"), false},
+		{"proxy refuses", &proxyRefusal{status: 403}, false},
 		{"server down", &net.DNSError{Name: "bad..name", IsTimeout: true}, false},
 	} {
 		t.Run(row.name, func(t *testing.T) { assert.Equal(t, row.want, permanent(row.err)) })

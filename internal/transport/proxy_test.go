@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -225,6 +227,38 @@ func TestACallersProxyThatRefusesIsUnconnected(t *testing.T) {
 			assert.EqualError(t, a.Err, "through the proxy "+proxy.Host+": "+row.text)
 		})
 	}
+}
+
+// A text that net/http makes of a proxy's status can be that of any other error, which stays as it is.
+func TestAnErrorThatReadsLikeAStatusIsNotAProxysUnlessOneWasAsked(t *testing.T) {
+	cause := errors.New("Proxy Authentication Required")
+	failing := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, cause }}
+	a := sendOnce(t.Context(), t, through(t, failing), "http://127.0.0.1:1")
+	assert.Equal(t, transport.Unconnected, a.Reached)
+	assert.False(t, a.Permanent)
+	assert.Same(t, cause, a.Err)
+
+	silent := serveRaw(t, func(conn net.Conn) { io.Copy(io.Discard, conn) })
+	for name, proxy := range map[string]func(*http.Request) (*url.URL, error){
+		"no proxy": nil,
+		"a proxy":  http.ProxyURL(&url.URL{Scheme: "http", Host: silent}),
+	} {
+		for _, target := range []string{"http://" + silent, "https://" + silent} {
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, cause)
+			defer cancel()
+			a := sendOnce(ctx, t, through(t, &http.Transport{Proxy: proxy}), target)
+			assert.ErrorIs(t, a.Err, cause, name)
+			assert.ErrorIs(t, a.Err, context.DeadlineExceeded, name)
+			assert.NotContains(t, a.Err.Error(), "the proxy answered", name)
+			assert.False(t, a.Permanent, name)
+		}
+	}
+
+	refused := sendOnce(t.Context(), t, through(t, &http.Transport{Proxy: http.ProxyURL(&url.URL{
+		Scheme: "http", Host: serveRaw(t, hangingUp("HTTP/1.1 502 Bad Gateway\r\n\r\n")),
+	})}), "https://127.0.0.1:1")
+	wrapped := errors.Unwrap(errors.Unwrap(refused.Err)) // in what names the proxy, and in what names its status
+	assert.EqualError(t, wrapped, "Bad Gateway")
 }
 
 func TestAProxyThatIsDownIsUnconnected(t *testing.T) {

@@ -147,10 +147,12 @@ func (h *hooks) explain(err error) error {
 		return fmt.Errorf("the transport tried to send again and was stopped (a response to the first had begun): %w", err)
 	case h.again:
 		return fmt.Errorf("the transport tried to send again and was stopped (no response to the first had come): %w", err)
-	case len(h.asked) == 1:
-		return throughProxy(h.asked[0], h.req.URL, refusalByText(err))
+	case len(h.asked) != 1:
+		return err
+	case h.asked[0] != dialAddress(h.req.URL) && len(h.handed) == 0 && h.underway.Err() == nil:
+		err = refusalByText(err)
 	}
-	return err
+	return throughProxy(h.asked[0], h.req.URL, err)
 }
 
 // refuse has nothing to say: whose response a caller's transport returns is its own affair.
