@@ -133,7 +133,7 @@ func TestCallThatLosesItsAnswerIsUnknown(t *testing.T) {
 }
 
 func TestCallThatDoesNotConnectIsNotDoneAndTriedOnce(t *testing.T) {
-	err := newClientTo(t, "http://"+closedPort(t)).Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
+	err := newClientTo(t, "http://"+closedPort).Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
 	assertOutcome(t, computeunit.ErrNotPurchased, err)
 	assert.Equal(t, 1, attemptsOf(t, err))
 }

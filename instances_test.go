@@ -432,7 +432,7 @@ func TestDescribeOutlivesBrokenConnections(t *testing.T) {
 }
 
 func TestDescribeTriesARefusedConnectionAgain(t *testing.T) {
-	_, err := describe(t, newClientTo(t, "http://"+closedPort(t), computeunit.WithMaxAttempts(2)))
+	_, err := describe(t, newClientTo(t, "http://"+closedPort, computeunit.WithMaxAttempts(2)))
 	assertNoVerdict(t, err)
 	assert.ErrorIs(t, err, syscall.ECONNREFUSED)
 	assert.ErrorContains(t, err, "attempt 2")

@@ -561,7 +561,7 @@ func TestNoConnectionIsNotPurchasedAndTriedAgainUnlessTheTransportIsOpaque(t *te
 	for _, level := range levels(t) {
 		t.Run(level.name, func(t *testing.T) {
 			scheme := map[bool]string{true: "https://", false: "http://"}[level.tls]
-			err := buy(t, newClientTo(t, scheme+closedPort(t), append(level.options(), computeunit.WithMaxAttempts(2))...))
+			err := buy(t, newClientTo(t, scheme+closedPort, append(level.options(), computeunit.WithMaxAttempts(2))...))
 			if level.opaque {
 				assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
 				assert.Equal(t, 1, attemptsOf(t, err))

@@ -40,7 +40,7 @@ func TestARefusedConnectionIsNotPurchased(t *testing.T) {
 		"http.DefaultClient": {computeunit.WithHTTPClient(http.DefaultClient)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client := newClient(t, "http://"+closedPort(t), append(options, computeunit.WithMaxAttempts(2))...)
+			client := newClient(t, "http://"+closedPort, append(options, computeunit.WithMaxAttempts(2))...)
 			assertOutcome(t, computeunit.ErrNotPurchased, buy(t.Context(), client))
 		})
 	}
@@ -52,7 +52,7 @@ func TestWhereNoConnectionIsMadeIsUnconnected(t *testing.T) {
 		target    string
 		permanent bool
 	}{
-		"refused":           {"http://" + closedPort(t), false},
+		"refused":           {"http://" + closedPort, false},
 		"bad certificate":   {secure.URL, true},
 		"no TLS":            {"https" + plain.URL[len("http"):], true},
 		"no such host name": {"https://bad..name", true},

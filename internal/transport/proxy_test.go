@@ -262,7 +262,7 @@ func TestAnErrorThatReadsLikeAStatusIsNotAProxysUnlessOneWasAsked(t *testing.T) 
 }
 
 func TestAProxyThatIsDownIsUnconnected(t *testing.T) {
-	proxy := &url.URL{Scheme: "http", Host: closedPort(t)}
+	proxy := &url.URL{Scheme: "http", Host: closedPort}
 	via := newTransport(t, transport.Config{})
 	via.Own().Proxy = http.ProxyURL(proxy)
 	a := sendOnce(t.Context(), t, via, "https://127.0.0.1:1")

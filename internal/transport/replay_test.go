@@ -334,7 +334,7 @@ func TestRequestsThatACallersTransportMakesOnTheWayDoNotCount(t *testing.T) {
 	t.Cleanup(inner.CloseIdleConnections)
 	for name, ask := range map[string]func(context.Context) error{
 		"answered":      func(ctx context.Context) error { return asking(ctx, t, inner, tokens.URL) },
-		"not connected": func(ctx context.Context) error { asking(ctx, t, inner, "http://"+closedPort(t)); return nil },
+		"not connected": func(ctx context.Context) error { asking(ctx, t, inner, "http://"+closedPort); return nil },
 		"several": func(ctx context.Context) error {
 			return errors.Join(asking(ctx, t, inner, tokens.URL), asking(ctx, t, inner, tokens.URL))
 		},
@@ -354,7 +354,7 @@ func TestRequestsThatACallersTransportMakesOnTheWayDoNotCount(t *testing.T) {
 			assert.ErrorIs(t, a.Err, errLost)
 		})
 		t.Run(name+", and nobody listens", func(t *testing.T) {
-			a := sendOnce(t.Context(), t, through(t, choosing), "http://"+closedPort(t))
+			a := sendOnce(t.Context(), t, through(t, choosing), "http://"+closedPort)
 			assert.Equal(t, transport.Unconnected, a.Reached, "%v", a.Err)
 		})
 		aborting := startedServer(t, http.HandlerFunc(abort))
@@ -437,7 +437,7 @@ type reporting struct {
 }
 
 func (r reporting) RoundTrip(req *http.Request) (*http.Response, error) {
-	asking(req.Context(), r.t, &http.Transport{}, "http://"+closedPort(r.t))
+	asking(req.Context(), r.t, &http.Transport{}, "http://"+closedPort)
 	trace := httptrace.ContextClientTrace(req.Context())
 	trace.GetConn(req.URL.Host)
 	trace.GotConn(httptrace.GotConnInfo{})

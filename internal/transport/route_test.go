@@ -50,13 +50,13 @@ func TestATestWithHTTPMockActivatedIsMocked(t *testing.T) {
 func TestATestSendsThroughAnotherHTTPTransportToo(t *testing.T) {
 	replaceDefault(t, &http.Transport{})
 	via := newTransport(t, transport.Config{Testing: true})
-	assert.Equal(t, transport.Sent, sendOnce(t.Context(), t, via, "http://"+closedPort(t)).Reached)
+	assert.Equal(t, transport.Sent, sendOnce(t.Context(), t, via, "http://"+closedPort).Reached)
 }
 
 func TestATestDoesNotSendToTheDefaultEndpoint(t *testing.T) {
 	asked := false
 	via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true, Credentials: askedFor(&asked)})
-	a := sendOnce(t.Context(), t, via, "http://"+closedPort(t))
+	a := sendOnce(t.Context(), t, via, "http://"+closedPort)
 	assert.Equal(t, transport.Unready, a.Reached)
 	for _, way := range []string{"must not spend money", "httpmock.Activate", "computeunittest", "WithEndpoint", "WithHTTPClient"} {
 		assert.ErrorContains(t, a.Err, way)
