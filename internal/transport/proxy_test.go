@@ -265,7 +265,7 @@ func TestAProxyThatIsDownIsUnconnected(t *testing.T) {
 	proxy := &url.URL{Scheme: "http", Host: closedPort}
 	via := newTransport(t, transport.Config{})
 	via.Own().Proxy = http.ProxyURL(proxy)
-	a := sendOnce(t.Context(), t, via, "https://127.0.0.1:1")
+	a := sendOnce(t.Context(), t, via, host)
 	assert.Equal(t, transport.Unconnected, a.Reached)
 	assert.False(t, a.Permanent)
 	assert.ErrorContains(t, a.Err, "proxy "+proxy.Host)
