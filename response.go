@@ -193,6 +193,8 @@ var (
 	idNames      = []string{"instanceId", "orderId", "instance_id", "order_id", "instanceIds", "orderIds"}
 	errorNames   = []string{"code", "error", "errors", "error_code", "errorCode", "err_code", "errCode", "error_no", "errorNo",
 		"err_no", "errNo", "err"}
+	// otherNameParts has a part of each of errorNames and successNames: nearly every body has none, and is not searched.
+	otherNameParts = []string{"code", "err", "success"}
 )
 
 // anyLevel is deeper than JSON is read.
@@ -203,6 +205,9 @@ var errFailedToo = errors.New("the response has what a success has, and an error
 // otherError is for a success, which goes with no error: one under a name that is not documented, or a "success" that is not
 // true, in the first levels of the body.
 func (r *response) otherError(levels int) error {
+	if !strictjson.MayHave(r.body, otherNameParts...) {
+		return nil
+	}
 	if strictjson.HasMember(r.body, levels, strictjson.IsSomething, errorNames...) ||
 		strictjson.HasMember(r.body, levels, strictjson.IsNotTrue, successNames...) {
 		return errFailedToo

@@ -45,7 +45,7 @@ func HoldsCode(document []byte, codes ...string) bool { return holdsCode(documen
 
 func holdsCode(document []byte, codes []string, texts int) bool {
 	stands := standsIn(withoutZeros(document), codes)
-	if !stands && isObject(document) && !mayHave(document, "code", "err") {
+	if !stands && isObject(document) && !MayHave(document, "code", "err") {
 		return false
 	}
 	found, err := search(document, speaksOfError, func(value json.Token, named bool) bool {
@@ -96,7 +96,7 @@ func isCodeValue(value json.Token, codes []string) bool {
 // HasMember reports whether a JSON document has a member of one of the names, in any case, in its first levels, with a value
 // in it that counts.
 func HasMember(document []byte, levels int, counts func(value json.Token) bool, names ...string) bool {
-	if !mayHave(document, names...) {
+	if !MayHave(document, names...) {
 		return false
 	}
 	isNamed := func(name string, level int) bool { return level < levels && isOneOf(name, names) }
@@ -150,16 +150,20 @@ func isOneOf(name string, names []string) bool {
 	return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
 }
 
-// mayHave reports whether a name may have one of the parts in it, which saves nearly every search. A backslash can hide one,
-// and so can a character outside ASCII that is a letter of it in another case.
-func mayHave(document []byte, parts ...string) bool {
-	return bytes.ContainsFunc(document, func(r rune) bool { return r == '\\' || r >= utf8.RuneSelf }) ||
-		slices.ContainsFunc(parts, func(part string) bool { return containsFold(document, part) })
+// MayHave reports whether a name in a document may have one of the parts in it, which saves nearly every search. A backslash
+// can hide one, and so can a character outside ASCII that is a letter of it in another case.
+func MayHave(document []byte, parts ...string) bool {
+	for _, b := range document {
+		if b == '\\' || b >= utf8.RuneSelf {
+			return true
+		}
+	}
+	return slices.ContainsFunc(parts, func(part string) bool { return containsFold(document, part) })
 }
 
 // hidesTooDeep reports whether a name may have one of the parts in what search did not read.
 func hidesTooDeep(err error, document []byte, parts ...string) bool {
-	return errors.Is(err, errTooDeep) && mayHave(document, parts...)
+	return errors.Is(err, errTooDeep) && MayHave(document, parts...)
 }
 
 // speaksOfError is true of the name "", which a value in no object has.
