@@ -111,7 +111,12 @@ func (c *call) claim(r record) (record, error) {
 			return r, failure(outcomeOf(r), r, err)
 		}
 		before := r.version
-		claimed, err := c.buyer.write(c.ctx, r, c.claimed)
+		claimed, err := c.buyer.write(c.ctx, r, func(next *record) error {
+			if next.version != before && next.version != "" { // another Buy has had the key meanwhile: its outcome is this one's
+				return errLost
+			}
+			return c.claimed(next)
+		})
 		switch {
 		case err == nil:
 			c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed, nil)
