@@ -192,12 +192,7 @@ func TestBuyWithADoneContextKnowsNothing(t *testing.T) {
 
 func TestBuyWithAJournalThatCanNotBeReadKnowsNothing(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
-		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
-			if kind == proof.Journal {
-				return proof.Fail
-			}
-			return proof.Go
-		}
+		b.direct = always(proof.Journal, proof.Fail)
 		_, err := b.process().Buy(t.Context(), "a", prepaid)
 		require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
 		assert.Zero(t, b.sent)

@@ -14,12 +14,7 @@ import (
 
 func TestBuyNeedsAListingBefore(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
-		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
-			if kind == proof.List {
-				return proof.Fail
-			}
-			return proof.Go
-		}
+		b.direct = always(proof.List, proof.Fail)
 		_, err := b.process().Buy(t.Context(), "a", prepaid)
 		require.ErrorIs(t, err, computeunit.ErrNotPurchased)
 		assert.Zero(t, b.sent)

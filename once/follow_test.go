@@ -200,12 +200,7 @@ func TestBuyOfAnotherKeyIsBlockedAtOnceIfTheListingHangs(t *testing.T) {
 func testBlockedAtOnce(t *testing.T, left func(*bench)) {
 	inBench(t, func(t *testing.T, b *bench) {
 		left(b)
-		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
-			if kind == proof.List {
-				return proof.LoseAnswer
-			}
-			return proof.Go
-		}
+		b.direct = always(proof.List, proof.LoseAnswer)
 		began := time.Now()
 		_, err := b.process(once.WithTakeoverAfter(time.Second)).Buy(t.Context(), "b", prepaid)
 		var blocked *once.BlockedError

@@ -175,3 +175,13 @@ func (b *bench) at(kind proof.Kind, do func()) {
 		return proof.Go
 	}
 }
+
+// always gives each step of a kind the same fate.
+func always(kind proof.Kind, fate proof.Fate) func(*proof.Process, proof.Kind) proof.Fate {
+	return func(_ *proof.Process, at proof.Kind) proof.Fate {
+		if at == kind {
+			return fate
+		}
+		return proof.Go
+	}
+}

@@ -65,12 +65,7 @@ func TestSettleLeavesAPurchaseAloneThatIsUnderWay(t *testing.T) {
 func TestSettleGoesOnAfterAListingThatFailed(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		b.leaveUnknown("a", proof.Lose)
-		b.direct = func(_ *proof.Process, kind proof.Kind) proof.Fate {
-			if kind == proof.List {
-				return proof.Fail
-			}
-			return proof.Go
-		}
+		b.direct = always(proof.List, proof.Fail)
 		open, err := b.process().Settle(t.Context())
 		require.ErrorContains(t, err, `key "a"`)
 		assert.Len(t, open, 1)

@@ -40,14 +40,7 @@ func TestABodyOfOtherTypesIsRefused(t *testing.T) {
 		"release number": {postpaidWith(`"releaseTime":1`), codeInappropriateJSON, "billing.releaseTime is not of type string"},
 		"renew text":     {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":"yes"}`), codeInappropriateJSON, "billing.reservation.autoRenew is not of type bool"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			s := New(withClock(Config{}))
-			got := buy(s, test.body)
-			assert.Equal(t, http.StatusBadRequest, got.Status)
-			assert.Equal(t, test.code, got.Code)
-			assert.Equal(t, test.message, got.Message)
-			assert.Empty(t, s.Orders())
-		})
+		t.Run(name, func(t *testing.T) { assertRefused(t, test.body, test.code, test.message) })
 	}
 }
 

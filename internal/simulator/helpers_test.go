@@ -266,3 +266,14 @@ func codeOf(t *testing.T, err error) string {
 	require.Equal(t, statusOf[refusal.Code], refusal.Status)
 	return refusal.Code
 }
+
+// assertRefused buys with a body, and nothing comes of it.
+func assertRefused(t *testing.T, body, code, message string) {
+	t.Helper()
+	s := New(withClock(Config{}))
+	got := buy(s, body)
+	assert.Equal(t, http.StatusBadRequest, got.Status)
+	assert.Equal(t, code, got.Code)
+	assert.Equal(t, message, got.Message)
+	assert.Empty(t, s.Orders())
+}

@@ -56,14 +56,7 @@ func TestPurchaseRefusesBody(t *testing.T) {
 		"renew 7":              {prepaidBody(`{"reservationTimeUnit":"Month","reservationLength":1,"autoRenewTime":7}`), codeInappropriateJSON, "billing.reservation.autoRenewTime is not from 1 to 6"},
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			s := New(withClock(Config{}))
-			got := buy(s, test.body)
-			assert.Equal(t, http.StatusBadRequest, got.Status)
-			assert.Equal(t, test.code, got.Code)
-			assert.Equal(t, test.message, got.Message)
-			assert.Empty(t, s.Orders())
-		})
+		t.Run(name, func(t *testing.T) { assertRefused(t, test.body, test.code, test.message) })
 	}
 }
 
