@@ -111,6 +111,7 @@ func (h *callHooks) after(ctx context.Context, a *transport.Attempt, v *verdict)
 		}
 		if err := hooks.AfterAttempt(ctx, h.info(a), failed); err != nil {
 			v.again = transport.Never
+			v.retryable = v.retryable && h.op.doing == "" // whoever waits for a listing stops, too
 			if v.outcome != nil {
 				// A verdict in the hook's own error would cost the cause its chain.
 				v.cause = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.cause, withoutVerdict(err))
