@@ -67,27 +67,22 @@ func checkEnv(name, value string) error {
 	switch {
 	case value == "":
 		return fmt.Errorf("set the environment variables %s and %s: %s is not set, or empty", envAccessKey, envSecretKey, name)
-	case strings.ContainsAny(value, "\"'`"):
-		return fmt.Errorf("the environment variable %s is quoted", name)
-	case !printable(value):
-		return fmt.Errorf("the environment variable %s has a blank, a newline or a character outside ASCII in it", name)
+	case !printable(value) || strings.ContainsAny(value, "\"'`"):
+		return fmt.Errorf("the environment variable %s is quoted, or has a blank, a newline or a character outside ASCII in it", name)
 	}
 	return nil
 }
 
 // check names the field that is wrong and never its value. A slash would break the Authorization header apart.
 func (c Credentials) check() error {
+	usable := func(text string) bool { return text != "" && printable(text) }
 	switch {
-	case c.AccessKeyID == "":
-		return errors.New("the access key id is empty")
-	case c.SecretAccessKey == "":
-		return errors.New("the secret access key is empty")
-	case !printable(c.AccessKeyID) || strings.Contains(c.AccessKeyID, "/"):
-		return errors.New("the access key id has a blank, a control character, a slash or a character outside ASCII in it")
-	case !printable(c.SecretAccessKey):
-		return errors.New("the secret access key has a blank, a control character or a character outside ASCII in it")
+	case !usable(c.AccessKeyID) || strings.Contains(c.AccessKeyID, "/"):
+		return errors.New("the access key id is empty, or has a blank, a slash or a character in it that is not printable ASCII")
+	case !usable(c.SecretAccessKey):
+		return errors.New("the secret access key is empty, or has a blank or a character in it that is not printable ASCII")
 	case !printable(c.SessionToken):
-		return errors.New("the session token has a blank, a control character or a character outside ASCII in it")
+		return errors.New("the session token has a blank or a character in it that is not printable ASCII")
 	}
 	return nil
 }

@@ -103,6 +103,19 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 			return nil, fmt.Errorf("computeunit: %w", err)
 		}
 	}
+	return &Client{
+		endpoint:     s.endpoint,
+		purchaseURL:  actionURL(s.endpoint, servicePath, purchaseAction),
+		describeURL:  actionURL(s.endpoint, servicePath, describeAction),
+		releaseURL:   actionURL(s.endpoint, servicePath, releaseAction),
+		logger:       s.logger,
+		hooks:        s.hooks,
+		refusalCodes: append(slices.Clip(documentedRefusals), s.refusalCodes...),
+		transport:    s.transport(credentials),
+	}, nil
+}
+
+func (s *settings) transport(credentials CredentialsProvider) *transport.Transport {
 	config := transport.Config{
 		Timeout:     s.timeout,
 		MaxAttempts: s.maxAttempts,
@@ -110,7 +123,8 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		Credentials: checked(credentials),
 	}
 	if theirs := s.httpClient; theirs != nil {
-		if config.RoundTripper = theirs.Transport; config.RoundTripper == nil {
+		config.RoundTripper = theirs.Transport
+		if config.RoundTripper == nil {
 			config.RoundTripper = http.DefaultTransport // as net/http does
 		}
 		if theirs.Timeout > 0 {
@@ -120,16 +134,7 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 	if theirs, ok := config.RoundTripper.(*http.Transport); config.RoundTripper == nil || ok && theirs == originalTransport {
 		config.Mock = mock(isTest, !s.endpointNamed, logReplaced(s.logger))
 	}
-	return &Client{
-		endpoint:     s.endpoint,
-		purchaseURL:  actionURL(s.endpoint, servicePath, purchaseAction),
-		describeURL:  actionURL(s.endpoint, servicePath, describeAction),
-		releaseURL:   actionURL(s.endpoint, servicePath, releaseAction),
-		logger:       s.logger,
-		hooks:        s.hooks,
-		refusalCodes: append(slices.Clip(documentedRefusals), s.refusalCodes...),
-		transport:    transport.New(config),
-	}, nil
+	return transport.New(config)
 }
 
 // NewClientFromEnv makes a Client from the environment variables QIANFAN_ACCESS_KEY, QIANFAN_SECRET_KEY and, if set,
@@ -279,7 +284,7 @@ func checkRefusalCode(code string) error {
 		return fmt.Errorf("the code %q is blank or has blanks around it", code)
 	case isFailureInside(code):
 		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
-	case slices.Contains([]string{"0", "200", "ok", "success"}, strings.ToLower(code)):
+	case slices.Contains([]string{"0", "ok", "success"}, strings.ToLower(code)):
 		return fmt.Errorf("the code %q means success", code)
 	}
 	return nil
@@ -300,20 +305,12 @@ func WithUserAgent(userAgent string) Option {
 func parseEndpoint(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case text == "":
-		return nil, errors.New("the endpoint is empty: it looks like https://host or https://host:port")
-	case err != nil:
-		return nil, errors.New("the endpoint is not a URL (it is not repeated here, it may hold a password)")
-	case u.User != nil:
-		return nil, errors.New("the endpoint must not have a user or a password in it")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
-		return nil, errors.New("the endpoint must not have a query or a fragment")
-	case u.RawPath != "":
-		return nil, errors.New("the endpoint's path must be plain: no escapes, and no character that needs one, such as * or brackets")
-	case !validHost(u):
-		return nil, errors.New("the endpoint has no valid host: it looks like https://host or https://host:port")
+	case err != nil || !validHost(u):
+		return nil, errors.New("the endpoint is no valid URL: it looks like https://host or https://host:port")
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
 		return nil, errors.New("the endpoint's scheme must be https; http is for loopback addresses only, as the body is not signed")
+	case u.User != nil || u.RawPath != "" || strings.ContainsAny(text, "?#"):
+		return nil, errors.New("the endpoint must have a scheme, a host and perhaps a plain path: no password, no query, no escapes")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: plainHost(u), Path: strings.TrimRight(u.Path, "/")}, nil
 }
