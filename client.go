@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 	"unicode"
 
@@ -86,7 +85,7 @@ type Option func(*settings) error
 // NewClient makes a Client that signs with the credentials it is given. It sends nothing. The error says which argument is
 // wrong, and repeats no part of it that could be a secret.
 //
-// A test must not spend money. In a test binary ([testing.Testing]) a Client without [WithHTTPClient] sends through
+// A test must not spend money. In a test binary a Client without [WithHTTPClient] sends through
 // [http.DefaultTransport] if that was replaced, as httpmock.Activate does; if it was not, a purchase at the default endpoint
 // is refused, also with an http.Client that has no Transport. A test of the real service says so with [WithEndpoint].
 func NewClient(credentials CredentialsProvider, options ...Option) (*Client, error) {
@@ -115,7 +114,7 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 			MaxAttempts:     s.maxAttempts,
 			UserAgent:       s.userAgent,
 			Credentials:     checked(credentials),
-			Testing:         testing.Testing(),
+			Testing:         isTest,
 			DefaultEndpoint: !s.endpointNamed,
 			Replaced:        logReplaced(s.logger),
 		}),
@@ -175,8 +174,9 @@ func WithEndpoint(endpoint string) Option {
 	}
 }
 
-// WithHTTPClient sends through a client of your own. It is copied: later changes to it have no effect. Its
-// Transport and its Timeout are used; redirects are never followed and its cookie jar is not asked.
+// WithHTTPClient sends through a client of your own. It is copied: later changes to it have no effect, but that
+// a test may still put a mock in the place of its Transport, as httpmock.ActivateNonDefault does. Its Transport and its Timeout
+// are used; redirects are never followed and its cookie jar is not asked.
 //
 // If its Transport is not an [*http.Transport] (a mock, a tracer, a retrier), or has a protocol of your own in TLSNextProto,
 // this package cannot see what was sent: each of its errors is then [ErrOutcomeUnknown], a failed connection too.
@@ -190,8 +190,7 @@ func WithHTTPClient(client *http.Client) Option {
 		if client == nil {
 			return errors.New("WithHTTPClient: the client is nil")
 		}
-		copied := *client
-		s.httpClient = &copied
+		s.httpClient = client // transport.New copies it
 		return nil
 	}
 }

@@ -450,12 +450,6 @@ func TestInATestTheDefaultEndpointIsRefusedWithoutAMock(t *testing.T) {
 			own := &http.Client{Transport: http.DefaultTransport}
 			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(own))
 		},
-		"a client that is mocked too late": func() (*computeunit.Client, error) {
-			mocked := new(http.Client)
-			client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(mocked))
-			mocked.Transport = answerBought()
-			return client, err
-		},
 		"an environment with the default in capitals": func() (*computeunit.Client, error) {
 			t.Setenv("QIANFAN_CONSOLE_BASE_URL", "https://Qianfan.BaiduBCE.com.")
 			return computeunit.NewClientFromEnv()

@@ -30,6 +30,9 @@ func keys(context.Context) (bceauth.Credentials, error) {
 	return bceauth.Credentials{AccessKeyID: "ak", SecretAccessKey: "sk"}, nil
 }
 
+func yes() bool { return true }
+func no() bool  { return false }
+
 // newTransport fills in what a test does not care about.
 func newTransport(t *testing.T, config transport.Config) *transport.Transport {
 	t.Helper()
@@ -41,6 +44,9 @@ func newTransport(t *testing.T, config transport.Config) *transport.Transport {
 	}
 	if config.Credentials == nil {
 		config.Credentials = keys
+	}
+	if config.Testing == nil {
+		config.Testing = no
 	}
 	config.UserAgent = "test"
 	made := transport.New(config)

@@ -22,21 +22,34 @@ var errTest = errors.New("this is a test binary, and a test must not spend money
 // hide what was sent.
 func (t *Transport) chooseRoute(ctx context.Context) (route, error) {
 	via := http.DefaultTransport // read once: the end of a test can put it back meanwhile
+	isTest := t.config.Testing()
 	if t.own == nil && t.config.Client.Transport != nil {
 		via = t.config.Client.Transport
 	}
+	if t.own == nil && isTest {
+		via = mockedSince(via, t.callers)
+	}
 	replaced := isReplacement(via)
 	switch {
-	case t.config.Testing && t.config.DefaultEndpoint && !replaced:
+	case isTest && t.config.DefaultEndpoint && !replaced:
 		return route{}, errTest
 	case t.own == nil:
 		return callersRoute(via), nil
-	case replaced && t.config.Testing:
+	case replaced && isTest:
 		return route{via, opaque}, nil
 	case replaced:
 		t.replaced(ctx, via)
 	}
 	return route{t.own, ours}, nil
+}
+
+// mockedSince returns what a test has put on its http.Client after that was copied, as httpmock.ActivateNonDefault does, in the
+// place of net/http's or of another *http.Transport.
+func mockedSince(copied http.RoundTripper, callers *http.Client) http.RoundTripper {
+	if _, ok := copied.(*http.Transport); ok && callers.Transport != nil {
+		return callers.Transport
+	}
+	return copied
 }
 
 // trust is how much the trace hooks of a RoundTripper prove.

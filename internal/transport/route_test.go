@@ -30,7 +30,7 @@ func TestATestSendsThroughAReplacedDefaultTransport(t *testing.T) {
 		"incomparable": incomparable{roundTrip: answering(201, "")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true})
+			via := newTransport(t, transport.Config{Testing: yes, DefaultEndpoint: true})
 			replaceDefault(t, replacement)
 			assert.Equal(t, 201, sendOnce(t.Context(), t, via, host).Status)
 		})
@@ -38,7 +38,7 @@ func TestATestSendsThroughAReplacedDefaultTransport(t *testing.T) {
 }
 
 func TestATestWithHTTPMockActivatedIsMocked(t *testing.T) {
-	via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true})
+	via := newTransport(t, transport.Config{Testing: yes, DefaultEndpoint: true})
 	httpmock.Activate(t)
 	httpmock.RegisterResponder(http.MethodPost, host, httpmock.NewStringResponder(202, ""))
 	assert.Equal(t, 202, sendOnce(t.Context(), t, via, host).Status)
@@ -49,13 +49,13 @@ func TestATestWithHTTPMockActivatedIsMocked(t *testing.T) {
 // An *http.Transport in the place of http.DefaultTransport is a mock too, and counts as opaque.
 func TestATestSendsThroughAnotherHTTPTransportToo(t *testing.T) {
 	replaceDefault(t, &http.Transport{})
-	via := newTransport(t, transport.Config{Testing: true})
+	via := newTransport(t, transport.Config{Testing: yes})
 	assert.Equal(t, transport.Sent, sendOnce(t.Context(), t, via, "http://"+closedPort).Reached)
 }
 
 func TestATestDoesNotSendToTheDefaultEndpoint(t *testing.T) {
 	asked := false
-	via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true, Credentials: askedFor(&asked)})
+	via := newTransport(t, transport.Config{Testing: yes, DefaultEndpoint: true, Credentials: askedFor(&asked)})
 	a := sendOnce(t.Context(), t, via, "http://"+closedPort)
 	assert.Equal(t, transport.Unready, a.Reached)
 	for _, way := range []string{"must not spend money", "httpmock.Activate", "computeunittest", "WithEndpoint", "WithHTTPClient"} {
@@ -68,12 +68,12 @@ func TestATestDoesNotSendToTheDefaultEndpoint(t *testing.T) {
 func TestATestDoesNotSendThroughACallersClientWithoutATransport(t *testing.T) {
 	for name, client := range map[string]*http.Client{"none": {}, "http.DefaultTransport": {Transport: http.DefaultTransport}} {
 		t.Run(name, func(t *testing.T) {
-			via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true, Client: client})
+			via := newTransport(t, transport.Config{Testing: yes, DefaultEndpoint: true, Client: client})
 			assert.Equal(t, transport.Unready, sendOnce(t.Context(), t, via, startedServer(t, drain).URL).Reached)
 		})
 	}
 	replaceDefault(t, answering(201, ""))
-	via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true, Client: &http.Client{}})
+	via := newTransport(t, transport.Config{Testing: yes, DefaultEndpoint: true, Client: &http.Client{}})
 	assert.Equal(t, 201, sendOnce(t.Context(), t, via, host).Status)
 }
 
@@ -81,16 +81,16 @@ func TestATestDoesNotSendThroughACallersClientWithoutATransport(t *testing.T) {
 func TestATestThatBeganWithAMockDoesNotSendWithoutIt(t *testing.T) {
 	t.Cleanup(transport.BeginWithMock())
 	for _, client := range []*http.Client{nil, {}} {
-		via := newTransport(t, transport.Config{Testing: true, DefaultEndpoint: true, Client: client})
+		via := newTransport(t, transport.Config{Testing: yes, DefaultEndpoint: true, Client: client})
 		assert.Equal(t, transport.Unready, sendOnce(t.Context(), t, via, startedServer(t, drain).URL).Reached)
 	}
 }
 
 func TestOtherProgramsAndNamedEndpointsAreSentTo(t *testing.T) {
 	for name, config := range map[string]transport.Config{
-		"test, named endpoint":      {Testing: true},
+		"test, named endpoint":      {Testing: yes},
 		"program, default endpoint": {DefaultEndpoint: true},
-		"test, caller's client":     {Testing: true, DefaultEndpoint: true, Client: &http.Client{Transport: &http.Transport{}}},
+		"test, caller's client":     {Testing: yes, DefaultEndpoint: true, Client: &http.Client{Transport: &http.Transport{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := sendOnce(t.Context(), t, newTransport(t, config), startedServer(t, drain).URL)
