@@ -34,7 +34,7 @@ func (a *attempts) purchase() (*computeunit.PurchaseComputeUnitResponse, error) 
 	defer stop()
 	a.stop = stop
 	defer context.AfterFunc(a.caller, a.callerLeft)()
-	traced := computeunit.WithTrace(ctx, &computeunit.Trace{BeforeAttempt: a.begin, AfterAttempt: a.end})
+	traced := computeunit.ContextWithHooks(ctx, computeunit.Hooks{BeforeAttempt: a.begin, AfterAttempt: a.end})
 	return a.buyer.client.PurchaseComputeUnit(traced, a.record.Request)
 }
 

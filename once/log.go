@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/qianfan-go/computeunit"
 )
 
 // Attribute names that are not the client's.
@@ -23,21 +22,21 @@ func (b *Buyer) log(ctx context.Context, level slog.Level, what string, r record
 	}
 	attributes := []slog.Attr{
 		slog.String(logKeyKey, r.Key),
-		slog.String(computeunit.LogKeyServiceID, r.Request.ServiceID),
+		slog.String("service_id", r.Request.ServiceID),
 		slog.String(logKeyState, string(r.State)),
 	}
 	for _, optional := range []struct{ name, value string }{
 		{logKeyEvidence, string(r.Evidence)},
 		{logKeyInstanceID, r.InstanceID},
 		{logKeyOrderID, r.OrderID},
-		{computeunit.LogKeyRequestID, r.RequestID},
+		{"client_request_id", r.RequestID},
 	} {
 		if optional.value != "" {
 			attributes = append(attributes, slog.String(optional.name, optional.value))
 		}
 	}
 	if err != nil {
-		attributes = append(attributes, slog.String(computeunit.LogKeyError, err.Error()))
+		attributes = append(attributes, slog.String("error", err.Error()))
 	}
 	b.logger.LogAttrs(ctx, level, "once: "+what, attributes...)
 }
