@@ -103,6 +103,10 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 			return nil, fmt.Errorf("computeunit: %w", err)
 		}
 	}
+	made, err := s.transport(credentials)
+	if err != nil {
+		return nil, fmt.Errorf("computeunit: %w", err)
+	}
 	return &Client{
 		endpoint:     s.endpoint,
 		purchaseURL:  actionURL(s.endpoint, servicePath, purchaseAction),
@@ -111,16 +115,20 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		logger:       s.logger,
 		hooks:        s.hooks,
 		refusalCodes: append(slices.Clip(documentedRefusals), s.refusalCodes...),
-		transport:    s.transport(credentials),
+		transport:    made,
 	}, nil
 }
 
-func (s *settings) transport(credentials CredentialsProvider) *transport.Transport {
+func (s *settings) transport(credentials CredentialsProvider) (*transport.Transport, error) {
 	config := transport.Config{
 		Timeout:     s.timeout,
 		MaxAttempts: s.maxAttempts,
 		UserAgent:   s.userAgent,
 		Credentials: checked(credentials),
+	}
+	switch credentials.(type) {
+	case staticCredentials, envCredentials:
+		config.Instant = true
 	}
 	guard := &testGuard{
 		client:          s.httpClient,

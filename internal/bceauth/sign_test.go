@@ -53,8 +53,10 @@ func newRequest() *http.Request {
 func TestSignCoversHostTypeAndDateForFiveMinutes(t *testing.T) {
 	req := newRequest()
 	at := time.Date(2026, 11, 22, 16, 0, 0, 999, time.FixedZone("UTC+8", 8*3600))
-	Sign(req, Credentials{AccessKeyID: "ak", SecretAccessKey: "sk"}, at)
+	signature, err := Sign(req, Credentials{AccessKeyID: "ak", SecretAccessKey: "sk"}, at)
 
+	assert.NoError(t, err)
+	assert.Equal(t, time.Date(2026, 11, 22, 8, 5, 0, 0, time.UTC), signature.Expires)
 	assert.Equal(t, "2026-11-22T08:00:00Z", req.Header.Get("x-bce-date"))
 	assert.Regexp(t, `^bce-auth-v1/ak/2026-11-22T08:00:00Z/300/content-type;host;x-bce-date/[0-9a-f]{64}$`, req.Header.Get("Authorization"))
 	assert.NotContains(t, req.Header, "X-Bce-Security-Token")
