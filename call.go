@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-
-	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
 // Call calls any other action of Qianfan's API: a signed POST of request as JSON to path with ?Action=action. The whole
@@ -23,8 +21,7 @@ import (
 //
 // Source: https://cloud.baidu.com/doc/qianfan-api/s/imo6weeaf (DescribeComputeUnit, as an example)
 func (c *Client) Call(ctx context.Context, path, action string, request, response any) error {
-	op := &operation{url: actionURL(c.endpoint, path, action), action: action, isCall: true}
-	op.verdictOf = func(a *transport.Attempt) verdict { return callVerdict(a, response) }
+	op := &operation{url: actionURL(c.endpoint, path, action), action: action, isCall: true, read: wholeInto(response)}
 	if request == nil {
 		request = struct{}{}
 	}
@@ -32,18 +29,17 @@ func (c *Client) Call(ctx context.Context, path, action string, request, respons
 	return err
 }
 
-// callVerdict is judge's for an action that the package does not know: it is never sent again.
-func callVerdict(a *transport.Attempt, into any) verdict {
-	r := read(a)
-	v := judge(r, r.success(new(json.RawMessage)), documentedRefusals)
-	v.again = transport.Never
-	if v.outcome == nil && into != nil {
-		if err := json.Unmarshal(r.body, into); err != nil { // a type of the caller's can repeat the response in it
-			v.outcome = ErrOutcomeUnknown
-			v.cause = r.cause(v.outcome, fmt.Errorf("the response does not fit: %.500s", a.Redact(err.Error())))
+// wholeInto decodes the whole response. A type of the caller's can repeat it in an error.
+func wholeInto(whole any) func(*response) error {
+	return func(r *response) error {
+		err := r.success(new(json.RawMessage))
+		if err == nil && whole != nil {
+			if err = json.Unmarshal(r.body, whole); err != nil {
+				err = fmt.Errorf("the response does not fit: %.500s", r.attempt.Redact(err.Error()))
+			}
 		}
+		return err
 	}
-	return v
 }
 
 func checkCall(path, action string, response any) error {

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -114,7 +113,7 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		releaseURL:   actionURL(s.endpoint, servicePath, releaseAction),
 		logger:       s.logger,
 		hooks:        s.hooks,
-		refusalCodes: append(slices.Clip(documentedRefusals), s.refusalCodes...),
+		refusalCodes: s.refusalCodes,
 		transport:    made,
 	}, nil
 }
@@ -285,25 +284,14 @@ func WithLogger(logger *slog.Logger) Option {
 func WithRefusalCodes(codes ...string) Option {
 	return func(s *settings) error {
 		for _, code := range codes {
-			if err := checkRefusalCode(code); err != nil {
-				return fmt.Errorf("WithRefusalCodes: %w", err)
+			meansSuccess := slices.Contains([]string{"", "0", "ok", "success"}, strings.ToLower(code))
+			if meansSuccess || isFailureInside(code) || code != strings.TrimSpace(code) {
+				return fmt.Errorf("WithRefusalCodes: %q is blank, or means success or a failure inside the service: it does not refuse", code)
 			}
 		}
 		s.refusalCodes = append(s.refusalCodes, codes...)
 		return nil
 	}
-}
-
-func checkRefusalCode(code string) error {
-	switch {
-	case code == "" || code != strings.TrimSpace(code):
-		return fmt.Errorf("the code %q is blank or has blanks around it", code)
-	case isFailureInside(code):
-		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
-	case slices.Contains([]string{"0", "ok", "success"}, strings.ToLower(code)):
-		return fmt.Errorf("the code %q means success", code)
-	}
-	return nil
 }
 
 // WithUserAgent replaces the User-Agent header, in printable ASCII.
@@ -342,15 +330,7 @@ func plainHost(u *url.URL) string {
 
 // validHost refuses what net/http would send in another way: the host is part of the signature.
 func validHost(u *url.URL) bool {
-	name := u.Hostname()
-	if name == "" || strings.Contains(name, "%") || !printable(name) {
-		return false
-	}
-	if u.Port() == "" {
-		return true
-	}
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	return err == nil && port > 0
+	return u.Hostname() != "" && printable(u.Host) && !strings.Contains(u.Host, "%")
 }
 
 func loopback(host string) bool {

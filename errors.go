@@ -117,18 +117,15 @@ func (e *OutcomeError) LogValue() slog.Value {
 // MarshalJSON writes the fields as texts and numbers: outcome, retryable, action, serviceId, requestId, clientRequestId,
 // attempts, error.
 func (e *OutcomeError) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Outcome         string `json:"outcome"`
-		Retryable       bool   `json:"retryable"`
-		Action          string `json:"action"`
-		ServiceID       string `json:"serviceId"`
-		RequestID       string `json:"requestId"`
-		ClientRequestID string `json:"clientRequestId"`
-		Attempts        int    `json:"attempts"`
-		Error           string `json:"error"`
-	}{
-		outcomeText(e.outcome(), e.isOther()), errors.Is(e, ErrRetryable), e.Action, e.ServiceID, e.RequestID, e.ClientRequestID,
-		e.Attempts, e.causeText(),
+	return json.Marshal(map[string]any{
+		"outcome":         outcomeText(e.outcome(), e.isOther()),
+		"retryable":       errors.Is(e, ErrRetryable),
+		"action":          e.Action,
+		"serviceId":       e.ServiceID,
+		"requestId":       e.RequestID,
+		"clientRequestId": e.ClientRequestID,
+		"attempts":        e.Attempts,
+		"error":           e.causeText(),
 	})
 }
 
@@ -179,15 +176,11 @@ func attemptText(requestID, sentID string, attempts int) string {
 }
 
 func (e *OutcomeError) advice() string {
-	var answered *APIError
-	var invalid *ValidationError
 	switch {
 	case e.outcome() == ErrNotPurchased && errors.Is(e.Err, ErrRetryable):
 		return "nothing was done, and a later try can succeed"
-	case e.outcome() == ErrNotPurchased && (e.Err == nil || errors.As(e.Err, &answered) || errors.As(e.Err, &invalid)):
-		return "it is safe to correct this and try again"
 	case e.outcome() == ErrNotPurchased:
-		return "nothing was sent"
+		return "it is safe to correct this and try again"
 	case e.isOther():
 		return "it may have been done: look before trying again"
 	}

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
 const (
@@ -34,12 +32,10 @@ func (c *Client) DescribeComputeUnits(ctx context.Context, request DescribeCompu
 		action:    describeAction,
 		serviceID: request.ServiceID,
 		doing:     fmt.Sprintf("listing the instances of service %q", request.ServiceID),
-		verdictOf: func(a *transport.Attempt) verdict {
-			r := read(a)
-			var missing error
+		read: func(r *response) (missing error) {
 			instances, missing = r.instances()
-			date, _ = http.ParseTime(a.Header.Get("Date"))
-			return repeatableVerdict(r, missing)
+			date, _ = http.ParseTime(r.attempt.Header.Get("Date"))
+			return missing
 		},
 	}
 	v, err := c.send(ctx, listing, request, request.Validate())
@@ -70,16 +66,9 @@ func (c *Client) ReleaseComputeUnit(ctx context.Context, request ReleaseComputeU
 		url:       c.releaseURL,
 		action:    releaseAction,
 		serviceID: request.ServiceID,
+		read:      (*response).released,
 		doing:     fmt.Sprintf("releasing instance %q of service %q", request.InstanceID, request.ServiceID),
-	}
-	maybe := false
-	release.verdictOf = func(a *transport.Attempt) verdict {
-		r := read(a)
-		v := repeatableVerdict(r, r.released())
-		if maybe = maybe || v.outcome == ErrOutcomeUnknown; maybe && v.outcome != nil {
-			v.cause = fmt.Errorf("%w; it may have been released: list the service's instances", v.cause)
-		}
-		return v
+		maybe:     "it may have been released: list the service's instances",
 	}
 	_, err := c.send(ctx, release, request, request.Validate())
 	return err
@@ -117,7 +106,7 @@ func (r *response) instances() ([]Instance, error) {
 	}
 	instances := make([]Instance, len(listed))
 	for n, l := range listed {
-		if instances[n] = l.instance(); instances[n].InstanceID == "" || !printable(instances[n].InstanceID) {
+		if instances[n] = l.instance(); !l.InstanceID.is(aText) || l.InstanceID.isEmpty() || !printable(instances[n].InstanceID) {
 			return nil, errors.New("an instance has no id, or one that is not a text of printable ASCII")
 		}
 	}
@@ -147,12 +136,8 @@ type listedInstance struct {
 
 func (l *listedInstance) instance() Instance {
 	replicas, _ := strconv.Atoi(string(l.ReplicasCount))
-	id := ""
-	if l.InstanceID.check("", aText) == nil {
-		id = l.InstanceID.String()
-	}
 	return Instance{
-		InstanceID:    id,
+		InstanceID:    l.InstanceID.String(),
 		PaymentTiming: PaymentTiming(l.PaymentTiming),
 		ReplicasCount: replicas,
 		Status:        readStatus(string(l.Status)),

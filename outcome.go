@@ -21,11 +21,11 @@ type verdict struct {
 }
 
 // judge is the outcome table, row for row: docs/outcomes.md shows it. Certainty needs a proof from a closed list; what is on
-// no list is unknown, and never sent again. missing is nil if the response shows what makes it a success. refusals are the
-// codes that refuse in a 2xx.
+// no list is unknown, and never sent again. missing is nil if a 2xx shows what makes it a success. refusals are codes that refuse in a
+// 2xx, beside the documented ones.
 func judge(r *response, missing error, refusals []string) verdict {
 	a := r.attempt
-	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: r.requestID(), sentID: a.RequestID}
+	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: r.requestID(), sentID: a.RequestID, attempts: a.Number}
 	a.FromService = v.requestID != "" || r.headerCode != ""
 	notPurchased := func(again transport.Again) { v.outcome, v.again = ErrNotPurchased, again }
 	switch status := a.Status; {
@@ -42,17 +42,24 @@ func judge(r *response, missing error, refusals []string) verdict {
 		notPurchased(transport.WithClockCorrected)
 	case isRefusalStatus(status) && r.refuses():
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isObject && slices.Contains(refusals, r.code()) && r.refuses():
+	case isSuccess(status) && r.isObject && isRefusal(r.code(), refusals) && r.refuses():
 		notPurchased(transport.Never)
 	case isSuccess(status) && missing == nil:
 		v.outcome = nil // bought
 	default: // every other status, and every other 2xx
+	}
+	if a.Reached == transport.Unready {
+		v.attempts--
 	}
 	v.retryable = v.outcome == ErrNotPurchased && (v.again != transport.Never || r.code() == codeRequestExpired || hasEnded(a))
 	if v.outcome != nil {
 		v.cause = r.cause(v.outcome, missing)
 	}
 	return v
+}
+
+func isRefusal(code string, more []string) bool {
+	return slices.Contains(documentedRefusals, code) || slices.Contains(more, code)
 }
 
 // hasEnded reports whether a context ended before anything was sent.
@@ -83,13 +90,4 @@ var documentedRefusals = []string{
 	"AccessDenied", "InvalidAccessKeyId", "InvalidHTTPAuthHeader", "SignatureDoesNotMatch", "InvalidMarker",
 	"IdempotentParameterMismatch", "IamSignatureInvalid", codeRequestExpired, "OptInRequired", "InappropriateJSON",
 	"MalformedJSON", "InvalidHTTPRequest", "InvalidURI", "InvalidVersion", "PreconditionFailed",
-}
-
-// repeatableVerdict is judge's for an action that may be done twice: whatever is not certain is tried again.
-func repeatableVerdict(r *response, missing error) verdict {
-	v := judge(r, missing, documentedRefusals)
-	if v.outcome == ErrOutcomeUnknown {
-		v.again, v.retryable = transport.AfterBackoff, true
-	}
-	return v
 }

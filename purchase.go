@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-
-	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
 const (
@@ -33,12 +31,8 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 		url:       c.purchaseURL,
 		action:    purchaseAction,
 		serviceID: request.ServiceID,
-		verdictOf: func(a *transport.Attempt) verdict {
-			r := read(a)
-			var missing error
-			bought, missing = r.bought()
-			return judge(r, missing, c.refusalCodes)
-		},
+		read:      func(r *response) (missing error) { bought, missing = r.bought(); return missing },
+		refusals:  c.refusalCodes,
 	}
 	v, err := c.send(ctx, purchase, request, request.Validate())
 	if err != nil {
@@ -64,7 +58,7 @@ func (r *response) bought() (bought PurchaseResult, missing error) {
 	}
 	bought = PurchaseResult{InstanceID: ids.InstanceID.String(), OrderID: ids.OrderID.String()}
 	switch {
-	case cmp.Or(ids.InstanceID.check("", aText), ids.OrderID.check("", aText)) != nil || !printable(bought.InstanceID+bought.OrderID):
+	case !ids.InstanceID.is(aText) || !ids.OrderID.is(aText) || !printable(bought.InstanceID+bought.OrderID):
 		return PurchaseResult{}, errBadID
 	case bought == PurchaseResult{}:
 		return bought, errNoID

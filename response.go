@@ -50,8 +50,9 @@ var (
 
 	errNoJSON        = errors.New("the response is no JSON")
 	errNoObject      = errors.New("the response is not one whole JSON object")
+	errOtherShape    = errors.New("the response has a field twice, or of another type than documented")
 	errHasError      = errors.New("the response has an error, which does not prove a refusal")
-	errHasResult     = errors.New("the response refuses, and has a result, an id or success")
+	errHasResult     = errors.New("the response has a result, an id or success, which contradicts a refusal")
 	errFailureInside = errors.New("the code is that of a failure inside the service")
 )
 
@@ -89,16 +90,12 @@ func (r *response) decode() error {
 	if r.Error.kind() == anObject {
 		json.Unmarshal([]byte(r.Error), &r.inner) // it is JSON, and its fields take any
 	}
-	return cmp.Or(
-		r.Code.check("code", aText+anInteger),
-		r.ErrorCode.check("error_code", aText+anInteger),
-		r.Error.check("error", aText+anObject),
-		r.inner.Code.check("error.code", aText+anInteger),
-		r.Success.check("success", aBoolean),
-		r.Result.check("result", anything),
-		r.InstanceID.check("instanceId", anything),
-		r.OrderID.check("orderId", anything),
-	)
+	fit := r.Code.is(aText+anInteger) && r.ErrorCode.is(aText+anInteger) && r.inner.Code.is(aText+anInteger) &&
+		r.Error.is(aText+anObject) && r.Success.is(aBoolean) && r.Result != twice && r.InstanceID != twice && r.OrderID != twice
+	if !fit {
+		return errOtherShape
+	}
+	return nil
 }
 
 func (r *response) code() string {
@@ -179,13 +176,12 @@ func (f *field) UnmarshalJSON(value []byte) error {
 	return nil
 }
 
-// The kinds of values that fields are required to be; a sum of them is any of these.
+// The kinds of values that fields are required to be. A sum of them is any of these.
 const (
 	aText     = `"`
 	anObject  = "{"
 	anInteger = "i"
 	aBoolean  = "b"
-	anything  = ""
 )
 
 // kind is empty for a field that is missing or null.
@@ -201,15 +197,8 @@ func (f field) kind() string {
 	return string(f[:1])
 }
 
-func (f field) check(name, kinds string) error {
-	switch {
-	case f == twice:
-		return fmt.Errorf("the response has %q twice", name)
-	case kinds == anything || strings.Contains(kinds, f.kind()):
-		return nil
-	}
-	return fmt.Errorf("the response has %q of another type than documented", name)
-}
+// is reports whether a field is of one of the kinds, or says nothing.
+func (f field) is(kinds string) bool { return f != twice && strings.Contains(kinds, f.kind()) }
 
 // isSomething tells a value of any type from none.
 func (f field) isSomething() bool { return f.kind() != "" && f != `""` }
@@ -226,6 +215,8 @@ func (f field) isEmpty() bool {
 // String is a text or an integer as a person reads it. Of anything else there is none.
 func (f field) String() (value string) {
 	switch kind := f.kind(); {
+	case kind == aText && !strings.Contains(string(f), `\`):
+		value = string(f[1 : len(f)-1])
 	case kind == aText:
 		json.Unmarshal([]byte(f), &value)
 	case kind == anInteger && f != "0":

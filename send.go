@@ -13,15 +13,18 @@ import (
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
-// operation is what is sent, and what each attempt at it means.
+// operation is what is sent, and what is read of a success.
 type operation struct {
 	url       *url.URL
 	action    string
-	serviceID string // for errors and logs; empty if the action has none
-	isCall    bool   // of Call: what the action does is not known
+	serviceID string                // for errors and logs; empty if the action has none
+	read      func(*response) error // of a 2xx; the error is what is missing in it for a success
+	refusals  []string              // codes that refuse in a 2xx, beside the documented ones
+	isCall    bool                  // of Call: what the action does is not known, and it is sent once
 	// doing is what an action does that may be done twice. Its errors are plain, and no outcomes. Empty: it may not.
-	doing     string
-	verdictOf func(*transport.Attempt) verdict
+	doing string
+	// maybe is what its errors say once an attempt was unknown. Empty: it changes nothing.
+	maybe string
 }
 
 // send encodes once; the transport then signs, sends and asks for the verdict, attempt by attempt. invalid is why nothing may
@@ -54,11 +57,11 @@ func (c *Client) send(ctx context.Context, op *operation, request any, invalid e
 
 // attempts returns the verdict on the last one, and why another one that was due was not made.
 func (c *Client) attempts(ctx context.Context, op *operation, body []byte) (v verdict, gaveUp error) {
-	hooks := c.hooksOf(ctx, op)
+	hooks, maybe := c.hooksOf(ctx, op), false
 	sending := transport.Request{URL: op.url, Body: body, After: func(a *transport.Attempt) transport.Again {
-		v = op.verdictOf(a)
-		if v.attempts = a.Number; a.Reached == transport.Unready {
-			v.attempts--
+		v = op.judge(a)
+		if maybe = maybe || v.outcome == ErrOutcomeUnknown; maybe && v.outcome != nil && op.maybe != "" {
+			v.cause = fmt.Errorf("%w; %s", v.cause, op.maybe)
 		}
 		if hooks != nil {
 			hooks.after(ctx, a, &v)
@@ -74,6 +77,23 @@ func (c *Client) attempts(ctx context.Context, op *operation, body []byte) (v ve
 	}
 	gaveUp = c.transport.Do(ctx, &sending)
 	return v, gaveUp
+}
+
+// judge is the outcome table, and what follows from it for this action.
+func (op *operation) judge(a *transport.Attempt) verdict {
+	r := read(a)
+	var missing error
+	if isSuccess(a.Status) {
+		missing = op.read(r)
+	}
+	v := judge(r, missing, op.refusals)
+	switch {
+	case op.isCall:
+		v.again = transport.Never
+	case op.doing != "" && v.outcome == ErrOutcomeUnknown:
+		v.again, v.retryable = transport.AfterBackoff, true
+	}
+	return v
 }
 
 // failure makes the error that the caller gets.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -24,8 +23,12 @@ func (c *Client) WaitUntilRunning(ctx context.Context, serviceID, instanceID str
 // listed) and the time since the call.
 func (c *Client) WaitUntilRunningFunc(ctx context.Context, serviceID, instanceID string, progress func(InstanceStatus, time.Duration)) (*Instance, error) {
 	w := wait{client: c, serviceID: serviceID, instanceID: instanceID, started: time.Now(), progress: progress}
-	err := w.valid(ctx)
-	if err == nil {
+	err := ReleaseComputeUnitRequest{ServiceID: serviceID, InstanceID: instanceID}.Validate() // the same two ids
+	switch {
+	case err != nil:
+	case ctx == nil || progress == nil:
+		err = errors.New("the context or progress is nil")
+	default:
 		err = w.run(ctx)
 	}
 	if err == nil {
@@ -54,20 +57,6 @@ type wait struct {
 	missing int      // in how many listings in a row it is not, after it was in one
 }
 
-func (w *wait) valid(ctx context.Context) error {
-	var v violations
-	v.checkID("instanceId", w.instanceID)
-	switch {
-	case v.err() != nil:
-		return v.err()
-	case ctx == nil:
-		return errors.New("the context is nil")
-	case w.progress == nil:
-		return errors.New("progress is nil: use WaitUntilRunning")
-	}
-	return nil
-}
-
 func (w *wait) run(ctx context.Context) error {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		done, failed := w.look(ctx)
@@ -77,10 +66,10 @@ func (w *wait) run(ctx context.Context) error {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			if failed != nil {
-				return fmt.Errorf("%w; %w", ctx.Err(), failed)
+			if failed == nil {
+				return ctx.Err()
 			}
-			return ctx.Err()
+			return fmt.Errorf("%w; %w", ctx.Err(), failed)
 		}
 	}
 }
@@ -92,9 +81,10 @@ func (w *wait) look(ctx context.Context) (done bool, failed error) {
 		return !errors.Is(err, ErrRetryable) && ctx.Err() == nil, err
 	}
 	var now Instance // zero: not listed
-	is := func(i Instance) bool { return i.InstanceID == w.instanceID }
-	if n := slices.IndexFunc(listing.Result.Instances, is); n >= 0 {
-		now = listing.Result.Instances[n]
+	for _, listed := range listing.Result.Instances {
+		if listed.InstanceID == w.instanceID {
+			now = listed
+		}
 	}
 	w.progress(now.Status, time.Since(w.started))
 	switch {

@@ -10,15 +10,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // signed is what Sign makes of a key id and a session token.
-func signed(t *testing.T, keyID, token string) (signature *Signature, header string) {
-	req := newRequest()
-	signature, err := Sign(req, Credentials{AccessKeyID: keyID, SecretAccessKey: "sk", SessionToken: token}, time.Now())
-	require.NoError(t, err)
-	return signature, req.Header.Get("Authorization")
+func signed(t *testing.T, keyID, token string) (*Signature, string) {
+	signature, header := sign(t, Credentials{AccessKeyID: keyID, SecretAccessKey: "sk", SessionToken: token}, time.Now())
+	return signature, header.Get("Authorization")
 }
 
 func TestWhatWasSentIsRedactedHoweverItIsEscaped(t *testing.T) {
