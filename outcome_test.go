@@ -313,6 +313,11 @@ func TestWhichErrorsAreRetryable(t *testing.T) {
 			return computeunit.ContextWithHooks(ctx, computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { return err }})
 		}
 	}
+	stopAfter := func(ctx context.Context) context.Context {
+		return computeunit.ContextWithHooks(ctx, computeunit.Hooks{AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error {
+			return fmt.Errorf("stop: %w", computeunit.ErrRetryable)
+		}})
+	}
 	retryable := fmt.Errorf("it failed: %w", computeunit.ErrRetryable)
 	broken := providerFunc(func(context.Context) (computeunit.Credentials, error) { return computeunit.Credentials{}, errLost })
 	unusable := provide(computeunit.Credentials{AccessKeyID: "a b", SecretAccessKey: "s"})
@@ -335,11 +340,13 @@ func TestWhichErrorsAreRetryable(t *testing.T) {
 		"credentials that cannot be used":  {answerBought(), nil, unusable, not, false, 0},
 		"a hook":                           {answerBought(), hook(errLost), nil, not, false, 0},
 		"a refusal":                        {answerWith(403, deniedBody), nil, nil, not, false, 1},
+		"a refusal, and a hook":            {answerWith(403, deniedBody), stopAfter, nil, not, false, 1},
 		"a refusal in a success":           {answerWith(200, deniedBody), nil, nil, not, false, 1},
 		"429 that contradicts":             {answerWith(429, documentedAnswer), nil, nil, unknown, false, 1},
 		"expired, unknown":                 {answerWith(500, expired), nil, nil, unknown, false, 1},
 		"a lost answer":                    {failWith(retryable), nil, nil, unknown, false, 1},
 		"a lost answer, context ended too": {hang, soon, nil, unknown, false, 1},
+		"unknown, and a hook":              {answerWith(500, ``), stopAfter, nil, unknown, false, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
