@@ -93,6 +93,7 @@ func TestAnUnknownOutcomeShowsItsEvidenceAndWhy(t *testing.T) {
 		assertOutcome(t, computeunit.ErrOutcomeUnknown, row.err)
 		assertOneLine(t, row.err)
 		assert.NotEmpty(t, apiError(t, row.err).Evidence)
+		assert.NotContains(t, row.err.Error(), "Go value", "a type of Go")
 		for _, part := range row.parts {
 			assert.ErrorContains(t, row.err, part)
 		}
