@@ -2,8 +2,8 @@ package computeunit_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -83,18 +83,16 @@ func (c *checker) answer(want error, status int, answer roundTripFunc) {
 	c.Helper()
 	c.next, c.sent = answer, 0
 	response, err := c.client.PurchaseComputeUnit(c.Context(), documentedRequest())
-	if !isOutcome(want, response, err) || c.sent != 1 {
-		c.Errorf("status %d, sent %d times: want %v, got %v", status, c.sent, want, err)
+	c.judge(want, response, err)
+	if assert.Equal(c, 1, c.sent); c.Failed() {
+		c.Fatalf("status %d", status)
 	}
 }
 
-// isOutcome is assertOutcome for many.
-func isOutcome(want error, response *computeunit.PurchaseComputeUnitResponse, err error) bool {
-	if want == nil {
-		return err == nil && response.Result.InstanceID+response.Result.OrderID != ""
-	}
-	return response == nil && errors.Is(err, want) &&
-		errors.Is(err, computeunit.ErrNotPurchased) != errors.Is(err, computeunit.ErrOutcomeUnknown)
+func (c *checker) judge(want error, response *computeunit.PurchaseComputeUnitResponse, err error) {
+	c.Helper()
+	assertOutcome(c, want, err)
+	assert.Equal(c, want == nil, response != nil && response.Result != computeunit.PurchaseResult{})
 }
 
 // eachTransport runs a test with the default transport, with the clone of a caller's, and with an opaque one.
@@ -108,14 +106,13 @@ func eachTransport(t *testing.T, test func(t *testing.T, isOpaque bool, option c
 	}
 }
 
-// serve starts a server that needs no word of its own in the log.
-func serve(t *testing.T, handler http.HandlerFunc) (url string) {
+// unstarted is a server that writes no log.
+func unstarted(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
 	server.Config.ErrorLog = quiet()
-	server.Start()
 	t.Cleanup(server.Close)
-	return server.URL
+	return server
 }
 
 // scripted answers as the service id says: status, shape, and whether the body is cut off.
@@ -138,15 +135,16 @@ func scripted(w http.ResponseWriter, req *http.Request) {
 }
 
 func TestEveryStatusWithEachShapeOverHTTP(t *testing.T) {
-	url := serve(t, scripted)
+	server := unstarted(t, scripted)
+	server.Start()
 	eachTransport(t, func(t *testing.T, _ bool, option computeunit.Option) {
-		client := newClientTo(t, url, option)
+		check := &checker{T: t, client: newClientTo(t, server.URL, option)}
 		buyScripted := func(want error, status int, says shape, cut bool) {
 			request := documentedRequest()
 			request.ServiceID = fmt.Sprint(status, says, cut)
-			response, err := client.PurchaseComputeUnit(t.Context(), request)
-			if !isOutcome(want, response, err) || err != nil && attemptsOf(t, err) != 1 {
-				t.Errorf("status %d, %c, cut off: %t: want %v, got %v", status, says, cut, want, err)
+			response, err := check.client.PurchaseComputeUnit(t.Context(), request)
+			if check.judge(want, response, err); t.Failed() || err != nil && attemptsOf(t, err) != 1 {
+				t.Fatalf("status %d, %c, cut off: %t: %v", status, says, cut, err)
 			}
 		}
 		for status := 200; status <= 599; status++ {
@@ -164,52 +162,48 @@ func TestEveryStatusWithEachShapeOverHTTP(t *testing.T) {
 	})
 }
 
-// After a 101 the body is the connection itself, which net/http does not end with the context.
-func TestSwitchingProtocolsIsUnknownAndDoesNotHang(t *testing.T) {
-	left := make(chan struct{}, 3) // the client closed the connection
-	address := serveRaw(t, func(conn net.Conn) {
-		if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-			io.Copy(io.Discard, req.Body)
-		}
-		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"+documentedAnswer)
-		io.Copy(io.Discard, conn)
-		left <- struct{}{}
-	})
-	eachTransport(t, func(t *testing.T, _ bool, option computeunit.Option) {
-		err := buy(t, newClientTo(t, "http://"+address, option))
-		assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-		assert.NotErrorIs(t, err, context.DeadlineExceeded, "it must not wait for the connection to end")
-		<-left
-	})
-}
-
-func TestNoConnectionIsNotPurchasedAndTriedAgainUnlessTheTransportIsOpaque(t *testing.T) {
-	eachTransport(t, func(t *testing.T, isOpaque bool, option computeunit.Option) {
-		err := buy(t, newClientTo(t, "http://"+closedPort, option, computeunit.WithMaxAttempts(2)))
-		assert.Equal(t, !isOpaque, errors.Is(err, computeunit.ErrRetryable))
-		if isOpaque {
-			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-			assert.Equal(t, 1, attemptsOf(t, err))
-			return
-		}
-		assertOutcome(t, computeunit.ErrNotPurchased, err)
-		assert.Equal(t, 2, attemptsOf(t, err))
-	})
-}
-
-func TestABadCertificateIsNotPurchasedAndNotTriedAgain(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ErrorLog = quiet()
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	eachTransport(t, func(t *testing.T, isOpaque bool, option computeunit.Option) {
-		err := buy(t, newClientTo(t, server.URL, option))
-		assertOutcome(t, map[bool]error{true: computeunit.ErrOutcomeUnknown, false: computeunit.ErrNotPurchased}[isOpaque], err)
-		var certificate *tls.CertificateVerificationError
-		assert.ErrorAs(t, err, &certificate)
-		assert.Equal(t, 1, attemptsOf(t, err))
-		assert.NotErrorIs(t, err, computeunit.ErrRetryable)
-	})
+// Without a connection nothing left. Of an opaque transport nobody can tell.
+func TestAnAttemptWithoutAResponse(t *testing.T) {
+	const never, once, again = 0, 1, 2
+	secure := unstarted(t, nil)
+	secure.StartTLS()
+	for name, row := range map[string]struct {
+		url      string
+		answer   http.HandlerFunc
+		sent     int64
+		attempts int
+	}{
+		"nobody listens":    {"http://" + closedPort, nil, never, again},
+		"a bad certificate": {secure.URL, nil, never, once},
+		"reset":             {"", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, once, once},
+		"time-out":          {"", func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }, once, once},
+		"101": {"", func(w http.ResponseWriter, _ *http.Request) { // the body is the connection itself, which net/http does not end
+			conn, _, _ := http.NewResponseController(w).Hijack()
+			io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"+documentedAnswer)
+		}, once, once},
+	} {
+		eachTransport(t, func(t *testing.T, isOpaque bool, option computeunit.Option) {
+			var sent atomic.Int64
+			server := unstarted(t, func(w http.ResponseWriter, req *http.Request) {
+				sent.Add(1)
+				io.Copy(io.Discard, req.Body)
+				row.answer(w, req)
+			})
+			server.Start()
+			client := newClientTo(t, cmp.Or(row.url, server.URL), option, computeunit.WithMaxAttempts(2), computeunit.WithTimeout(300*time.Millisecond))
+			err := buy(t, client)
+			if isOpaque || row.sent > 0 {
+				assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+				row.attempts = once
+			} else {
+				assertOutcome(t, computeunit.ErrNotPurchased, err)
+			}
+			assert.Equal(t, row.attempts, attemptsOf(t, err), err)
+			assert.Equal(t, row.attempts > once, errors.Is(err, computeunit.ErrRetryable))
+			assert.Equal(t, name == "time-out", errors.Is(err, context.DeadlineExceeded), err)
+			assert.Equal(t, row.sent, sent.Load())
+		})
+	}
 }
 
 func TestAnIdleConnectionThatTheServerClosedCostsNoPurchase(t *testing.T) {
@@ -227,26 +221,6 @@ func TestAnIdleConnectionThatTheServerClosedCostsNoPurchase(t *testing.T) {
 		served.Add(1)
 		require.NoError(t, buy(t, client))
 		served.Wait()
-	}
-}
-
-func TestARequestWithoutAResponseIsUnknownAndNotSentAgain(t *testing.T) {
-	for name, lose := range map[string]http.HandlerFunc{
-		"reset":    func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"time-out": func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() },
-	} {
-		eachTransport(t, func(t *testing.T, _ bool, option computeunit.Option) {
-			var sent atomic.Int64
-			url := serve(t, func(w http.ResponseWriter, req *http.Request) {
-				sent.Add(1)
-				io.Copy(io.Discard, req.Body)
-				lose(w, req)
-			})
-			err := buy(t, newClientTo(t, url, option, computeunit.WithTimeout(300*time.Millisecond)))
-			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-			assert.Equal(t, 1, attemptsOf(t, err), name)
-			assert.EqualValues(t, 1, sent.Load(), name)
-		})
 	}
 }
 

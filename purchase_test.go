@@ -2,6 +2,7 @@ package computeunit_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,4 +47,12 @@ func TestAPurchaseHasTheRequestIDThatSupportCanFind(t *testing.T) {
 		}
 		assert.Equal(t, row.want, got.RequestID)
 	}
+}
+
+func TestARequestIsAPlainValue(t *testing.T) {
+	original := documentedRequest()
+	copied := original
+	copied.Billing.Reservation.ReservationLength = 12
+	assert.True(t, original == documentedRequest() && original != copied)
+	assert.Contains(t, fmt.Sprintf("%+v", copied), "ReservationLength:12")
 }

@@ -105,6 +105,31 @@ func TestA429IsSentAgainOnlyWithARetryAfterAndAfterIt(t *testing.T) {
 	}
 }
 
+// A listing shows it: a purchase without a connection would need a network.
+func TestBackoffGrowsWithFullJitter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var longest [8]time.Duration
+		for range 50 {
+			var last time.Time
+			attempt := -1
+			_, err := describe(t, newClient(t, roundTripFunc(func(*http.Request) (*http.Response, error) {
+				if attempt >= 0 {
+					wait, limit := time.Since(last), min(500*time.Millisecond<<attempt, 10*time.Second)
+					assert.LessOrEqual(t, wait, limit)
+					longest[attempt] = max(longest[attempt], wait)
+				}
+				last = time.Now()
+				attempt++
+				return nil, errLost
+			}), computeunit.WithMaxAttempts(9)))
+			require.ErrorIs(t, err, errLost)
+		}
+		for attempt, wait := range longest {
+			assert.Greater(t, wait, min(500*time.Millisecond<<attempt, 10*time.Second)/2)
+		}
+	})
+}
+
 func TestAWaitEndsWithItsContextAndAtOnceIfThatEndsBefore(t *testing.T) {
 	for _, row := range []struct{ deadline, cancelled, want time.Duration }{{time.Minute, time.Hour, 0}, {time.Hour, time.Second, time.Second}} {
 		synctest.Test(t, func(t *testing.T) {
