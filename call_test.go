@@ -56,36 +56,40 @@ func TestCallIsSignedAsTheServiceWantsIt(t *testing.T) {
 // Every outcome takes one attempt, and no error of Call speaks of a purchase: the package does not know what the action does.
 func TestCallMakesOneAttemptAndNeverSpeaksOfAPurchase(t *testing.T) {
 	fits := new(struct{ Result struct{ Name string } })
-	for want, answers := range map[error][]roundTripFunc{
+	check := func(want error, answer roundTripFunc) {
+		var book logBook
+		seen := record(answer)
+		err := call(t, newClient(t, seen, book.option(), computeunit.WithRefusalCodes("OutOfStock")), nil, fits)
+		seen.only(t)
+		assertOutcome(t, want, err)
+		if err != nil {
+			outcome := map[bool]string{true: "not done", false: "unknown"}[want == computeunit.ErrNotPurchased]
+			assert.ErrorContains(t, err, "computeunit: ModifyService: "+outcome+": ")
+			assert.Contains(t, marshal(t, err), `"outcome":"`+outcome+`"`)
+			assertNoPurchase(t, err.Error()+marshal(t, err)+book.text.String())
+		}
+	}
+	for want, bodies := range map[error]map[int][]string{
 		nil: {
-			answerWith(200, `{"result":{"name":"x"}}`), answerWith(202, `{}`), answerWith(200, `{"code":0,"success":true,"result":null}`),
-			answerWith(200, documentedAnswer), answerWith(200, `{"errorCode":"X","result":{"code":7}}`),
+			200: {`{"result":{"name":"x"}}`, `{"code":0,"success":true,"result":null}`, documentedAnswer, `{"errorCode":"X","result":{"code":7}}`},
+			202: {`{}`},
 		},
-		computeunit.ErrNotPurchased: {
-			answerWith(200, deniedBody), answerWith(403, deniedBody), answerWith(429, ``, "Retry-After", "0"), answerWith(307, ``),
-			answerWith(400, `{"code":"RequestExpired"}`, "Date", time.Now().UTC().Format(http.TimeFormat)),
-		},
+		computeunit.ErrNotPurchased: {200: {deniedBody}, 403: {deniedBody}, 429: {``}, 307: {``}, 400: {`{"code":"RequestExpired"}`}},
 		computeunit.ErrOutcomeUnknown: {
-			answerWith(200, `{"result":"ok"}`), answerWith(200, `{"result":{"name":7}}`), answerWith(200, olderBody), answerWith(200, `{"success":false}`),
-			answerWith(200, `{"error":"no"}`), answerWith(200, `null`), answerWith(200, `[{}]`), answerWith(204, ``), answerWith(200, `{"a":"b"`), cutAfter(200, `{}`),
-			answerWith(400, `{"code":"X","result":true}`), answerWith(400, internalBody), answerWith(303, ``), answerWith(409, ``), answerWith(500, ``), failWith(io.EOF),
-			answerWith(200, `{"code":"OutOfStock"}`),
+			200: {
+				`{"result":"ok"}`, `{"result":{"name":7}}`, olderBody, `{"success":false}`, `{"error":"no"}`, `null`, `[{}]`, `{"a":"b"`, ``, `{"code":"OutOfStock"}`,
+			},
+			400: {`{"code":"X","result":true}`, internalBody}, 303: {``}, 409: {``}, 500: {``},
 		},
 	} {
-		for _, answer := range answers {
-			var book logBook
-			seen := record(answer)
-			err := call(t, newClient(t, seen, book.option(), computeunit.WithRefusalCodes("OutOfStock")), nil, fits)
-			seen.only(t)
-			assertOutcome(t, want, err)
-			if err != nil {
-				outcome := map[bool]string{true: "not done", false: "unknown"}[want == computeunit.ErrNotPurchased]
-				assert.ErrorContains(t, err, "computeunit: ModifyService: "+outcome+": ")
-				assert.Contains(t, marshal(t, err), `"outcome":"`+outcome+`"`)
-				assertNoPurchase(t, err.Error()+marshal(t, err)+book.text.String())
+		for status, bodies := range bodies {
+			for _, body := range bodies {
+				check(want, answerWith(status, body, "Retry-After", "0", "Date", time.Now().UTC().Format(http.TimeFormat)))
 			}
 		}
 	}
+	check(computeunit.ErrOutcomeUnknown, failWith(io.EOF))
+	check(computeunit.ErrOutcomeUnknown, cutAfter(200, `{}`))
 }
 
 func assertNoPurchase(t *testing.T, text string) {

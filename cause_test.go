@@ -68,36 +68,36 @@ func TestAnErrorSaysWhoAnswered(t *testing.T) {
 	assert.ErrorContains(t, buyAnswered(t, 502, `<html>`), anybody+"502 Bad Gateway")
 }
 
-// Whoever has to find out needs to see what there was.
+// Whoever has to find out needs to see what there was, and why that proves nothing.
 func TestAnUnknownOutcomeShowsItsEvidenceAndWhy(t *testing.T) {
-	for _, row := range []struct {
-		err   error
-		parts []string
-	}{
-		{buyAnswered(t, 200, `<html>好`, "Content-Type", "text/html"), []string{`content type "text/html", 9 bytes: "<html>好"`, "no JSON"}},
-		{buyAnswered(t, 200, `[]`), []string{`2 bytes: "[]"`, "not one whole JSON object"}},
-		{buyAnswered(t, 200, `{"code":"OutOfStock","message":"库存不足"}`), []string{"OutOfStock", "库存不足", "does not prove a refusal"}},
-		{buyAnswered(t, 200, `{"result":{}}`), []string{`{\"result\":{}}`, "neither an instance id nor an order id"}},
-		{buyAnswered(t, 200, `{"result":[]}`), []string{`{\"result\":[]}`, "not the documented one"}},
-		{buyAnswered(t, 200, `{"result":{"orderId":17}}`), []string{`:17}`, "an id twice, of another type"}},
-		{buyAnswered(t, 204, ``), []string{"HTTP 204 No Content", "0 bytes"}},
-		{buyAnswered(t, 200, `x`, "Content-Encoding", "br"), []string{`"br"`, "1 bytes"}},
-		{buyAnswered(t, 200, strings.Repeat("x", 1<<20+1)), []string{"longer than 1048576 bytes", "xxx"}},
-		{buy(t, newClient(t, cutAfter(200, `{"result":{"orderId":"o-1"`))), []string{"o-1", "cut off"}},
-		{buyAnswered(t, 504, ``), []string{"HTTP 504 Gateway Timeout", "0 bytes"}},
-		{buyAnswered(t, 400, documentedAnswer), []string{"44961088fxxxx9e9379f5daf", "contradicts a refusal"}},
-		{buyAnswered(t, 400, internalBody), []string{"InternalError", "a failure inside"}},
-		{buyAnswered(t, 400, `{"code":[1]}`), []string{"[1]", "of another type than documented"}},
-		{buyAnswered(t, 400, `{"code":"X"`), []string{`{\"code\":\"X\"`, "not one whole JSON object"}},
+	for status, bodies := range map[int]map[string]string{
+		200: {
+			`<html>好`:                    `, content type "text/html", 9 bytes: "<html>好": the response is no JSON`,
+			`[]`:                         `2 bytes: "[]": the response is not one whole JSON object`,
+			`{"code":"OutOfStock"}`:      `21 bytes: "{\"code\":\"OutOfStock\"}": the response has an error, which does not prove a refusal`,
+			`{"result":{}}`:              `"{\"result\":{}}": the response has neither an instance id nor an order id`,
+			`{"result":[]}`:              `"{\"result\":[]}": the result is not the documented one`,
+			`{"result":{"orderId":17}}`:  `: the response has an id twice, of another type than a text`,
+			strings.Repeat("x", 1<<20+1): `xxx": the response is longer than 1048576 bytes`,
+		},
+		400: {
+			documentedAnswer: `: the response has a result, an id or success, which contradicts a refusal`,
+			internalBody:     `: the code is that of a failure inside the service`,
+			`{"code":[1]}`:   `"{\"code\":[1]}": the response has a field twice, or of another type than documented`,
+			`{"code":"X"`:    `: the response is not one whole JSON object`,
+		},
+		504: {``: `HTTP 504 Gateway Timeout, content type "text/html", 0 bytes: ""`},
 	} {
-		assertOutcome(t, computeunit.ErrOutcomeUnknown, row.err)
-		assertOneLine(t, row.err)
-		assert.NotEmpty(t, apiError(t, row.err).Evidence)
-		assert.NotContains(t, row.err.Error(), "Go value", "a type of Go")
-		for _, part := range row.parts {
-			assert.ErrorContains(t, row.err, part)
+		for body, part := range bodies {
+			err := buyAnswered(t, status, body, "Content-Type", "text/html")
+			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+			assert.ErrorContains(t, err, part)
+			assert.NotContains(t, err.Error(), "Go value", "a type of Go")
+			assert.NotEmpty(t, apiError(t, err).Evidence)
 		}
 	}
+	assert.ErrorContains(t, buyAnswered(t, 200, `x`, "Content-Encoding", "br"), `"x": the response is encoded as "br"`)
+	assert.ErrorContains(t, buy(t, newClient(t, cutAfter(200, `{"result":{"orderId":"o-1"`))), `\"o-1\"": the response was cut off`)
 }
 
 func TestARefusalShowsItsBodyOnlyIfNothingIsReadInIt(t *testing.T) {

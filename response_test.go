@@ -129,7 +129,7 @@ func TestWhatAResponseSays(t *testing.T) {
 		},
 		contradicts: {
 			`[]`, `[` + documentedAnswer + `]`, `[` + deniedBody, `{`, `{{template}}`, documentedAnswer[:len(documentedAnswer)-1], deniedBody[:9], documentedAnswer + `x`,
-			deniedBody + deniedBody, deniedBody + `,`, "\n<html>", "\x00", "\x1f\x8b\x08", "\ufeff\n[]", `{"a":` + strings.Repeat("[", 1<<15) + strings.Repeat("]", 1<<15) + `}`,
+			deniedBody + deniedBody, deniedBody + `,`, "\n<html>", "\n null", "\x00", "\x1f\x8b\x08", "\ufeff\n[]", `{"a":` + strings.Repeat("[", 1<<15) + strings.Repeat("]", 1<<15) + `}`,
 			"\xff\xfe" + wide(deniedBody, "", "\x00"), "\xfe\xff" + wide(deniedBody, "\x00", ""), wide(deniedBody, "", "\x00"), wide(deniedBody, "\x00", ""),
 			`{"result":{"orderId":" "}}`, `{"result":{"orderId":"o 1"}}`, `{"result":{"orderId":"o\n"}}`, `{"result":{"orderId":"实例"}}`, `{"result":{"orderId":"o\u200b"}}`,
 			`{"result":{"orderId":"o\u007f"}}`, "{\"result\":{\"orderId\":\"\xff\"}}", `{"result":{"orderId":"o","instanceId":" "}}`, `{"result":[{"orderId":"o"}]}`,
