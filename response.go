@@ -52,7 +52,7 @@ var (
 	errNoObject      = errors.New("the response is not one whole JSON object")
 	errOtherShape    = errors.New("the response has a field twice, or of another type than documented")
 	errHasError      = errors.New("the response has an error, which does not prove a refusal")
-	errHasResult     = errors.New("the response refuses, and has a result, an id or success")
+	errHasResult     = errors.New("the response has a result, an id or success, which contradicts a refusal")
 	errFailureInside = errors.New("the code is that of a failure inside the service")
 )
 
@@ -215,6 +215,8 @@ func (f field) isEmpty() bool {
 // String is a text or an integer as a person reads it. Of anything else there is none.
 func (f field) String() (value string) {
 	switch kind := f.kind(); {
+	case kind == aText && !strings.Contains(string(f), `\`):
+		value = string(f[1 : len(f)-1])
 	case kind == aText:
 		json.Unmarshal([]byte(f), &value)
 	case kind == anInteger && f != "0":
