@@ -102,6 +102,7 @@ func TestWaitUntilRunningGoesOnThroughWhatMayPass(t *testing.T) {
 	failures := uncertain()
 	failures["no connection"] = failWith(errDial)
 	failures["429"] = answerWith(429, ``)
+	failures["RequestExpired"] = answerWith(400, `{"requestId":"r","code":"RequestExpired"}`)
 	failures["429, with Retry-After"] = answerWith(429, ``, "Retry-After", "3")
 	for name, failure := range failures {
 		t.Run(name, func(t *testing.T) {
@@ -116,10 +117,7 @@ func TestWaitUntilRunningGoesOnThroughWhatMayPass(t *testing.T) {
 }
 
 func TestWaitUntilRunningEndsAfterARefusal(t *testing.T) {
-	refusals := refusing()
-	// A clock that cannot be corrected is not corrected by waiting.
-	refusals["RequestExpired, no Date"] = answerWith(400, `{"requestId":"r","code":"RequestExpired"}`)
-	for name, refusal := range refusals {
+	for name, refusal := range refusing() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				transport := record(letters['c'], refusal)
