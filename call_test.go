@@ -141,7 +141,7 @@ func TestCallShowsAResponseThatDoesNotFitWithoutItsSecrets(t *testing.T) {
 	var book logBook
 	client := newClientWith(t, provide(testCredentials()), roundTripFunc(func(req *http.Request) (*http.Response, error) {
 		echo := req.Header.Get("Authorization") + " " + req.Header.Get("X-Bce-Security-Token")
-		return answerWith(200, `{"requestId":"r","echo":"`+echo+strings.Repeat("x", 100_000)+`"}`)(req)
+		return answerWith(200, `{"requestId":"r","echo":"`+echo+strings.Repeat("x", 250)+echo+strings.Repeat("x", 100_000)+`"}`)(req) // the second is cut
 	}), book.option())
 	for _, response := range []any{new(struct{ Echo time.Time }), new(struct{ Echo int }), new(struct{ Echo repeating })} {
 		err := call(t, client, nil, response)
