@@ -200,7 +200,7 @@ func (f field) kind() string {
 // is reports whether a field is of one of the kinds, or says nothing.
 func (f field) is(kinds string) bool { return f != twice && strings.Contains(kinds, f.kind()) }
 
-// isSomething tells a value of any type from none.
+// isSomething reports whether there is a value, of any type.
 func (f field) isSomething() bool { return f.kind() != "" && f != `""` }
 
 // isEmpty reports whether a field says nothing, as the empty value of each type does.
