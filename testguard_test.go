@@ -214,3 +214,18 @@ func TestInATestATransportOfItsOwnIsNotReplacedByAMockOfTheDefaultOne(t *testing
 	require.NoError(t, buy(t, newClientTo(t, server.URL, withTransport(&http.Transport{}))))
 	assert.Len(t, sim.Orders(), 1)
 }
+
+// What is sent to a loopback address is no purchase, and the mock may be that of a test beside this one.
+func TestInATestALoopbackEndpointIsNotMocked(t *testing.T) {
+	sim := simulator.New(simulator.Config{})
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
+	before := newClientTo(t, server.URL)
+	replaceDefaultTransport(t, failWith(errDial))
+	for _, client := range []*computeunit.Client{
+		before, newClientTo(t, server.URL), newClientTo(t, server.URL, computeunit.WithHTTPClient(&http.Client{})),
+	} {
+		require.NoError(t, buy(t, client))
+	}
+	assert.Len(t, sim.Orders(), 3)
+}
