@@ -95,46 +95,6 @@ func ExampleClient_PurchaseComputeUnit() {
 	// order: true
 }
 
-// Not purchased: it is certain. The cause says what to correct.
-func ExampleClient_PurchaseComputeUnit_notPurchased() {
-	server := computeunittest.NewServer()
-	defer server.Close()
-	server.NextPurchases(computeunittest.Denied())
-
-	_, err := server.Client().PurchaseComputeUnit(context.Background(), fiveMonths)
-	fmt.Println("not purchased:", errors.Is(err, computeunit.ErrNotPurchased))
-	fmt.Println("no permission:", errors.Is(err, computeunit.ErrAccessDenied))
-	var refusal *computeunit.APIError
-	if errors.As(err, &refusal) {
-		fmt.Println(refusal)
-	}
-	// Output:
-	// not purchased: true
-	// no permission: true
-	// the service answered HTTP 403 Forbidden, code "AccessDenied", message "Access denied."
-}
-
-// Outcome unknown: the response was lost. Do not buy again before you have looked.
-func ExampleClient_PurchaseComputeUnit_outcomeUnknown() {
-	server := computeunittest.NewServer()
-	defer server.Close()
-	server.NextPurchases(computeunittest.LoseAnswer())
-
-	_, err := server.Client().PurchaseComputeUnit(context.Background(), fiveMonths)
-	var failed *computeunit.OutcomeError
-	if errors.As(err, &failed) {
-		fmt.Println("outcome:", failed.Outcome)
-		fmt.Println("service:", failed.ServiceID)
-		fmt.Println("attempts:", failed.Attempts)
-		fmt.Println("a request id for the support:", failed.RequestID != "")
-	}
-	// Output:
-	// outcome: outcome unknown
-	// service: svco-48esssdpa594
-	// attempts: 1
-	// a request id for the support: true
-}
-
 func ExampleClient_DescribeComputeUnits() {
 	server := computeunittest.NewServer()
 	defer server.Close()
@@ -500,16 +460,38 @@ func ExampleReleaseComputeUnitRequest_Validate() {
 	// Output: invalid request: instanceId must not be blank (found "")
 }
 
-// The cause of a purchase that was refused before it was sent.
+// What to keep of an unknown outcome: the response was lost.
 func ExampleOutcomeError() {
 	server := computeunittest.NewServer()
 	defer server.Close()
+	server.NextPurchases(computeunittest.LoseAnswer())
 
-	_, err := server.Client().PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
-		ServiceID: "svco-48esssdpa594", Billing: computeunit.Prepaid(5),
-	})
-	fmt.Println(err)
-	// Output: computeunit: PurchaseComputeUnit for service "svco-48esssdpa594": not purchased: invalid request: replicasCount must be at least 1 (found 0); it is safe to correct this and try again
+	_, err := server.Client().PurchaseComputeUnit(context.Background(), fiveMonths)
+	var failed *computeunit.OutcomeError
+	if errors.As(err, &failed) {
+		fmt.Println(failed.Outcome, "for", failed.ServiceID, "after attempt", failed.Attempts)
+		fmt.Println("a request id for the support:", failed.RequestID != "")
+	}
+	// Output:
+	// outcome unknown for svco-48esssdpa594 after attempt 1
+	// a request id for the support: true
+}
+
+// Why the service refused.
+func ExampleAPIError() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.Denied())
+
+	_, err := server.Client().PurchaseComputeUnit(context.Background(), fiveMonths)
+	fmt.Println("no permission:", errors.Is(err, computeunit.ErrAccessDenied))
+	var refusal *computeunit.APIError
+	if errors.As(err, &refusal) {
+		fmt.Println(refusal)
+	}
+	// Output:
+	// no permission: true
+	// the service answered HTTP 403 Forbidden, code "AccessDenied", message "Access denied."
 }
 
 func setenv(name, value string) (restore func()) {

@@ -284,10 +284,10 @@ func TestAnErrorOfAHookEndsAListingAReleaseAndAWait(t *testing.T) {
 	for name, hooks := range map[string]computeunit.Hooks{"before": refusingBefore(1), "after": refusingAfter} {
 		for _, answer := range []roundTripFunc{answerWith(503, ``), answerWith(429, ``, "Retry-After", "1")} {
 			t.Run(name, func(t *testing.T) {
-				eachRepeatable(t, func(t *testing.T, do func(context.Context, *computeunit.Client) error, _ roundTripFunc) {
+				eachRepeatable(t, func(t *testing.T, a action) {
 					transport := record(answer)
 					client := newClient(t, transport, computeunit.WithHooks(hooks))
-					err := do(t.Context(), client)
+					err := a.do(t.Context(), client)
 					_, waiting := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1")
 					for _, err := range []error{err, waiting} {
 						assertPlain(t, err, false)

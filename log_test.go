@@ -179,7 +179,9 @@ func TestEachCallWritesTheRecordsOfItsLevels(t *testing.T) {
 		"invalid": {func(t *testing.T, client *computeunit.Client) {
 			_, _ = client.PurchaseComputeUnit(t.Context(), withReplicas(0))
 		}, nil, "0 0 0 0"},
-		"listed": {func(t *testing.T, client *computeunit.Client) { _, _ = describe(t, client) }, []roundTripFunc{failWith(io.EOF), answerWith(200, listing())}, "2 0 1 0"},
+		"listed":       {func(t *testing.T, client *computeunit.Client) { _, _ = describe(t, client) }, []roundTripFunc{failWith(io.EOF), answerWith(200, listing())}, "2 0 1 0"},
+		"not listed":   {func(t *testing.T, client *computeunit.Client) { _, _ = describe(t, client) }, []roundTripFunc{failWith(io.EOF)}, "3 0 2 0"},
+		"not released": {func(t *testing.T, client *computeunit.Client) { _ = release(t.Context(), client) }, []roundTripFunc{failWith(io.EOF)}, "3 0 2 0"},
 		"called": {func(t *testing.T, client *computeunit.Client) {
 			_ = client.Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
 		},

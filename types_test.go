@@ -62,6 +62,10 @@ var plain = map[string]struct {
 	"the response to an empty listing": {`{"requestId":"r","serviceId":"svco-1","result":{"instances":[]}}`, computeunit.DescribeComputeUnitsResponse{
 		RequestID: "r", ServiceID: "svco-1", Result: computeunit.DescribeResult{Instances: []computeunit.Instance{}},
 	}},
+	"a response that is not a success": {`{"StatusCode":403,"Code":"AccessDenied","Message":"no","RequestID":"r","Evidence":""}`,
+		computeunit.APIError{StatusCode: 403, Code: "AccessDenied", Message: "no", RequestID: "r"}},
+	"broken rules": {`{"Violations":[{"Path":"serviceId","Rule":"must not be blank","Value":"\"\""}]}`,
+		computeunit.ValidationError{Violations: []computeunit.Violation{{Path: "serviceId", Rule: "must not be blank", Value: `""`}}}},
 	"a release": {`{"serviceId":"svco-1","instanceId":"i-1"}`, computeunit.ReleaseComputeUnitRequest{ServiceID: "svco-1", InstanceID: "i-1"}},
 }
 
