@@ -204,9 +204,13 @@ func TestInATestAMockThatIsPutOnTheHTTPClientLaterIsSentThrough(t *testing.T) {
 
 // The stand-in's client has one, and another test's mock must not reach it.
 func TestInATestATransportOfItsOwnIsNotReplacedByAMockOfTheDefaultOne(t *testing.T) {
-	replaceDefaultTransport(t, failWith(errDial))
+	mocked := record(answerBought())
+	replaceDefaultTransport(t, mocked)
 	server := computeunittest.NewServer()
 	t.Cleanup(server.Close)
 	require.NoError(t, buy(t, server.Client(withTransport(&http.Transport{}))))
 	assert.Len(t, server.Orders(), 1)
+	elsewhere := computeunit.WithEndpoint("https://service.invalid")
+	assert.Error(t, buy(t, newClient(t, &http.Transport{DialContext: dialNobody}, elsewhere, computeunit.WithMaxAttempts(1))))
+	assert.Empty(t, mocked.requests())
 }
