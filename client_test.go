@@ -9,13 +9,11 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/jarcoal/httpmock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -366,81 +364,4 @@ func TestNewClientRefusesCodesThatDoNotRefuse(t *testing.T) {
 		_, err := configure(computeunit.WithRefusalCodes(), computeunit.WithRefusalCodes(code))
 		assert.NoError(t, err, code)
 	}
-}
-
-// A test must not spend money.
-
-// replaceDefaultTransport is what httpmock.Activate and the like do.
-func replaceDefaultTransport(t *testing.T, transport http.RoundTripper) {
-	original := http.DefaultTransport
-	http.DefaultTransport = transport
-	t.Cleanup(func() { http.DefaultTransport = original })
-}
-
-// The client can be older than the mock, and outlive it.
-func TestInATestAClientSendsThroughAReplacedDefaultTransportWhileThereIsOne(t *testing.T) {
-	client, err := configure()
-	require.NoError(t, err)
-	t.Run("replaced", func(t *testing.T) {
-		transport := record(answerBought(), failWith(errDial))
-		replaceDefaultTransport(t, transport)
-		require.NoError(t, buy(t, client))
-		assert.Equal(t, "qianfan.baidubce.com", transport.only(t).Host)
-		assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, client)) // it is opaque
-	})
-	t.Run("httpmock", func(t *testing.T) {
-		httpmock.Activate(t)
-		httpmock.RegisterResponder(http.MethodPost, "https://qianfan.baidubce.com/v2/serviceresources?Action=PurchaseComputeUnit",
-			httpmock.NewStringResponder(200, documentedAnswer))
-		require.NoError(t, buy(t, client))
-		assert.Equal(t, 1, httpmock.GetTotalCallCount())
-	})
-	assertOutcome(t, computeunit.ErrNotPurchased, buy(t, client))
-}
-
-func TestInATestTheDefaultEndpointIsRefusedWithoutAMock(t *testing.T) {
-	with := func(client *http.Client) func() (*computeunit.Client, error) {
-		return func() (*computeunit.Client, error) { return configure(computeunit.WithHTTPClient(client)) }
-	}
-	fromEnv := func(endpoint string) func() (*computeunit.Client, error) {
-		return func() (*computeunit.Client, error) {
-			setEnv(t, testAccessKey, testSecretKey, endpoint)
-			return computeunit.NewClientFromEnv()
-		}
-	}
-	for name, make := range map[string]func() (*computeunit.Client, error){
-		"NewClient":                                   func() (*computeunit.Client, error) { return configure() },
-		"a client without a transport":                with(&http.Client{}),
-		"a client with net/http's own transport":      with(&http.Client{Transport: http.DefaultTransport}),
-		"NewClientFromEnv":                            fromEnv(""),
-		"an environment that repeats the default":     fromEnv("https://qianfan.baidubce.com:443/"),
-		"an environment with the default in capitals": fromEnv("https://Qianfan.BaiduBCE.com."),
-	} {
-		t.Run(name, func(t *testing.T) {
-			client, err := make()
-			require.NoError(t, err)
-			err = buy(t, client)
-			assertOutcome(t, computeunit.ErrNotPurchased, err)
-			assert.NotErrorIs(t, err, computeunit.ErrRetryable)
-			for _, part := range []string{"a test must not spend money", "httpmock", "computeunittest", "WithEndpoint"} {
-				assert.ErrorContains(t, err, part)
-			}
-			_, err = describe(t, client)
-			assert.ErrorContains(t, err, "a test must not spend money")
-			assertOutcome(t, computeunit.ErrNotPurchased, client.Call(t.Context(), "/v2/service", "ModifyService", nil, nil))
-		})
-	}
-}
-
-// In any other program the own transport's proofs are not lost in silence to an agent that wraps http.DefaultTransport.
-func TestInAProgramAReplacedDefaultTransportIsNotUsedAndReportedOnce(t *testing.T) {
-	server := computeunittest.NewServer()
-	t.Cleanup(server.Close)
-	output, err := exec.Command("go", "run", "./testdata/replaced", server.URL,
-		server.Credentials.AccessKeyID, server.Credentials.SecretAccessKey).CombinedOutput()
-	require.NoError(t, err, string(output))
-	assert.Len(t, server.Orders(), 2, string(output))
-	assert.Equal(t, 1, strings.Count(string(output), `"level":"WARN"`), string(output))
-	assert.Contains(t, string(output), "main.agent")
-	assert.Contains(t, string(output), "WithHTTPClient")
 }
