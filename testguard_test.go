@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -16,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
 // A test must not spend money.
@@ -108,23 +107,27 @@ func TestInATestTheDefaultEndpointIsRefusedWithoutAMock(t *testing.T) {
 	}
 }
 
+func standInKeys(server *computeunittest.Server) computeunit.CredentialsProvider {
+	return computeunit.StaticCredentials(server.Credentials.AccessKeyID, server.Credentials.SecretAccessKey)
+}
+
 func TestInATestANamedEndpointIsSentTo(t *testing.T) {
-	sim := simulator.New(simulator.Config{})
-	server := httptest.NewServer(sim)
+	server := computeunittest.NewServer()
 	t.Cleanup(server.Close)
-	require.NoError(t, buy(t, newClientTo(t, server.URL)))
-	assert.Len(t, sim.Orders(), 1)
+	client, err := computeunit.NewClient(standInKeys(server), computeunit.WithEndpoint(server.URL))
+	require.NoError(t, err)
+	require.NoError(t, buy(t, client))
+	assert.Len(t, server.Orders(), 1)
 }
 
 // In any other program the own transport's proofs are not lost in silence to an agent that wraps http.DefaultTransport.
 func TestInAProgramAReplacedDefaultTransportIsNotUsedAndReportedOnce(t *testing.T) {
-	sim := simulator.New(simulator.Config{})
-	server := httptest.NewServer(sim)
+	server := computeunittest.NewServer()
 	t.Cleanup(server.Close)
 	output, err := exec.Command("go", "run", "./testdata/replaced", server.URL,
-		simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey).CombinedOutput()
+		server.Credentials.AccessKeyID, server.Credentials.SecretAccessKey).CombinedOutput()
 	require.NoError(t, err, string(output))
-	assert.Len(t, sim.Orders(), 2, string(output))
+	assert.Len(t, server.Orders(), 2, string(output))
 	assert.Equal(t, 1, strings.Count(string(output), `"level":"WARN"`), string(output))
 	assert.Contains(t, string(output), "main.agent")
 	assert.Contains(t, string(output), "WithHTTPClient")
@@ -208,9 +211,8 @@ func TestInATestAMockThatIsPutOnTheHTTPClientLaterIsSentThrough(t *testing.T) {
 // The stand-in's client has one, and another test's mock must not reach it.
 func TestInATestATransportOfItsOwnIsNotReplacedByAMockOfTheDefaultOne(t *testing.T) {
 	replaceDefaultTransport(t, failWith(errDial))
-	sim := simulator.New(simulator.Config{})
-	server := httptest.NewServer(sim)
+	server := computeunittest.NewServer()
 	t.Cleanup(server.Close)
-	require.NoError(t, buy(t, newClientTo(t, server.URL, withTransport(&http.Transport{}))))
-	assert.Len(t, sim.Orders(), 1)
+	require.NoError(t, buy(t, newClientWith(t, standInKeys(server), &http.Transport{}, computeunit.WithEndpoint(server.URL))))
+	assert.Len(t, server.Orders(), 1)
 }
