@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -120,6 +121,34 @@ func TestAnAttemptThatMayNotBeSentIsUnready(t *testing.T) {
 			assert.Equal(t, row.asked, asked)
 		})
 	}
+}
+
+// A provider need not honour its context.
+func TestAProviderDoesNotOutlastTheAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, credentials := range map[string]func(context.Context) (bceauth.Credentials, error){
+			"it goes on": func(context.Context) (bceauth.Credentials, error) { time.Sleep(time.Hour); return keys(t.Context()) },
+			"it is late": func(ctx context.Context) (bceauth.Credentials, error) { <-ctx.Done(); return keys(ctx) },
+		} {
+			started := time.Now()
+			a := send(t.Context(), t, newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: credentials}), host)
+			assert.Equal(t, transport.Unready, a.Reached, name)
+			assert.ErrorIs(t, a.Err, context.DeadlineExceeded, name)
+			assert.Equal(t, time.Minute, time.Since(started), name)
+		}
+		time.Sleep(time.Hour)
+	})
+}
+
+// A provider panics where its caller can recover, and one that ends its goroutine (a test that fails in it) gives no credentials.
+func TestAProviderThatDoesNotReturn(t *testing.T) {
+	panicking := func(context.Context) (bceauth.Credentials, error) { panic("no") }
+	via := newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: panicking})
+	assert.PanicsWithValue(t, "no", func() { send(t.Context(), t, via, host) })
+
+	ending := func(context.Context) (bceauth.Credentials, error) { runtime.Goexit(); return keys(t.Context()) }
+	via = newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: ending})
+	assert.Equal(t, transport.Unready, send(t.Context(), t, via, host).Reached)
 }
 
 func TestATimeOutNamesItsLimit(t *testing.T) {
