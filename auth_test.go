@@ -155,7 +155,7 @@ func TestCredentialsThatCannotBeUsedAreRefused(t *testing.T) {
 func TestTheSecretIsNeverSentAndTheSessionTokenIsSentAndSigned(t *testing.T) {
 	for name, credentials := range map[string]computeunit.Credentials{
 		"temporary": testCredentials(),
-		"permanent": {AccessKeyID: testAccessKey, SecretAccessKey: "a/b+c="},
+		"permanent": {AccessKeyID: testAccessKey, SecretAccessKey: "!a/b+c=~"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := record(answerBought())
