@@ -125,10 +125,6 @@ func (s *settings) transport(credentials CredentialsProvider) (*transport.Transp
 		UserAgent:   s.userAgent,
 		Credentials: checked(credentials),
 	}
-	switch credentials.(type) {
-	case staticCredentials, envCredentials:
-		config.Instant = true
-	}
 	guard := &testGuard{
 		client:          s.httpClient,
 		defaultEndpoint: !s.endpointNamed,

@@ -107,10 +107,16 @@ func TestInATestTheDefaultEndpointIsRefusedWithoutAMock(t *testing.T) {
 	}
 }
 
+func standInKeys(server *computeunittest.Server) computeunit.CredentialsProvider {
+	return computeunit.StaticCredentials(server.Credentials.AccessKeyID, server.Credentials.SecretAccessKey)
+}
+
 func TestInATestANamedEndpointIsSentTo(t *testing.T) {
 	server := computeunittest.NewServer()
 	t.Cleanup(server.Close)
-	require.NoError(t, buy(t, server.Client()))
+	client, err := computeunit.NewClient(standInKeys(server), computeunit.WithEndpoint(server.URL))
+	require.NoError(t, err)
+	require.NoError(t, buy(t, client))
 	assert.Len(t, server.Orders(), 1)
 }
 
@@ -204,13 +210,22 @@ func TestInATestAMockThatIsPutOnTheHTTPClientLaterIsSentThrough(t *testing.T) {
 
 // The stand-in's client has one, and another test's mock must not reach it.
 func TestInATestATransportOfItsOwnIsNotReplacedByAMockOfTheDefaultOne(t *testing.T) {
-	mocked := record(answerBought())
-	replaceDefaultTransport(t, mocked)
+	replaceDefaultTransport(t, answerBought())
+	own := &http.Transport{DialContext: dialNobody}
+	err := buy(t, newClient(t, own, computeunit.WithEndpoint("https://service.invalid"), computeunit.WithMaxAttempts(1)))
+	assertOutcome(t, computeunit.ErrNotPurchased, err)
+	assert.ErrorIs(t, err, errDial)
+}
+
+// What is sent to a loopback address is no purchase, and the mock may be that of a test beside this one.
+func TestInATestALoopbackEndpointIsNotMocked(t *testing.T) {
 	server := computeunittest.NewServer()
 	t.Cleanup(server.Close)
-	require.NoError(t, buy(t, server.Client(withTransport(&http.Transport{}))))
-	assert.Len(t, server.Orders(), 1)
-	elsewhere := computeunit.WithEndpoint("https://service.invalid")
-	assert.Error(t, buy(t, newClient(t, &http.Transport{DialContext: dialNobody}, elsewhere, computeunit.WithMaxAttempts(1))))
-	assert.Empty(t, mocked.requests())
+	replaceDefaultTransport(t, failWith(errDial))
+	for _, options := range [][]computeunit.Option{nil, {computeunit.WithHTTPClient(&http.Client{})}} {
+		client, err := computeunit.NewClient(standInKeys(server), append(options, computeunit.WithEndpoint(server.URL))...)
+		require.NoError(t, err)
+		require.NoError(t, buy(t, client))
+	}
+	assert.Len(t, server.Orders(), 2)
 }

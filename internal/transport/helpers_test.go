@@ -53,7 +53,7 @@ func newTransport(t testing.TB, config transport.Config) *transport.Transport {
 		config.MaxAttempts = 3
 	}
 	if config.Credentials == nil {
-		config.Credentials, config.Instant = keys, true
+		config.Credentials = keys
 	}
 	config.UserAgent = "test"
 	made, err := transport.New(config)
