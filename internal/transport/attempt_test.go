@@ -114,7 +114,7 @@ func TestAnAttemptThatMayNotBeSentIsUnready(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked = 0
-			via := newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: row.credentials})
+			via := newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: row.credentials, Instant: true})
 			a := do(row.ctx, t, via, host, transport.Never, func(r *transport.Request) { r.Before = row.before }).attempts[0]
 			assert.Equal(t, transport.Unready, a.Reached)
 			assert.ErrorIs(t, a.Err, row.want)

@@ -119,21 +119,6 @@ func socksProxy(to string) func(net.Conn) {
 	}
 }
 
-func TestTLSSessionsAreResumedBehindAProxy(t *testing.T) {
-	for name, version := range tlsVersions {
-		t.Run(name, func(t *testing.T) {
-			secure := sessions(t, version)
-			eachOwn(t, secure.Server, func(t *testing.T, via *transport.Transport) {
-				throughProxy(via, serveRaw(t, connectProxy(secure.Listener.Addr().String())))
-				for _, want := range []string{"false", "true"} {
-					assert.Equal(t, want, string(send(t.Context(), t, via, secure.URL).Body))
-					via.CloseIdleConnections()
-				}
-			})
-		})
-	}
-}
-
 // sendThroughEnvironment is set if this test binary was started again, with a proxy in its environment, which net/http reads once.
 const sendThroughEnvironment = "COMPUTEUNIT_TEST_SEND"
 

@@ -184,15 +184,6 @@ func TestACallersVerifyPeerCertificateIsAskedForEachConnection(t *testing.T) {
 	assert.Equal(t, 2, asked)
 }
 
-func TestOldTLSIsNotSpoken(t *testing.T) {
-	old := newServer(t, answerNothing)
-	old.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
-	old.StartTLS()
-	eachOwn(t, old.Server, func(t *testing.T, via *transport.Transport) {
-		assert.Equal(t, transport.Unconnected, send(t.Context(), t, via, old.URL).Reached)
-	})
-}
-
 // Idle connections are kept for a burst to find.
 func TestABurstUsesConnectionsAgain(t *testing.T) {
 	const callers, purchases = 64, 20
