@@ -107,10 +107,13 @@ func TestAnAttemptThatMayNotBeSentIsUnready(t *testing.T) {
 		want        error
 		asked       int
 	}{
-		"no credentials":          {t.Context(), none, nil, errLost, 1},
-		"a context that is done":  {done, none, nil, context.Canceled, 0},
-		"an error of Before":      {t.Context(), keys, func(context.Context, *transport.Attempt) error { return errLost }, errLost, 0},
-		"a context Before cancel": {ctx, keys, func(context.Context, *transport.Attempt) error { cancel(); return nil }, context.Canceled, 0},
+		"no credentials":         {t.Context(), none, nil, errLost, 1},
+		"a context that is done": {done, none, nil, context.Canceled, 0},
+		"an error of Before":     {t.Context(), keys, func(context.Context, *transport.Attempt) error { return errLost }, errLost, 0},
+		"a context that ends in Before": {ctx, keys, func(context.Context, *transport.Attempt) error {
+			cancel()
+			return nil
+		}, context.Canceled, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked = 0

@@ -57,14 +57,15 @@ func TestDoEndsAtItsLimit(t *testing.T) {
 func TestDoWaitsAsItsCallerAndTheResponseSay(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // as in every bubble of synctest
 	inAMinute := now.Add(time.Minute).Format(http.TimeFormat)
+	twoMinutes := []time.Duration{time.Minute, time.Minute}
 	for name, row := range map[string]struct {
 		again   transport.Again
 		headers []string
 		want    []time.Duration
 	}{
 		"never":                          {transport.Never, []string{"Retry-After", "60"}, nil},
-		"after backoff":                  {transport.AfterBackoff, []string{"Retry-After", "60"}, []time.Duration{time.Minute, time.Minute}},
-		"after Retry-After, seconds":     {transport.AfterRetryAfter, []string{"Retry-After", "60"}, []time.Duration{time.Minute, time.Minute}},
+		"after backoff":                  {transport.AfterBackoff, []string{"Retry-After", "60"}, twoMinutes},
+		"after Retry-After, seconds":     {transport.AfterRetryAfter, []string{"Retry-After", "60"}, twoMinutes},
 		"after Retry-After, none":        {transport.AfterRetryAfter, nil, nil},
 		"with the clock corrected, once": {transport.WithClockCorrected, []string{"Date", inAMinute}, []time.Duration{0}},
 		"with the clock corrected, none": {transport.WithClockCorrected, []string{"Date", "soon"}, nil},
