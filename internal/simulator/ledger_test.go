@@ -1,6 +1,8 @@
 package simulator_test
 
 import (
+	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -21,8 +23,9 @@ func TestWhatIsSoldIsGone(t *testing.T) {
 }
 
 func TestAPriceThatIsNoInt64IsTooHigh(t *testing.T) {
-	s := serve(t, simulator.Config{Stock: 9e18})
-	assert.Equal(t, "SimulatorOutOfBalance", s.call(buying, strings.Replace(example, `"replicasCount":5`, `"replicasCount":9000000000000000000`, 1)).Code)
+	s := serve(t, simulator.Config{Stock: math.MaxInt, Balance: 1})
+	all := fmt.Sprintf(`"replicasCount":%d`, math.MaxInt)
+	assert.Equal(t, "SimulatorOutOfBalance", s.call(buying, strings.Replace(example, `"replicasCount":5`, all, 1)).Code)
 }
 
 func TestTheLedgerIsRightWithManyCallers(t *testing.T) {
