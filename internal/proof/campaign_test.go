@@ -159,11 +159,13 @@ func newPurchase(n int, taken road, faults []simulator.CatalogueEntry, random *r
 }
 
 // pickFault lets a third of the purchases pass, and gives the rest any fault. The one that is none is the last. A
-// second answer is for the default transport only: in another it ends the next purchase, or is taken for its answer.
+// second answer is for the default transport only: in another it ends the next purchase, or is taken for its answer. A
+// connection that is closed after an answer ends the next purchase too, if it is taken first: the rough network has it.
 func pickFault(random *rand.Rand, faults []simulator.CatalogueEntry, taken road) int {
 	none := len(faults) - 1
 	fault := random.IntN(len(faults))
-	if random.IntN(3) == 0 || !taken.own && faults[fault].Kind == simulator.Twice {
+	kind := faults[fault].Kind
+	if random.IntN(3) == 0 || !taken.own && kind == simulator.Twice || kind == simulator.ThenClose {
 		return none
 	}
 	return fault

@@ -33,7 +33,7 @@ func startFaultyService(tb testing.TB, delay time.Duration) *faultyService {
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { s.redirects.Add(1) }))
 	s.faults = append(simulator.Catalogue(elsewhere.URL, delay),
 		simulator.CatalogueEntry{Fault: simulator.Fault{Name: "none"}, Truth: simulator.MustBuy})
-	s.simulator = simulator.New(simulator.Config{Fault: func(p simulator.Purchase) simulator.Fault {
+	s.simulator = simulator.New(simulator.Config{Fault: func(p simulator.Request) simulator.Fault {
 		s.reached.Store(p.ServiceID, true)
 		return s.faults[planOf(p.ServiceID).fault].Fault
 	}})
