@@ -85,15 +85,17 @@ SELECT 'table ' || relkind::text || relpersistence::text FROM pg_class WHERE oid
 }
 
 var mysql = dialect{
+	// A connection converts each text to its character set, which can be one that writes ASCII in two bytes or four.
+	parameter: "CONVERT(? USING ascii)",
 	schema: []string{
 		`CREATE TABLE IF NOT EXISTS ` + table + ` (
-	purchase_key VARBINARY(255) NOT NULL PRIMARY KEY,
-	version      VARBINARY(64)  NOT NULL,
-	open_service VARBINARY(255) NULL,     -- closed to other keys, NULL if none
-	instance_id  VARBINARY(255) NULL,     -- belongs to this key, NULL if none does
-	state        VARBINARY(32)  NOT NULL,
-	changed_at   VARBINARY(32)  NOT NULL, -- UTC
-	data         LONGBLOB       NOT NULL, -- JSON in UTF-8
+	purchase_key VARBINARY(1530) NOT NULL PRIMARY KEY,
+	version      VARBINARY(384)  NOT NULL,
+	open_service VARBINARY(1530) NULL,     -- closed to other keys, NULL if none
+	instance_id  VARBINARY(1530) NULL,     -- belongs to this key, NULL if none does
+	state        VARBINARY(192)  NOT NULL,
+	changed_at   VARBINARY(32)   NOT NULL, -- UTC
+	data         LONGBLOB        NOT NULL, -- JSON
 	UNIQUE KEY ` + table + `_open_service (open_service),
 	UNIQUE KEY ` + table + `_instance_id (instance_id)
 ) ENGINE = InnoDB`,
@@ -109,9 +111,9 @@ GROUP BY index_name
 UNION ALL
 SELECT CONCAT('engine ', engine) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = '` + table + `'`,
 	shape: []string{
-		"column changed_at varbinary(32) not null", "column data longblob not null", "column instance_id varbinary(255)",
-		"column open_service varbinary(255)", "column purchase_key varbinary(255) not null",
-		"column state varbinary(32) not null", "column version varbinary(64) not null",
+		"column changed_at varbinary(32) not null", "column data longblob not null", "column instance_id varbinary(1530)",
+		"column open_service varbinary(1530)", "column purchase_key varbinary(1530) not null",
+		"column state varbinary(192) not null", "column version varbinary(384) not null",
 		"engine InnoDB", // others are not durable, or write half a statement
 		"unique instance_id", "unique open_service", "unique purchase_key",
 	},

@@ -24,6 +24,7 @@ type dialect struct {
 	read, readOpenService, readOpen string
 	durability                      string // a query for the index of the first setting of durable that does not hold, or -1
 	numbered                        bool   // parameters are $1, $2 instead of ?
+	parameter                       string // an expression for one, if it is not the parameter itself
 }
 
 // setting is what a connection must have. Settings differ between the connections of a pool, so that each statement
@@ -95,6 +96,9 @@ func firstTrouble(settings []setting) string {
 }
 
 func (d dialect) parameters(statement string) string {
+	if d.parameter != "" {
+		statement = strings.ReplaceAll(statement, "?", d.parameter)
+	}
 	if !d.numbered {
 		return statement
 	}

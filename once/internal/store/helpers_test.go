@@ -60,7 +60,7 @@ func (c connection) ExecContext(_ context.Context, statement string, arguments [
 	return driver.RowsAffected(rows), err
 }
 
-func (c connection) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
+func (c connection) QueryContext(_ context.Context, query string, asked []driver.NamedValue) (driver.Rows, error) {
 	c.queried = append(c.queried, query)
 	switch {
 	case query == c.dialect.describe:
@@ -77,12 +77,18 @@ func (c connection) QueryContext(_ context.Context, query string, _ []driver.Nam
 		return &rows{1, [][]driver.Value{{trouble(c.forgets)}}}, nil
 	case c.silent:
 		return &rows{width: 8}, nil
-	case c.kept == nil:
+	case c.kept == nil || !c.isKept(asked):
 		return &rows{8, [][]driver.Value{{trouble(c.unfresh), nil, nil, nil, nil, nil, nil, nil}}}, nil
 	}
 	r := c.kept
 	return &rows{8, [][]driver.Value{{trouble(c.unfresh), r.Key, r.Version, r.OpenService, r.InstanceID, r.State,
 		r.Changed.Format(timeLayout), r.Data}}}, nil
+}
+
+// isKept reports whether the kept record has what a query asks for.
+func (d *database) isKept(asked []driver.NamedValue) bool {
+	has := []driver.Value{d.kept.Key, d.kept.OpenService, d.kept.InstanceID}
+	return slices.ContainsFunc(asked, func(argument driver.NamedValue) bool { return slices.Contains(has, argument.Value) })
 }
 
 // trouble is the index of the setting that does not hold.

@@ -40,12 +40,12 @@ func NewSQL(db *sql.DB, name string) (*SQL, error) {
 
 // Read returns the record of a key.
 func (s *SQL) Read(ctx context.Context, key string) (Record, bool, error) {
-	return s.readOne(ctx, s.dialect.read, key)
+	return s.readOne(ctx, s.dialect.read, key, func(r Record) string { return r.Key })
 }
 
 // ReadOpenService returns the record that keeps a service closed.
 func (s *SQL) ReadOpenService(ctx context.Context, service string) (Record, bool, error) {
-	return s.readOne(ctx, s.dialect.readOpenService, service)
+	return s.readOne(ctx, s.dialect.readOpenService, service, func(r Record) string { return r.OpenService })
 }
 
 // ReadOpen returns every record with an open service, the longest unchanged first.
@@ -59,13 +59,16 @@ func (s *SQL) Owners(ctx context.Context, instanceIDs []string) (map[string]stri
 	for ids := range slices.Chunk(instanceIDs, ownersAtOnce) {
 		arguments := make([]any, len(ids))
 		for i, id := range ids {
-			arguments[i] = id
+			arguments[i] = ascii(id)
 		}
 		records, err := s.readAll(ctx, s.dialect.owners(len(ids)), arguments...)
 		if err != nil {
 			return nil, err
 		}
 		for _, record := range records {
+			if !slices.Contains(ids, record.InstanceID) {
+				return nil, errChanged(record.InstanceID)
+			}
 			owners[record.InstanceID] = record.Key
 		}
 	}
@@ -75,8 +78,8 @@ func (s *SQL) Owners(ctx context.Context, instanceIDs []string) (map[string]stri
 // Insert adds a record unless its key, service or instance is taken.
 func (s *SQL) Insert(ctx context.Context, record Record) (bool, error) {
 	return s.write(ctx, "", record, s.dialect.insert,
-		record.Key, record.Version, null(record.OpenService), null(record.InstanceID), record.State,
-		record.Changed.UTC().Format(timeLayout), string(record.Data))
+		ascii(record.Key), ascii(record.Version), null(record.OpenService), null(record.InstanceID), ascii(record.State),
+		record.Changed.UTC().Format(timeLayout), asciiJSON(record.Data))
 }
 
 // Replace writes a record over the one of the same key that has the version.
@@ -85,16 +88,25 @@ func (s *SQL) Replace(ctx context.Context, version string, record Record) (bool,
 		return false, check(record) // no record has none
 	}
 	return s.write(ctx, version, record, s.dialect.replace,
-		record.Version, null(record.OpenService), null(record.InstanceID), record.State,
-		record.Changed.UTC().Format(timeLayout), string(record.Data), record.Key, version)
+		ascii(record.Version), null(record.OpenService), null(record.InstanceID), ascii(record.State),
+		record.Changed.UTC().Format(timeLayout), asciiJSON(record.Data), ascii(record.Key), ascii(version))
 }
 
-func (s *SQL) readOne(ctx context.Context, query string, argument string) (Record, bool, error) {
-	records, err := s.readAll(ctx, query, argument)
+// readOne refuses a record that does not have exactly the value that was asked for.
+func (s *SQL) readOne(ctx context.Context, query string, value string, column func(Record) string) (Record, bool, error) {
+	records, err := s.readAll(ctx, query, ascii(value))
 	if err != nil || len(records) == 0 {
 		return Record{}, false, err
 	}
-	return records[0], true, nil
+	record, err := found(records, value, column)
+	return record, err == nil, err
+}
+
+func found(records []Record, value string, column func(Record) string) (Record, error) {
+	if found := column(records[0]); found != value {
+		return Record{}, errChanged(found)
+	}
+	return records[0], nil
 }
 
 // readAll reads records. The query returns a row without a key if there are none, because each row says whether what it
@@ -123,7 +135,19 @@ func (s *SQL) readAll(ctx context.Context, query string, arguments ...any) ([]Re
 		}
 		if key.Valid {
 			at, _ := time.Parse(timeLayout, changed.String) // nothing is decided by it
-			records = append(records, Record{key.String, version.String, service.String, instance.String, state.String, at, data})
+			record := Record{Changed: at, Data: data}
+			for _, kept := range []struct {
+				column sql.NullString
+				into   *string
+			}{
+				{key, &record.Key}, {version, &record.Version}, {service, &record.OpenService},
+				{instance, &record.InstanceID}, {state, &record.State},
+			} {
+				if *kept.into, err = text(kept.column.String); err != nil {
+					return nil, fmt.Errorf("journal: read: %w", err)
+				}
+			}
+			records = append(records, record)
 		}
 	}
 	if err := rows.Err(); err != nil {
@@ -211,7 +235,9 @@ func (s *SQL) durable(ctx context.Context) error {
 }
 
 // null is NULL for what a record does not have: NULLs are not equal to each other, so that any number of records have none.
-func null(value string) sql.NullString { return sql.NullString{String: value, Valid: value != ""} }
+func null(value string) sql.NullString {
+	return sql.NullString{String: ascii(value), Valid: value != ""}
+}
 
 // refusal is the error of the setting that a statement found to be wrong, by its index; -1 is none.
 func refusal(settings []setting, index int) error {

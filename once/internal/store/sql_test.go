@@ -133,3 +133,9 @@ func TestOwnersOfManyInstancesAreReadInParts(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{d.dialect.describe, d.dialect.owners(ownersAtOnce), d.dialect.owners(ownersAtOnce), d.dialect.owners(1)}, d.queried)
 }
+
+// As a collation finds it, or a connection that converts what is compared.
+func TestARowThatHasNotTheValueThatWasAskedForIsAnError(t *testing.T) {
+	_, err := found([]Record{{Key: "K"}}, "k", func(r Record) string { return r.Key })
+	assert.ErrorContains(t, err, "converts characters")
+}

@@ -59,7 +59,7 @@ func version(value string) string { return value[:min(len(value), 60)] }
 
 func testData(t *testing.T, s store.Store) {
 	for _, data := range []string{
-		`0`, `""`, ` {} `, `{"a":"\u0000","b":"\ud800"}`, `{"b":1,"a":2,"a":3}`, `1e400`, `0.10`, `{"quote":"'\\'"}`,
+		`0`, `""`, ` {} `, `{"a":"\u0000","b":"\ud800"}`, `{"b":1,"a":2,"a":3}`, `0.10`, `{"quote":"'\\'"}`,
 		"{\n\t\"a\" : [ ] }", `"é e\u0301 😀 购买 ` + "\u2028" + `"`,
 	} {
 		for _, size := range []int{0, 255, 65_535, 65_536, 70_000, 1 << 20, 3 << 20} {

@@ -99,6 +99,8 @@ func equal(t *testing.T, want, got store.Record) {
 	t.Helper()
 	assert.True(t, want.Changed.Equal(got.Changed), "%s is not %s", got.Changed, want.Changed)
 	want.Changed, got.Changed = time.Time{}, time.Time{}
+	require.JSONEq(t, string(want.Data), string(got.Data))
+	want.Data, got.Data = nil, nil
 	require.Equal(t, want, got)
 }
 
