@@ -33,6 +33,8 @@ type AttemptInfo struct {
 	// SignatureExpires is when the signature of this attempt stops being valid, in whole seconds, by the clock that signed
 	// it: this machine's, corrected if the service has rejected it.
 	SignatureExpires time.Time
+	// RetryAfter is how long the response asks to wait before another attempt. Zero if it does not, and before the attempt.
+	RetryAfter time.Duration
 }
 
 // traceKey is the key of the traces in a context: a []Trace.
@@ -67,6 +69,7 @@ func tracesOf(ctx context.Context, op *operation) *traces {
 func (t *traces) info(a *transport.Attempt) AttemptInfo {
 	return AttemptInfo{
 		Action: t.op.action, ServiceID: t.op.serviceID, Number: a.Number, RequestID: a.RequestID, SignatureExpires: a.SignatureExpires,
+		RetryAfter: a.RetryAfter(),
 	}
 }
 
