@@ -29,7 +29,7 @@ const (
 	CrashAfter      // done, and the process ends
 	Land            // of the journal: an error now, and done later
 
-	// Only for a purchase request, and LoseAnswer for a listing:
+	// Only for a purchase request, LoseAnswer and Refuse for a listing, too:
 	Lose        // it never arrives, and no answer comes
 	LoseAnswer  // it is served, and no answer comes
 	Late        // it is served later, and no answer comes
@@ -177,9 +177,12 @@ func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !done || err != nil {
 		return nil, err
 	}
-	if fate == LoseAnswer {
+	switch fate {
+	case LoseAnswer:
 		<-r.Context().Done()
 		return nil, r.Context().Err()
+	case Refuse:
+		return p.world.refuse(http.StatusForbidden, "AccessDenied"), nil
 	}
 	return p.world.list(r), nil
 }
