@@ -274,7 +274,10 @@ func (c *call) standBy(r record) error {
 		ctx, cancel = context.WithTimeout(ctx, blockedAfter)
 	}
 	defer cancel()
-	tended, err := c.buyer.tend(ctx, r)
+	tended, err := r, error(nil)
+	if r.State == StatePreparing || r.needsSettling() { // else its process may be at work
+		tended, err = c.buyer.tend(ctx, r)
+	}
 	switch {
 	case tended.needsSettling():
 		return join(c.buyer.blocked(tended.Purchase), err)
