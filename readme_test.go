@@ -51,7 +51,7 @@ var knownImports = map[string]string{
 	"assert": "github.com/stretchr/testify/assert", "computeunit": module, "computeunittest": module + "/computeunittest",
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httpmock": "github.com/jarcoal/httpmock",
 	"json": "encoding/json", "log": "log", "once": module + "/once", "os": "os", "slog": "log/slog", "sql": "database/sql",
-	"testing": "testing", "time": "time",
+	"sync": "sync", "testing": "testing", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
 }
 
 // documents are the READMEs and all of docs.
