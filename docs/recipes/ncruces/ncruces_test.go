@@ -4,7 +4,9 @@ package ncruces_test
 
 import (
 	"database/sql"
+	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	_ "github.com/ncruces/go-sqlite3/driver"
@@ -35,4 +37,13 @@ func TestAPurchaseOnEachConnection(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Len(t, server.Orders(), 1)
+
+	page, err := os.ReadFile("../../operating.md")
+	require.NoError(t, err)
+	statements := regexp.MustCompile("(?s)```sql\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	require.Len(t, statements, 2)
+	for _, statement := range statements {
+		_, err = db.Exec(statement[1])
+		require.NoError(t, err, statement[1])
+	}
 }
