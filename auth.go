@@ -35,37 +35,6 @@ type CredentialsProvider interface {
 	Credentials(context.Context) (Credentials, error)
 }
 
-// ask waits no longer than the context lasts, whatever a provider of the caller's does with it. It panics if that does.
-func ask(ctx context.Context, provider CredentialsProvider) (Credentials, error) {
-	switch provider.(type) {
-	case staticCredentials, envCredentials: // they wait for nothing
-		return provider.Credentials(ctx)
-	}
-	type answer struct {
-		credentials Credentials
-		err         error
-		panicked    any
-	}
-	answers := make(chan answer, 1)
-	go func() {
-		var a answer
-		defer func() {
-			a.panicked = recover() // here nobody could
-			answers <- a
-		}()
-		a.credentials, a.err = provider.Credentials(ctx)
-	}()
-	select {
-	case a := <-answers:
-		if a.panicked != nil {
-			panic(a.panicked)
-		}
-		return a.credentials, a.err
-	case <-ctx.Done():
-		return Credentials{}, ctx.Err()
-	}
-}
-
 // StaticCredentials provides one permanent access key. [NewClient] refuses keys that cannot be used.
 func StaticCredentials(accessKeyID, secretAccessKey string) CredentialsProvider {
 	return staticCredentials(func() Credentials {

@@ -70,6 +70,7 @@ func TestTheProviderGetsAContextThatEndsWithTheBuyers(t *testing.T) {
 	assertOutcome(t, computeunit.ErrNotPurchased, err)
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.ErrorIs(t, err, computeunit.ErrRetryable)
+	assertOneLine(t, err)
 	assert.Empty(t, transport.requests())
 }
 

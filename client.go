@@ -182,7 +182,7 @@ func envEndpointOption(s *settings) error {
 // checked keeps the provider in a closure, so that printing a Client cannot show what it holds.
 func checked(provider CredentialsProvider) func(context.Context) (bceauth.Credentials, error) {
 	return func(ctx context.Context) (bceauth.Credentials, error) {
-		c, err := ask(ctx, provider)
+		c, err := provider.Credentials(ctx)
 		if _, isEnv := provider.(envCredentials); err != nil && !isEnv { // waiting sets no variable
 			err = retryable{withoutVerdict(err)}
 		}

@@ -365,3 +365,11 @@ func TestNewClientRefusesCodesThatDoNotRefuse(t *testing.T) {
 		assert.NoError(t, err, code)
 	}
 }
+
+// A TestMain may only set a proxy so: what goes through net/http buys for real.
+func TestInATestANetHTTPTransportInTheDefaultOnesPlaceIsRefusedToo(t *testing.T) {
+	replaceDefaultTransport(t, &http.Transport{DialContext: dialNobody})
+	client, err := configure()
+	require.NoError(t, err)
+	assert.ErrorContains(t, buy(t, client), "a test must not spend money")
+}

@@ -214,16 +214,18 @@ func (f field) isEmpty() bool {
 }
 
 // String is a text or an integer as a person reads it. Of anything else there is none.
-func (f field) String() (value string) {
+func (f field) String() string {
 	switch kind := f.kind(); {
-	case kind == aText && !strings.Contains(string(f), `\`):
-		value = string(f[1 : len(f)-1])
-	case kind == aText:
-		json.Unmarshal([]byte(f), &value)
 	case kind == anInteger && f != "0":
-		value = string(f)
+		return string(f)
+	case kind != aText:
+		return ""
+	case strings.Contains(string(f), `\`):
+		var unescaped string
+		json.Unmarshal([]byte(f), &unescaped)
+		return unescaped
 	}
-	return value
+	return string(f[1 : len(f)-1])
 }
 
 // text is a field for people: the first that is given, whatever it is.

@@ -210,9 +210,22 @@ func TestInATestAMockThatIsPutOnTheHTTPClientLaterIsSentThrough(t *testing.T) {
 
 // The stand-in's client has one, and another test's mock must not reach it.
 func TestInATestATransportOfItsOwnIsNotReplacedByAMockOfTheDefaultOne(t *testing.T) {
-	replaceDefaultTransport(t, failWith(errDial))
+	replaceDefaultTransport(t, answerBought())
+	own := &http.Transport{DialContext: dialNobody}
+	err := buy(t, newClient(t, own, computeunit.WithEndpoint("https://service.invalid"), computeunit.WithMaxAttempts(1)))
+	assertOutcome(t, computeunit.ErrNotPurchased, err)
+	assert.ErrorIs(t, err, errDial)
+}
+
+// What is sent to a loopback address is no purchase, and the mock may be that of a test beside this one.
+func TestInATestALoopbackEndpointIsNotMocked(t *testing.T) {
 	server := computeunittest.NewServer()
 	t.Cleanup(server.Close)
-	require.NoError(t, buy(t, newClientWith(t, standInKeys(server), &http.Transport{}, computeunit.WithEndpoint(server.URL))))
-	assert.Len(t, server.Orders(), 1)
+	replaceDefaultTransport(t, failWith(errDial))
+	for _, options := range [][]computeunit.Option{nil, {computeunit.WithHTTPClient(&http.Client{})}} {
+		client, err := computeunit.NewClient(standInKeys(server), append(options, computeunit.WithEndpoint(server.URL))...)
+		require.NoError(t, err)
+		require.NoError(t, buy(t, client))
+	}
+	assert.Len(t, server.Orders(), 2)
 }

@@ -4,6 +4,3 @@ import "net/http"
 
 // HTTP is the default transport, or the clone, for tests that give it a proxy, a dialer or a certificate to trust.
 func (t *Transport) HTTP() *http.Transport { return t.usual.(http1).Transport }
-
-// Skewed moves the clock.
-func (t *Transport) Skewed(a *Attempt) { t.clock.follow(a) }

@@ -292,19 +292,21 @@ func forward(client net.Conn, from io.Reader, to string) {
 }
 
 func TestADialEndsWithItsAttempt(t *testing.T) {
-	for name, theirs := range map[string]func(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport{
-		"DialContext": func(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-			return &http.Transport{DialContext: dial}
-		},
-		"DialTLSContext": func(dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-			return &http.Transport{DialTLSContext: dial}
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { // which fails if the dial goes on
-				via := through(t, theirs(func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, errLost }))
-				assert.Equal(t, transport.Unconnected, send(t.Context(), t, via, host).Reached)
-			})
+	for _, underTLS := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ended := false
+			dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+				<-ctx.Done()
+				ended = true
+				return nil, errLost
+			}
+			theirs := &http.Transport{DialContext: dial}
+			if underTLS {
+				theirs = &http.Transport{DialTLSContext: dial}
+			}
+			assert.Equal(t, transport.Unconnected, send(t.Context(), t, through(t, theirs), host).Reached)
+			synctest.Wait()
+			assert.True(t, ended)
 		})
 	}
 }

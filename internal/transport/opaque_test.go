@@ -33,17 +33,16 @@ func TestEachErrorOfAnOpaqueTransportIsSent(t *testing.T) {
 	}
 }
 
-func TestATransportThatRewritesTheURLDoesNotChangeTheNextRequest(t *testing.T) {
+func TestATransportThatRewritesTheURLDoesNotChangeTheNextAttempt(t *testing.T) {
 	var hosts []string
 	via := through(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 		hosts = append(hosts, req.URL.Host)
 		req.URL.Host = "elsewhere"
-		return answering(500, "")(req)
+		assert.Equal(t, "host.example.com", req.Host, "the signature is for that")
+		return answering(429, "", "Retry-After", "0")(req)
 	}))
-	for range 2 {
-		send(t.Context(), t, via, host)
-	}
-	assert.Equal(t, []string{"host.example.com", "host.example.com"}, hosts)
+	do(t.Context(), t, via, host, transport.AfterRetryAfter, nil)
+	assert.Equal(t, []string{"host.example.com", "host.example.com", "host.example.com"}, hosts)
 }
 
 // again is a copy of a request with a body of its own.
