@@ -241,9 +241,12 @@ func inEveryLanguage(t *testing.T, page string) map[string][]string {
 	common := map[string][]string{
 		"headings": all(`(?m)^(#+) `, text), "items": all(`(?m)^ *(-|\d+\.) `, text),
 		"links": all(`\]\(([^)]+)\)`, text), "names": all("`([^`]+)`", text),
+		"codes": all(`([A-Z]+[a-z]+[A-Z]\w*|\d{3,})`, text),
 	}
-	slices.Sort(common["links"])
-	slices.Sort(common["names"])
+	for _, of := range []string{"links", "names", "codes"} {
+		slices.Sort(common[of])
+	}
+	common["codes"] = slices.Compact(common["codes"])
 	for _, row := range all(`(?m)^ *(\|.*)$`, text) {
 		cells := all("(`[^`]+`|\\d+)", row)
 		slices.Sort(cells)
@@ -255,6 +258,18 @@ func inEveryLanguage(t *testing.T, page string) map[string][]string {
 		}
 	}
 	return common
+}
+
+func TestTheOutcomeOfEachRowIsTheSameInChinese(t *testing.T) {
+	outcomes := func(page string) []string {
+		return all(`(?m)^\| \d+ \|.+\| ((?:not )?[^|;； ]+)[^|]*\|[^|]+\|$`, read(t, page))
+	}
+	var translated []string
+	for _, outcome := range outcomes("docs/outcomes.md") {
+		translated = append(translated, map[string]string{"not purchased": "未购买", "**bought**": "**已购买**", "unknown": "未知"}[outcome])
+	}
+	assert.Len(t, translated, 10)
+	assert.Equal(t, translated, outcomes("docs/outcomes.zh-CN.md"))
 }
 
 // What tests are called is for those who change the code: it is in docs, if anywhere.
