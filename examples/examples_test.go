@@ -269,3 +269,12 @@ func TestLiveWithoutKeysBuysNothing(t *testing.T) {
 	assert.Equal(t, 1, code)
 	assert.Contains(t, output, "QIANFAN_ACCESS_KEY")
 }
+
+// The two that can spend money have a file in common, because each is to be copied alone: .ci/run compiles such copies.
+func TestPrepaidAndPostpaidAskInTheSameWay(t *testing.T) {
+	prepaid, err := os.ReadFile("prepaid/live.go")
+	require.NoError(t, err)
+	postpaid, err := os.ReadFile("postpaid/live.go")
+	require.NoError(t, err)
+	assert.Equal(t, string(prepaid), string(postpaid))
+}
