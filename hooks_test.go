@@ -101,7 +101,8 @@ func TestHooksSeeEveryAttemptFromBothSides(t *testing.T) {
 // Those of the client run first, each in the order of its adding; two contexts of one parent share nothing.
 func TestHooksComposeInOrder(t *testing.T) {
 	var seen diary
-	client := newClient(t, answerBought(), computeunit.WithHooks(seen.hooks("1")), computeunit.WithHooks(computeunit.Hooks{}), computeunit.WithHooks(seen.hooks("2")))
+	client := newClient(t, answerBought(), computeunit.WithHooks(seen.hooks("1")),
+		computeunit.WithHooks(computeunit.Hooks{}), computeunit.WithHooks(seen.hooks("2")))
 	parent := t.Context()
 	for _, name := range []string{"a", "b", "c"} { // a slice of three has room for a fourth
 		parent = computeunit.ContextWithHooks(computeunit.ContextWithHooks(parent, seen.hooks(name)), computeunit.Hooks{})
@@ -138,7 +139,8 @@ func TestTheHooksOfAClientRunForEveryCall(t *testing.T) {
 			got = append(got, fmt.Sprint(a.Action, " ", a.ServiceID, " ", a.Number, " ", a.StatusCode))
 		}
 		assert.Equal(t, []string{
-			"DescribeComputeUnits " + testService + " 1 503", "DescribeComputeUnits " + testService + " 2 200", "DescribeComputeUnits " + testService + " 1 200",
+			"DescribeComputeUnits " + testService + " 1 503", "DescribeComputeUnits " + testService + " 2 200",
+			"DescribeComputeUnits " + testService + " 1 200",
 			"ReleaseComputeUnit " + testService + " 1 200", "ModifyService  1 403", "PurchaseComputeUnit " + testService + " 1 200",
 		}, got)
 		assertPlain(t, seen.errs[0], true)
@@ -177,8 +179,9 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 	}{
 		"bought":        {answerBought(), nil},
 		"not purchased": {answerWith(429, ``, "Retry-After", "1"), computeunit.ErrNotPurchased},
-		"clock off":     {answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"), computeunit.ErrNotPurchased},
-		"unknown":       {failWith(io.EOF), computeunit.ErrOutcomeUnknown},
+		"clock off": {answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"),
+			computeunit.ErrNotPurchased},
+		"unknown": {failWith(io.EOF), computeunit.ErrOutcomeUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen diary
@@ -328,7 +331,8 @@ func TestTheSignatureThatHooksSeeIsByTheCorrectedClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
 		expired := func(req *http.Request) (*http.Response, error) {
-			return answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))(req)
+			return answerWith(400, `{"requestId":"r","code":"RequestExpired"}`,
+				"Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))(req)
 		}
 		require.NoError(t, buyWith(t, record(expired, answerBought()), seen.hooks("a")))
 		assert.Equal(t, time.Hour, seen.before[1].SignatureExpires.Sub(seen.before[0].SignatureExpires))

@@ -108,7 +108,7 @@ func TestTheSimulatorListensOnLoopbackOnly(t *testing.T) {
 // standIn starts examples/simulator and returns the environment that it prints. stop returns the rest of its output.
 func standIn(t *testing.T, args ...string) (env []string, stop func() string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), binary("simulator"), args...)
+	command := exec.CommandContext(t.Context(), binary("simulator"), append([]string{"-addr=127.0.0.1:0"}, args...)...)
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
