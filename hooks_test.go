@@ -91,7 +91,8 @@ func TestHooksSeeEveryAttemptFromBothSides(t *testing.T) {
 			}
 			seen.before[i].SignatureExpires = seen.before[i].SignatureExpires.UTC()
 			assert.Equal(t, want, seen.before[i], "StatusCode and Duration are zero before")
-			want.StatusCode, want.Duration = []int{429, 429, 0}[i], []time.Duration{2 * time.Second, 2 * time.Second, 0}[i]
+			want.StatusCode = []int{429, 429, 0}[i]
+			want.Duration, want.RetryAfter = []time.Duration{2, 2, 0}[i]*time.Second, []time.Duration{7, 7, 0}[i]*time.Second
 			seen.after[i].SignatureExpires = seen.after[i].SignatureExpires.UTC()
 			assert.Equal(t, want, seen.after[i])
 		}

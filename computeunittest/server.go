@@ -30,7 +30,7 @@ type Server struct {
 // if it cannot listen or if an option is wrong.
 //
 // In a testing/synctest bubble the server is in memory, if [WithAddr] does not say otherwise: waiting for a network is not
-// durably blocking there, so that no time would pass. It tells a bubble by its clock, which begins at the year 2000.
+// durably blocking there, so that no time would pass. A bubble is known by its clock, which begins at the year 2000.
 func NewServer(options ...Option) *Server {
 	var s settings
 	for _, option := range options {
@@ -70,7 +70,7 @@ func (s *Server) listen(addr string) {
 	}
 }
 
-// inBubble tells the clock of a bubble from that of a machine, which is not years behind the release of the Go that
+// inBubble knows the clock of a bubble from that of a machine, which is not years behind the release of the Go that
 // testing/synctest came with.
 func inBubble() bool { return time.Now().Year() < 2025 }
 

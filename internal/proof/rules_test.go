@@ -98,7 +98,7 @@ func find(t *testing.T, patch, changed string, others []string) {
 	assert.Fail(t, "no test fails")
 }
 
-// overlay is a file that tells the go command which files to replace.
+// overlay is a file in which the go command reads which files to replace.
 func overlay(t *testing.T, patch, changed string) string {
 	t.Helper()
 	replace := map[string]string{}
