@@ -47,10 +47,8 @@ var (
 const module = "github.com/qianfan-go/computeunit"
 
 var knownImports = map[string]string{
-	"assert": "github.com/stretchr/testify/assert", "computeunit": module, "computeunittest": module + "/computeunittest",
-	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httpmock": "github.com/jarcoal/httpmock",
-	"json": "encoding/json", "log": "log", "once": module + "/once", "os": "os", "slog": "log/slog", "sql": "database/sql",
-	"sync": "sync", "testing": "testing", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
+	"computeunit": module, "context": "context", "errors": "errors", "http": "net/http", "log": "log", "once": module + "/once",
+	"slog": "log/slog", "sql": "database/sql", "sync": "sync", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
 }
 
 // maxLines is how long a page may be, in both languages: what is longer is not read.
