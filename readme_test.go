@@ -228,7 +228,10 @@ func TestBothLanguagesSayTheSame(t *testing.T) {
 	translated := 0
 	for _, page := range files(t, chinese) {
 		translated++
-		assert.Equal(t, inEveryLanguage(t, strings.Replace(page, chinese, ".md", 1)), inEveryLanguage(t, page), page)
+		found := inEveryLanguage(t, page)
+		for what, want := range inEveryLanguage(t, strings.Replace(page, chinese, ".md", 1)) {
+			assert.Equal(t, want, found[what], "%s of %s", what, page)
+		}
 	}
 	assert.Equal(t, 3, translated)
 }
