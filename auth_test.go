@@ -101,10 +101,11 @@ func TestAPanicOfTheProviderIsTheCallers(t *testing.T) {
 
 func TestAnErrorOfTheProviderEndsThePurchaseUnsentWhateverItClaims(t *testing.T) {
 	for name, broken := range map[string]error{
-		"its own":          errors.New("the vault is sealed"),
-		"the sentinel":     computeunit.ErrOutcomeUnknown,
-		"another purchase": &computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown, ServiceID: "other", Err: errors.New("reset")},
-		"wrapped":          fmt.Errorf("vault: %w", errors.Join(errors.New("x"), computeunit.ErrOutcomeUnknown)),
+		"its own":      errors.New("the vault is sealed"),
+		"the sentinel": computeunit.ErrOutcomeUnknown,
+		"another purchase": &computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown, ServiceID: "other",
+			Err: errors.New("reset")},
+		"wrapped": fmt.Errorf("vault: %w", errors.Join(errors.New("x"), computeunit.ErrOutcomeUnknown)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			failing := providerFunc(func(context.Context) (computeunit.Credentials, error) { return testCredentials(), broken })
@@ -128,7 +129,8 @@ func TestCredentialsThatCannotBeUsedAreRefused(t *testing.T) {
 		{"", "", "", badKey}, {"", sk, "", badKey}, {"  ", sk, "", badKey}, {ak + " x", sk, "", badKey}, {"\t" + ak, sk, "", badKey},
 		{ak + "\n", sk, "", badKey}, {ak + "\x00", sk, "", badKey}, {ak + "\x7f", sk, "", badKey}, {ak + "/x", sk, "", badKey},
 		{ak + "钥", sk, "", badKey}, {ak + "\xff", sk, "", badKey},
-		{ak, "", "", badSecret}, {ak, " ", "", badSecret}, {ak, sk + "\r\n", "", badSecret}, {ak, "\x1b" + sk, "", badSecret}, {ak, sk + "\u3000", "", badSecret},
+		{ak, "", "", badSecret}, {ak, " ", "", badSecret}, {ak, sk + "\r\n", "", badSecret},
+		{ak, "\x1b" + sk, "", badSecret}, {ak, sk + "\u3000", "", badSecret},
 		{ak, sk, " ", badToken}, {ak, sk, token + "\nX-Evil: 1", badToken},
 	} {
 		t.Run(fmt.Sprintf("%q", test), func(t *testing.T) {
@@ -153,7 +155,7 @@ func TestCredentialsThatCannotBeUsedAreRefused(t *testing.T) {
 func TestTheSecretIsNeverSentAndTheSessionTokenIsSentAndSigned(t *testing.T) {
 	for name, credentials := range map[string]computeunit.Credentials{
 		"temporary": testCredentials(),
-		"permanent": {AccessKeyID: testAccessKey, SecretAccessKey: "a/b+c="},
+		"permanent": {AccessKeyID: testAccessKey, SecretAccessKey: "!a/b+c=~"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := record(answerBought())
@@ -186,7 +188,8 @@ var jsonPackages = map[string]struct {
 // printed is a value in every way that Go code commonly prints one.
 func printed(value any) map[string]string {
 	prints := map[string]string{"Sprint": fmt.Sprint(value), "Sprintln": fmt.Sprintln(value)}
-	for _, verb := range []string{"no verb", "%v", "%+v", "%#v", "%s", "%q", "%+q", "%x", "%X", "% x", "%#x", "%d", "%t", "%g", "%c", "%U", "%b", "%o", "%20v", "%-.3s", "%!"} {
+	for _, verb := range []string{"no verb", "%v", "%+v", "%#v", "%s", "%q", "%+q", "%x", "%X", "% x", "%#x", "%d", "%t",
+		"%g", "%c", "%U", "%b", "%o", "%20v", "%-.3s", "%!"} {
 		prints[verb] = fmt.Sprintf(verb, value)
 	}
 	for name, pkg := range jsonPackages {
@@ -223,7 +226,8 @@ func TestNoPrintShowsASecret(t *testing.T) {
 		"pointer to credentials": &credentials,
 		"list of credentials":    []computeunit.Credentials{credentials},
 		"map of credentials":     map[computeunit.Credentials]computeunit.Credentials{credentials: credentials},
-		"struct":                 holding{credentials, &credentials, []computeunit.Credentials{credentials}, nil, credentials, computeunit.Credentials{}},
+		"struct": holding{credentials, &credentials, []computeunit.Credentials{credentials}, nil,
+			credentials, computeunit.Credentials{}},
 		"static provider":        computeunit.StaticCredentials(testAccessKey, testSecretKey),
 		"own provider":           provide(credentials),
 		"client":                 client,

@@ -59,7 +59,8 @@ func TestNewClientRefusesSenselessOptions(t *testing.T) {
 
 func TestNewClientTakesTheSmallestSensibleOptions(t *testing.T) {
 	_, err := configure(computeunit.WithTimeout(1), computeunit.WithMaxAttempts(1), computeunit.WithHTTPClient(&http.Client{}),
-		computeunit.WithLogger(slog.New(slog.DiscardHandler)), computeunit.WithUserAgent("x"), computeunit.WithHooks(computeunit.Hooks{}))
+		computeunit.WithLogger(slog.New(slog.DiscardHandler)), computeunit.WithUserAgent("x"),
+		computeunit.WithHooks(computeunit.Hooks{}))
 	assert.NoError(t, err)
 	_, err = configure()
 	assert.NoError(t, err)
@@ -74,11 +75,14 @@ func TestNewClientRefusesBadEndpoints(t *testing.T) {
 		"http://qianfan.baidubce.com", "http://10.0.0.1", "http://0.0.0.0", "http://[::]", "http://128.0.0.1",
 		"http://localhost.example.com", "http://127.0.0.1.nip.io",
 		// more than a host and a path
-		"https://user@host", "https://user:secret@host", "https://@host", "https://host?a=b", "https://host/?", "https://host#a", "https://host/#",
+		"https://user@host", "https://user:secret@host", "https://@host", "https://host?a=b", "https://host/?",
+		"https://host#a", "https://host/#",
 		"https://host:-1", "https://host:https",
 		// what is sent, and signed, in another way than it is written
-		"https://ho st", " https://host", "https://host\n", "https://host\x01", "https://千帆.baidubce.com", "https://[fe80::1%25eth0]", "https://[::1",
-		"https://host/%zz", "https://host/a*b", "https://host/a%2Fb", "https://host/a(b)", "https://host/[a]", "https://host/%2a", "https://host/a'b",
+		"https://ho st", " https://host", "https://host\n", "https://host\x01", "https://千帆.baidubce.com",
+		"https://[fe80::1%25eth0]", "https://[::1",
+		"https://host/%zz", "https://host/a*b", "https://host/a%2Fb", "https://host/a(b)", "https://host/[a]",
+		"https://host/%2a", "https://host/a'b",
 	} {
 		t.Run(endpoint, func(t *testing.T) {
 			client, err := configure(computeunit.WithEndpoint(endpoint))
@@ -92,9 +96,12 @@ func TestNoMessageRepeatsAPasswordWhereverItStands(t *testing.T) {
 	const password = "p4ssw0rd"
 	for _, endpoint := range []string{
 		"https://user:%s@host", "https://%s@host", "http://user:%s@localhost", "https://user:%s@", "https://user:%s",
-		"https://user:%s@ho st", "https://user:%s@host:port", "https://user:%s@host:99999", "https://user:%s%%zz@host", "https://us er:%s@host",
-		"https://user:%s@host/%%zz", "https://user:%s/@host", "https://host?password=%s", "https://host#%s", "https://%s\x01", "https://host:%s",
-		"https:%s@host", "//user:%s@host", "user:%s@host", "user:%s", "%s://host", "%s:// host", ":%s", "http://%s.example.com", "%s", "1%s:x", "https://[%s",
+		"https://user:%s@ho st", "https://user:%s@host:port", "https://user:%s@host:99999", "https://user:%s%%zz@host",
+		"https://us er:%s@host",
+		"https://user:%s@host/%%zz", "https://user:%s/@host", "https://host?password=%s", "https://host#%s", "https://%s\x01",
+		"https://host:%s",
+		"https:%s@host", "//user:%s@host", "user:%s@host", "user:%s", "%s://host", "%s:// host", ":%s",
+		"http://%s.example.com", "%s", "1%s:x", "https://[%s",
 	} {
 		endpoint = fmt.Sprintf(endpoint, password)
 		client, err := configure(computeunit.WithEndpoint(endpoint))
@@ -271,7 +278,9 @@ func TestTheCallersHTTPTransportIsNotChanged(t *testing.T) {
 
 func TestCloseIdleConnectionsClosesTheOwnOnesAndTheClientGoesOn(t *testing.T) {
 	states := map[http.ConnState]chan struct{}{http.StateIdle: make(chan struct{}, 8), http.StateClosed: make(chan struct{}, 8)}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, documentedAnswer) }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, documentedAnswer)
+	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if reached := states[state]; reached != nil {
 			reached <- struct{}{}
@@ -360,7 +369,8 @@ func TestNewClientRefusesCodesThatDoNotRefuse(t *testing.T) {
 			assert.ErrorContains(t, err, "WithRefusalCodes: ")
 		}
 	}
-	for _, code := range []string{"OutOfStock", "Out Of Stock", "余额不足", "-1", "336501", "AccessDenied", "SuccessNot", "300", "Internal"} {
+	for _, code := range []string{"OutOfStock", "Out Of Stock", "余额不足", "-1", "336501", "AccessDenied", "SuccessNot",
+		"300", "Internal"} {
 		_, err := configure(computeunit.WithRefusalCodes(), computeunit.WithRefusalCodes(code))
 		assert.NoError(t, err, code)
 	}

@@ -39,6 +39,8 @@ type AttemptInfo struct {
 	StatusCode int
 	// Duration is how long the attempt took, from the request for credentials to the end of the response. 0 before it.
 	Duration time.Duration
+	// RetryAfter is how long the response asks to wait before another attempt. 0 if it does not, and before the attempt.
+	RetryAfter time.Duration
 }
 
 // WithHooks adds hooks to every call of the client, such as metrics. They run before those of [ContextWithHooks], and in the
@@ -84,6 +86,7 @@ func (h *callHooks) info(a *transport.Attempt) AttemptInfo {
 		SignatureExpires: a.SignatureExpires,
 		StatusCode:       a.Status,
 		Duration:         a.Duration,
+		RetryAfter:       a.RetryAfter(),
 	}
 }
 

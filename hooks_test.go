@@ -91,7 +91,8 @@ func TestHooksSeeEveryAttemptFromBothSides(t *testing.T) {
 			}
 			seen.before[i].SignatureExpires = seen.before[i].SignatureExpires.UTC()
 			assert.Equal(t, want, seen.before[i], "StatusCode and Duration are zero before")
-			want.StatusCode, want.Duration = []int{429, 429, 0}[i], []time.Duration{2 * time.Second, 2 * time.Second, 0}[i]
+			want.StatusCode = []int{429, 429, 0}[i]
+			want.Duration, want.RetryAfter = []time.Duration{2, 2, 0}[i]*time.Second, []time.Duration{7, 7, 0}[i]*time.Second
 			seen.after[i].SignatureExpires = seen.after[i].SignatureExpires.UTC()
 			assert.Equal(t, want, seen.after[i])
 		}
@@ -101,7 +102,8 @@ func TestHooksSeeEveryAttemptFromBothSides(t *testing.T) {
 // Those of the client run first, each in the order of its adding; two contexts of one parent share nothing.
 func TestHooksComposeInOrder(t *testing.T) {
 	var seen diary
-	client := newClient(t, answerBought(), computeunit.WithHooks(seen.hooks("1")), computeunit.WithHooks(computeunit.Hooks{}), computeunit.WithHooks(seen.hooks("2")))
+	client := newClient(t, answerBought(), computeunit.WithHooks(seen.hooks("1")),
+		computeunit.WithHooks(computeunit.Hooks{}), computeunit.WithHooks(seen.hooks("2")))
 	parent := t.Context()
 	for _, name := range []string{"a", "b", "c"} { // a slice of three has room for a fourth
 		parent = computeunit.ContextWithHooks(computeunit.ContextWithHooks(parent, seen.hooks(name)), computeunit.Hooks{})
@@ -138,7 +140,8 @@ func TestTheHooksOfAClientRunForEveryCall(t *testing.T) {
 			got = append(got, fmt.Sprint(a.Action, " ", a.ServiceID, " ", a.Number, " ", a.StatusCode))
 		}
 		assert.Equal(t, []string{
-			"DescribeComputeUnits " + testService + " 1 503", "DescribeComputeUnits " + testService + " 2 200", "DescribeComputeUnits " + testService + " 1 200",
+			"DescribeComputeUnits " + testService + " 1 503", "DescribeComputeUnits " + testService + " 2 200",
+			"DescribeComputeUnits " + testService + " 1 200",
 			"ReleaseComputeUnit " + testService + " 1 200", "ModifyService  1 403", "PurchaseComputeUnit " + testService + " 1 200",
 		}, got)
 		assertPlain(t, seen.errs[0], true)
@@ -177,8 +180,9 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 	}{
 		"bought":        {answerBought(), nil},
 		"not purchased": {answerWith(429, ``, "Retry-After", "1"), computeunit.ErrNotPurchased},
-		"clock off":     {answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"), computeunit.ErrNotPurchased},
-		"unknown":       {failWith(io.EOF), computeunit.ErrOutcomeUnknown},
+		"clock off": {answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"),
+			computeunit.ErrNotPurchased},
+		"unknown": {failWith(io.EOF), computeunit.ErrOutcomeUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen diary
@@ -328,7 +332,8 @@ func TestTheSignatureThatHooksSeeIsByTheCorrectedClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
 		expired := func(req *http.Request) (*http.Response, error) {
-			return answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))(req)
+			return answerWith(400, `{"requestId":"r","code":"RequestExpired"}`,
+				"Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))(req)
 		}
 		require.NoError(t, buyWith(t, record(expired, answerBought()), seen.hooks("a")))
 		assert.Equal(t, time.Hour, seen.before[1].SignatureExpires.Sub(seen.before[0].SignatureExpires))

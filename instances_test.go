@@ -74,10 +74,14 @@ const mayBeReleased = "it may have been released: list"
 func TestListingAndReleaseSendTheDocumentedBodies(t *testing.T) {
 	for want, do := range map[string]func(*computeunit.Client) error{
 		`DescribeComputeUnits {"serviceId":"svco-48exxxa594","paymentTiming":"Prepaid"}`: func(client *computeunit.Client) error {
-			_, err := client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48exxxa594", PaymentTiming: "Prepaid"})
+			_, err := client.DescribeComputeUnits(t.Context(),
+				computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48exxxa594", PaymentTiming: "Prepaid"})
 			return err
 		},
-		`DescribeComputeUnits {"serviceId":"svco-48esssdpa594"}`: func(client *computeunit.Client) error { _, err := describe(t, client); return err },
+		`DescribeComputeUnits {"serviceId":"svco-48esssdpa594"}`: func(client *computeunit.Client) error {
+			_, err := describe(t, client)
+			return err
+		},
 		`ReleaseComputeUnit {"serviceId":"svco-48esssdpa594","instanceId":"i-1"}`: func(client *computeunit.Client) error {
 			return release(t.Context(), client)
 		},
@@ -97,7 +101,8 @@ func TestDescribeReadsInstancesAsTheServiceWroteThem(t *testing.T) {
 		`{"instanceId":"i-2","paymentTiming":"Postpaid","replicasCount":1,"status":"Resting","startTime":""}`))))
 	require.NoError(t, err)
 	assert.Equal(t, []computeunit.Instance{
-		{InstanceID: "i-1", PaymentTiming: computeunit.PaymentTimingPrepaid, ReplicasCount: 5, Status: computeunit.InstanceRunning, StartTime: "yesterday"},
+		{InstanceID: "i-1", PaymentTiming: computeunit.PaymentTimingPrepaid, ReplicasCount: 5,
+			Status: computeunit.InstanceRunning, StartTime: "yesterday"},
 		{InstanceID: "i-2", PaymentTiming: computeunit.PaymentTimingPostpaid, ReplicasCount: 1, Status: "Resting"},
 	}, listed.Result.Instances)
 }
@@ -124,7 +129,8 @@ func TestAListingKeepsWhatWasAskedAndTheServicesDate(t *testing.T) {
 
 func TestAListingAlwaysHasARequestID(t *testing.T) {
 	transport := record(answerWith(200, `{"requestId":"in the body","result":{"instances":[]}}`, "X-Bce-Request-Id", "in the header"),
-		answerWith(200, `{"result":{"instances":[]}}`, "X-Bce-Request-Id", "in the header"), answerWith(200, `{"result":{"instances":[]}}`))
+		answerWith(200, `{"result":{"instances":[]}}`, "X-Bce-Request-Id", "in the header"),
+		answerWith(200, `{"result":{"instances":[]}}`))
 	client := newClient(t, transport)
 	var ids []string
 	for range 3 {
@@ -166,9 +172,12 @@ func TestDescribeReadsAFieldOfAnotherTypeAsWellAsItCan(t *testing.T) {
 func TestAListingThatSaysThatItIsNotWholeIsAnError(t *testing.T) {
 	for field, more := range map[string]bool{
 		`"isTruncated":true`: true, `"isTruncated":"true"`: true, `"isTruncated":"True"`: true, `"isTruncated":1`: true,
-		`"isTruncated":false`: false, `"isTruncated":null`: false, `"isTruncated":"false"`: false, `"isTruncated":0`: false, `"isTruncated":""`: false,
-		`"nextMarker":"i-2"`: true, `"nextMarker":7`: true, `"nextMarker":{"id":"i-2"}`: true, `"nextMarker":""`: false, `"nextMarker":null`: false,
-		`"totalCount":2`: true, `"totalCount":"2"`: true, `"totalCount":2.0`: true, `"totalCount":1`: false, `"totalCount":0`: false, `"totalCount":"many"`: false,
+		`"isTruncated":false`: false, `"isTruncated":null`: false, `"isTruncated":"false"`: false,
+		`"isTruncated":0`: false, `"isTruncated":""`: false,
+		`"nextMarker":"i-2"`: true, `"nextMarker":7`: true, `"nextMarker":{"id":"i-2"}`: true, `"nextMarker":""`: false,
+		`"nextMarker":null`: false,
+		`"totalCount":2`:    true, `"totalCount":"2"`: true, `"totalCount":2.0`: true, `"totalCount":1`: false,
+		`"totalCount":0`: false, `"totalCount":"many"`: false,
 		`"pageNo":1,"pageSize":10`: false,
 	} {
 		for _, body := range []string{
@@ -189,10 +198,14 @@ func TestAListingThatSaysThatItIsNotWholeIsAnError(t *testing.T) {
 
 func TestDescribeFailsIfItCannotReadTheList(t *testing.T) {
 	for _, body := range []string{
-		`{}`, `{"result":null}`, `{"result":[]}`, `{"result":{}}`, `{"result":{"instances":null}}`, `{"result":{"instances":"none"}}`, `{"result":{"instances":{}}}`,
-		listing(`"i-1"`), listing(`null`), listing(`{"paymentTiming":"Prepaid","replicasCount":5,"status":"Running"}`), listing(`{"instanceId":""}`),
-		listing(`{"instanceId":" "}`), listing(`{"instanceId":7}`), listing(`{"instanceId":"i-1","InstanceID":"i-2"}`), listing(`{"instanceId":"\u200b"}`), listing("{\"instanceId\":\"\xff\"}"),
-		`{"result":{"instances":[{"instanceId":"i-1"}],"instances":[]}}`, `{"result":{"instances":[{"instanceId":"i-1"}]},"result":{"instances":[]}}`,
+		`{}`, `{"result":null}`, `{"result":[]}`, `{"result":{}}`, `{"result":{"instances":null}}`,
+		`{"result":{"instances":"none"}}`, `{"result":{"instances":{}}}`,
+		listing(`"i-1"`), listing(`null`), listing(`{"paymentTiming":"Prepaid","replicasCount":5,"status":"Running"}`),
+		listing(`{"instanceId":""}`),
+		listing(`{"instanceId":" "}`), listing(`{"instanceId":7}`), listing(`{"instanceId":"i-1","InstanceID":"i-2"}`),
+		listing(`{"instanceId":"\u200b"}`), listing("{\"instanceId\":\"\xff\"}"),
+		`{"result":{"instances":[{"instanceId":"i-1"}],"instances":[]}}`,
+		`{"result":{"instances":[{"instanceId":"i-1"}]},"result":{"instances":[]}}`,
 	} {
 		t.Run(body, func(t *testing.T) {
 			listed, err := describe(t, newClient(t, answerWith(200, body), computeunit.WithMaxAttempts(1)))
@@ -205,8 +218,10 @@ func TestDescribeFailsIfItCannotReadTheList(t *testing.T) {
 
 func TestAReleaseIsDoneOnlyIfTheResultIsTrue(t *testing.T) {
 	for _, body := range []string{
-		`{}`, `{"result":false}`, `{"result":null}`, `{"result":1}`, `{"result":"true"}`, `{"result":{}}`, `{"result":[true]}`, `true`, `<html>`, ``,
-		`{"result":true,"result":true}`, `{"result":true,"success":false}`, `{"result":true,"error":"no"}`, `{"result":true,"code":"AccessDenied"}`,
+		`{}`, `{"result":false}`, `{"result":null}`, `{"result":1}`, `{"result":"true"}`, `{"result":{}}`, `{"result":[true]}`,
+		`true`, `<html>`, ``,
+		`{"result":true,"result":true}`, `{"result":true,"success":false}`, `{"result":true,"error":"no"}`,
+		`{"result":true,"code":"AccessDenied"}`,
 	} {
 		err := release(t.Context(), newClient(t, answerWith(200, body), computeunit.WithMaxAttempts(1)))
 		assertPlain(t, err, true)
@@ -252,7 +267,8 @@ func TestWhatMayBeRepeatedIsTriedAgainAfterEverythingUncertain(t *testing.T) {
 				assertPlain(t, err, true)
 				assert.Len(t, transport.requests(), 4)
 				assert.Equal(t, strings.Contains(err.Error(), "releasing"), strings.Contains(err.Error(), mayBeReleased), err)
-				assert.Equal(t, strings.Contains(err.Error(), "releasing"), strings.Contains(err.Error(), " may "), "a listing changes nothing: %v", err)
+				assert.Equal(t, strings.Contains(err.Error(), "releasing"), strings.Contains(err.Error(), " may "),
+					"a listing changes nothing: %v", err)
 			})
 		})
 	}
@@ -319,7 +335,8 @@ func TestOnceAReleaseWasUnknownALaterErrorSaysSo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				transport := record(answerWith(500, ``, "Retry-After", "2"), row.second)
-				err := release(within(t, row.limit), newClient(t, transport, computeunit.WithMaxAttempts(2), computeunit.WithHooks(row.hooks)))
+				err := release(within(t, row.limit),
+					newClient(t, transport, computeunit.WithMaxAttempts(2), computeunit.WithHooks(row.hooks)))
 				assertPlain(t, err, row.retryable)
 				assert.Equal(t, 1, strings.Count(err.Error(), mayBeReleased), err)
 			})
@@ -333,7 +350,8 @@ func TestTheErrorsOfListingAndReleaseNameWhatFailed(t *testing.T) {
 		assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
 		assert.Equal(t, "AccessDenied", apiError(t, err).Code)
 		assert.NotContains(t, err.Error(), "purchase")
-		for _, part := range []string{"computeunit: ", "ing ", testService, "r-1", "HTTP 403", "AccessDenied", "attempt 1", "the service answered"} {
+		for _, part := range []string{"computeunit: ", "ing ", testService, "r-1", "HTTP 403", "AccessDenied",
+			"attempt 1", "the service answered"} {
 			assert.ErrorContains(t, err, part)
 		}
 	})
@@ -343,7 +361,8 @@ func TestTheErrorsOfListingAndReleaseNameWhatFailed(t *testing.T) {
 func TestListingAndReleaseValidateBeforeTheySend(t *testing.T) {
 	transport := record(answerBought())
 	client := newClient(t, transport)
-	_, listed := client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: " ", PaymentTiming: "Free"})
+	_, listed := client.DescribeComputeUnits(t.Context(),
+		computeunit.DescribeComputeUnitsRequest{ServiceID: " ", PaymentTiming: "Free"})
 	for want, err := range map[string]error{
 		`serviceId must not be blank (found " "); paymentTiming must be Prepaid, Postpaid, or not given (found "Free")`: listed,
 		`serviceId must not be blank (found ""); instanceId must not be blank (found "")`: client.ReleaseComputeUnit(t.Context(),

@@ -1,6 +1,7 @@
 package computeunit_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -32,20 +33,21 @@ func TestAPurchaseHasEachIDThatTheServiceGave(t *testing.T) {
 	}
 }
 
-func TestAPurchaseHasTheRequestIDThatSupportCanFind(t *testing.T) {
-	for _, row := range []struct{ body, header, want string }{
-		{documentedAnswer, "header", "1bef3f87-c5b2-4419-936b-50f9884f10d4"},
-		{`{"requestId":17,"result":{"orderId":"o"}}`, "", "17"},
-		{`{"result":{"orderId":"o"}}`, "header", "header"},
-		{`{"result":{"orderId":"o"}}`, "", ""},
+// It is the service's, or if that named none the one that was sent.
+func TestAPurchaseAndItsErrorHaveTheRequestIDThatSupportCanFind(t *testing.T) {
+	for _, row := range []struct{ field, header, want string }{
+		{`"requestId":"body",`, "header", "body"}, {`"requestId":17,`, "header", "17"}, {`"requestId":"",`, "header", "header"}, {``, "header", "header"}, {``, "", ""},
 	} {
-		seen := record(answerWith(200, row.body, "X-Bce-Request-Id", row.header))
-		got, err := newClient(t, seen).PurchaseComputeUnit(t.Context(), documentedRequest())
+		seen := record(answerWith(200, `{`+row.field+`"result":{"orderId":"o"}}`, "X-Bce-Request-Id", row.header), answerWith(400, `{`+row.field+`"code":"X"}`, "X-Bce-Request-Id", row.header))
+		client := newClient(t, seen)
+		got, err := client.PurchaseComputeUnit(t.Context(), documentedRequest())
 		require.NoError(t, err)
-		if row.want == "" {
-			row.want = seen.only(t).Header.Get("X-Bce-Request-Id")
-		}
-		assert.Equal(t, row.want, got.RequestID)
+		var failed *computeunit.OutcomeError
+		require.ErrorAs(t, buy(t, client), &failed)
+		first, second := seen.requests()[0].Header.Get("X-Bce-Request-Id"), seen.requests()[1].Header.Get("X-Bce-Request-Id")
+		want := cmp.Or(row.want, second)
+		assert.Equal(t, []string{cmp.Or(row.want, first), want, want, second}, []string{got.RequestID, failed.RequestID, apiError(t, failed).RequestID, failed.ClientRequestID})
+		assert.ErrorContains(t, failed, want)
 	}
 }
 

@@ -491,8 +491,8 @@ func TestEverySourceHasAnAddress(t *testing.T) {
 // unpaired are the tests that belong to no one source, beside helpers_test.go and export_test.go: those of the documents and
 // of the API, the examples, and the proof of the whole of package once.
 var unpaired = []string{
-	"api_test.go", "example_test.go", "jsonv2_test.go", "readme_test.go", "computeunittest/example_test.go",
-	"once/cost_test.go", "once/proof_test.go", "once/rules_test.go", "once/schedule_test.go",
+	"api_test.go", "bench_test.go", "example_test.go", "jsonv2_test.go", "readme_test.go", "computeunittest/example_test.go",
+	"once/cost_test.go", "once/proof_test.go", "once/schedule_test.go",
 }
 
 // Who changes a source finds its tests at once. Left out are nested modules, examples, and packages that prove others.

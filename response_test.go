@@ -247,7 +247,7 @@ func FuzzResponse(f *testing.F) {
 		check := newChecker(t)
 		check.next = answerWith(status, body, "X-Bce-Error-Code", header)
 		response, err := check.client.PurchaseComputeUnit(t.Context(), documentedRequest())
-		require.LessOrEqual(t, check.sent, 1+strings.Count(header, "RequestExpired"))
+		require.Equal(t, 1, check.sent)
 		text := strings.TrimLeft(strings.TrimPrefix(body, "\ufeff"), " ")
 		var fields map[string]any
 		isObject := json.Unmarshal([]byte(text), &fields) == nil && fields != nil

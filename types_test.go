@@ -25,15 +25,17 @@ var plain = map[string]struct {
 	"prepaid with auto renew": {
 		`{"serviceId":"svco-1","billing":{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month",
 			"reservationLength":12,"autoRenew":true,"autoRenewTimeUnit":"Month","autoRenewTime":6}},"replicasCount":1}`,
-		computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(12).WithAutoRenew(6), ReplicasCount: 1},
+		computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(12).WithAutoRenew(6),
+			ReplicasCount: 1},
 	},
 	"auto renew for the service's default time": {
 		`{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":1,"autoRenew":true,"autoRenewTimeUnit":"Month"}}`,
 		computeunit.Prepaid(1).WithAutoRenew(0),
 	},
-	"a reservation":                 {`{"reservationTimeUnit":"Month","reservationLength":5}`, computeunit.Prepaid(5).Reservation},
-	"prepaid without a reservation": {`{"paymentTiming":"Prepaid"}`, computeunit.Billing{PaymentTiming: computeunit.PaymentTimingPrepaid}},
-	"postpaid":                      {`{"paymentTiming":"Postpaid"}`, computeunit.Postpaid()},
+	"a reservation": {`{"reservationTimeUnit":"Month","reservationLength":5}`, computeunit.Prepaid(5).Reservation},
+	"prepaid without a reservation": {`{"paymentTiming":"Prepaid"}`,
+		computeunit.Billing{PaymentTiming: computeunit.PaymentTimingPrepaid}},
+	"postpaid": {`{"paymentTiming":"Postpaid"}`, computeunit.Postpaid()},
 	"postpaid with a release time": {
 		`{"paymentTiming":"Postpaid","releaseTime":"2030-01-25T12:30:30Z"}`,
 		computeunit.PostpaidUntil(time.Date(2030, 1, 25, 12, 30, 30, 0, time.UTC)),
@@ -55,18 +57,21 @@ var plain = map[string]struct {
 		computeunit.DescribeComputeUnitsResponse{
 			RequestID: "r", ServiceID: "svco-1", PaymentTiming: "Postpaid", Date: time.Date(2026, 11, 25, 1, 2, 3, 0, time.UTC),
 			Result: computeunit.DescribeResult{Instances: []computeunit.Instance{
-				{InstanceID: "i-1", PaymentTiming: "Postpaid", ReplicasCount: 5, Status: computeunit.InstanceRunning, StartTime: "yesterday"},
+				{InstanceID: "i-1", PaymentTiming: "Postpaid", ReplicasCount: 5, Status: computeunit.InstanceRunning,
+					StartTime: "yesterday"},
 			}},
 		},
 	},
-	"the response to an empty listing": {`{"requestId":"r","serviceId":"svco-1","result":{"instances":[]}}`, computeunit.DescribeComputeUnitsResponse{
-		RequestID: "r", ServiceID: "svco-1", Result: computeunit.DescribeResult{Instances: []computeunit.Instance{}},
-	}},
+	"the response to an empty listing": {`{"requestId":"r","serviceId":"svco-1","result":{"instances":[]}}`,
+		computeunit.DescribeComputeUnitsResponse{
+			RequestID: "r", ServiceID: "svco-1", Result: computeunit.DescribeResult{Instances: []computeunit.Instance{}},
+		}},
 	"a response that is not a success": {`{"StatusCode":403,"Code":"AccessDenied","Message":"no","RequestID":"r","Evidence":""}`,
 		computeunit.APIError{StatusCode: 403, Code: "AccessDenied", Message: "no", RequestID: "r"}},
 	"broken rules": {`{"Violations":[{"Path":"serviceId","Rule":"must not be blank","Value":"\"\""}]}`,
 		computeunit.ValidationError{Violations: []computeunit.Violation{{Path: "serviceId", Rule: "must not be blank", Value: `""`}}}},
-	"a release": {`{"serviceId":"svco-1","instanceId":"i-1"}`, computeunit.ReleaseComputeUnitRequest{ServiceID: "svco-1", InstanceID: "i-1"}},
+	"a release": {`{"serviceId":"svco-1","instanceId":"i-1"}`,
+		computeunit.ReleaseComputeUnitRequest{ServiceID: "svco-1", InstanceID: "i-1"}},
 }
 
 func TestPlainJSONIsAsDocumentedInBothDirections(t *testing.T) {
@@ -89,7 +94,8 @@ func TestPlainJSONIsAsDocumentedInBothDirections(t *testing.T) {
 
 // Whoever keeps an error as JSON, perhaps inside a record of his own, reads the same with each package.
 func TestAnOutcomeErrorIsTheSameJSONInEachPackage(t *testing.T) {
-	failed := &computeunit.OutcomeError{Action: purchaseAction, Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", RequestID: "r",
+	failed := &computeunit.OutcomeError{Action: purchaseAction, Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1",
+		RequestID:       "r",
 		ClientRequestID: "c", Attempts: 2, Err: computeunit.ErrRetryable}
 	for _, codec := range jsonPackages {
 		text, err := codec.marshal(map[string]error{"failed": failed})
@@ -123,7 +129,8 @@ func eachReading(text string) (billings []computeunit.Billing, errs []error) {
 	for _, codec := range jsonPackages {
 		billing, request := computeunit.Prepaid(7), documentedRequest()
 		billing.ReleaseTime = time.Unix(1<<33, 0)
-		errs = append(errs, codec.unmarshal([]byte(text), &billing), codec.unmarshal([]byte(`{"serviceId":"svco-1","billing":`+text+`,"more":[1]}`), &request))
+		errs = append(errs, codec.unmarshal([]byte(text), &billing),
+			codec.unmarshal([]byte(`{"serviceId":"svco-1","billing":`+text+`,"more":[1]}`), &request))
 		billings = append(billings, billing, request.Billing)
 	}
 	return billings, errs
@@ -153,13 +160,19 @@ func TestABillingIsReadFromWhatIsDocumented(t *testing.T) {
 // one that was asked for is never taken for none.
 func TestABillingThatMayMeanSomethingElseIsRefused(t *testing.T) {
 	for _, text := range []string{
-		`{"paymentTiming":"Postpaid","releaseTimee":"2030-01-25T12:30:30+08:00"}`, `{"paymentTiming":"Postpaid","release_time":"2030-01-25T12:30:30+08:00"}`,
+		`{"paymentTiming":"Postpaid","releaseTimee":"2030-01-25T12:30:30+08:00"}`,
+		`{"paymentTiming":"Postpaid","release_time":"2030-01-25T12:30:30+08:00"}`,
 		`{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":1,"autoRenw":true}}`,
-		`{"paymentTiming":"Prepaid","reservations":{}}`, `{"payment":"Prepaid"}`, `{"paymentTiming":"Postpaid","couponId":null}`, `{"paymentTiming":"Postpaid","":1}`,
-		`{"paymentTiming":"Postpaid","releaseTime":""}`, `{"paymentTiming":"Postpaid","releaseTime":" "}`, `{"paymentTiming":"Postpaid","releaseTime":"soon"}`,
-		`{"paymentTiming":"Postpaid","releaseTime":"0001-01-01T00:00:00.000Z"}`, `{"paymentTiming":"Postpaid","releaseTime":"0001-01-01 08:00:00"}`,
-		`{"paymentTiming":"Postpaid","releaseTime":"0001-01-01T08:00:00+08:00"}`, `{"paymentTiming":"Postpaid","releaseTime":1893456000}`,
-		`"Prepaid"`, `[]`, `{"paymentTiming":1}`, `{"reservation":[]}`, `{"reservation":{"reservationLength":"5"}}`, `{"reservation":{"reservationLength":1.5}}`,
+		`{"paymentTiming":"Prepaid","reservations":{}}`, `{"payment":"Prepaid"}`,
+		`{"paymentTiming":"Postpaid","couponId":null}`, `{"paymentTiming":"Postpaid","":1}`,
+		`{"paymentTiming":"Postpaid","releaseTime":""}`, `{"paymentTiming":"Postpaid","releaseTime":" "}`,
+		`{"paymentTiming":"Postpaid","releaseTime":"soon"}`,
+		`{"paymentTiming":"Postpaid","releaseTime":"0001-01-01T00:00:00.000Z"}`,
+		`{"paymentTiming":"Postpaid","releaseTime":"0001-01-01 08:00:00"}`,
+		`{"paymentTiming":"Postpaid","releaseTime":"0001-01-01T08:00:00+08:00"}`,
+		`{"paymentTiming":"Postpaid","releaseTime":1893456000}`,
+		`"Prepaid"`, `[]`, `{"paymentTiming":1}`, `{"reservation":[]}`, `{"reservation":{"reservationLength":"5"}}`,
+		`{"reservation":{"reservationLength":1.5}}`,
 		`{"reservation":{"autoRenew":1}}`, `{`, ``, `{"reservation":[1 2]}`,
 	} {
 		t.Run(text, func(t *testing.T) {
@@ -187,7 +200,8 @@ func TestNullChangesNothing(t *testing.T) {
 }
 
 func TestPostpaidUntilATimeThatIsZeroByMistakeIsNeverWithoutEnd(t *testing.T) {
-	for _, release := range []time.Time{{}, time.Time{}.In(china), time.Time{}.Add(time.Millisecond), time.Date(1, 1, 1, 0, 0, 0, 0, china), time.Unix(0, 0)} {
+	for _, release := range []time.Time{{}, time.Time{}.In(china), time.Time{}.Add(time.Millisecond),
+		time.Date(1, 1, 1, 0, 0, 0, 0, china), time.Unix(0, 0)} {
 		request := withBilling(computeunit.PostpaidUntil(release))
 		assert.Equal(t, []string{"billing.releaseTime"}, violatedPaths(t, request))
 		var read computeunit.PurchaseComputeUnitRequest
@@ -197,11 +211,12 @@ func TestPostpaidUntilATimeThatIsZeroByMistakeIsNeverWithoutEnd(t *testing.T) {
 	}
 }
 
+// The form without a zone is read as China Standard Time, wherever this runs.
 func TestParseReleaseTimeReadsBothDocumentedFormsAndKeepsTheOffset(t *testing.T) {
 	for text, want := range map[string]string{
 		"2030-01-25T12:30:30+08:00": "2030-01-25T12:30:30+08:00", "2030-01-25T04:30:30Z": "2030-01-25T04:30:30Z",
 		"2030-01-25T12:30:30-09:30": "2030-01-25T12:30:30-09:30",
-		"2030-01-25 12:30:30":       "2030-01-25T12:30:30+08:00", "2030-07-01 00:00:00": "2030-07-01T00:00:00+08:00", // wherever it runs
+		"2030-01-25 12:30:30":       "2030-01-25T12:30:30+08:00", "2030-07-01 00:00:00": "2030-07-01T00:00:00+08:00",
 	} {
 		got, err := computeunit.ParseReleaseTime(text)
 		require.NoError(t, err, text)
@@ -210,7 +225,8 @@ func TestParseReleaseTimeReadsBothDocumentedFormsAndKeepsTheOffset(t *testing.T)
 	for _, text := range []string{
 		"", " ", "tomorrow", "2030-01-25", "12:30:30", "1893456000", "2030/01/25 12:30:30", "2030-01-25T12:30:30",
 		"2030-01-25 12:30:30Z", "2030-01-25 12:30:30 +0800", "2030-13-01 00:00:00", "2030-02-29T00:00:00Z",
-		"2030-01-25T25:00:00Z", "2030-01-25 12:30:60", "20300-01-25 12:30:30", "2030-01-25 12:30:30\n", "２０３０-01-25 12:30:30", "a\x1b[31m\nb",
+		"2030-01-25T25:00:00Z", "2030-01-25 12:30:60", "20300-01-25 12:30:30", "2030-01-25 12:30:30\n", "２０３０-01-25 12:30:30",
+		"a\x1b[31m\nb",
 	} {
 		got, err := computeunit.ParseReleaseTime(text)
 		assertOneLine(t, err)

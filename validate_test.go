@@ -68,8 +68,10 @@ func releasedAt(billing computeunit.Billing, release time.Time) computeunit.Purc
 
 func TestValidateAcceptsWhatIsDocumented(t *testing.T) {
 	requests := []computeunit.PurchaseComputeUnitRequest{
-		documentedRequest(), withReplicas(1), withReplicas(math.MaxInt), withBilling(computeunit.Prepaid(1)), withBilling(computeunit.Prepaid(12)),
-		withBilling(computeunit.Prepaid(5).WithAutoRenew(0)), withBilling(computeunit.Prepaid(5).WithAutoRenew(1)), withBilling(computeunit.Prepaid(5).WithAutoRenew(6)),
+		documentedRequest(), withReplicas(1), withReplicas(math.MaxInt), withBilling(computeunit.Prepaid(1)),
+		withBilling(computeunit.Prepaid(12)),
+		withBilling(computeunit.Prepaid(5).WithAutoRenew(0)), withBilling(computeunit.Prepaid(5).WithAutoRenew(1)),
+		withBilling(computeunit.Prepaid(5).WithAutoRenew(6)),
 		reserved(computeunit.Reservation{ReservationTimeUnit: "Month", ReservationLength: 5, AutoRenew: true, AutoRenewTime: 1}),
 		withBilling(computeunit.Postpaid()),
 		// The last second that RFC 3339 can write is a common way to say "never". No latest release time is documented.
@@ -119,13 +121,16 @@ func TestValidateNamesPathRuleAndValueOfEveryBrokenRule(t *testing.T) {
 		{withBilling(computeunit.Prepaid(13)), length, "must be 1 to 12", "13"},
 		{withBilling(computeunit.Prepaid(5).WithAutoRenew(-1)), renewTime, "must be 1 to 6, or 0 for not given", "-1"},
 		{withBilling(computeunit.Prepaid(5).WithAutoRenew(7)), renewTime, "must be 1 to 6, or 0 for not given", "7"},
-		{month(func(r *computeunit.Reservation) { r.AutoRenew, r.AutoRenewTimeUnit = true, "Year" }), renewUnit, "must be Month, or not given", `"Year"`},
+		{month(func(r *computeunit.Reservation) { r.AutoRenew, r.AutoRenewTimeUnit = true, "Year" }), renewUnit,
+			"must be Month, or not given", `"Year"`},
 		{month(func(r *computeunit.Reservation) { r.AutoRenewTime = 1 }), renewTime, needsRenew, "1"},
 		{month(func(r *computeunit.Reservation) { r.AutoRenewTimeUnit = "Month" }), renewUnit, needsRenew, `"Month"`},
 		{withBilling(computeunit.Postpaid().WithAutoRenew(1)), reservation, "must not be given when paymentTiming is Postpaid",
 			`{"reservationTimeUnit":"","reservationLength":0,"autoRenew":true,"autoRenewTimeUnit":"Month","autoRenewTime":1}`},
-		{releasedAt(computeunit.Prepaid(5), at2999), release, "must not be given when paymentTiming is Prepaid", "2999-01-25T12:30:30Z"},
-		{releasedAt(computeunit.Postpaid(), at10000), release, "must fit RFC 3339, whose years have four digits", "10000-06-01T00:00:00Z"},
+		{releasedAt(computeunit.Prepaid(5), at2999), release, "must not be given when paymentTiming is Prepaid",
+			"2999-01-25T12:30:30Z"},
+		{releasedAt(computeunit.Postpaid(), at10000), release, "must fit RFC 3339, whose years have four digits",
+			"10000-06-01T00:00:00Z"},
 	} {
 		t.Run(test.path+" "+test.value, func(t *testing.T) {
 			assert.Equal(t, []computeunit.Violation{{Path: test.path, Rule: test.rule, Value: test.value}}, violated(t, test.request))
@@ -144,7 +149,8 @@ func TestValidateQuotesTheTextsOfAReservation(t *testing.T) {
 func TestValidateListsAllViolationsAtOnce(t *testing.T) {
 	everything := releasedAt(computeunit.Billing{
 		PaymentTiming: computeunit.PaymentTimingPrepaid,
-		Reservation:   computeunit.Reservation{ReservationTimeUnit: "Day", ReservationLength: 13, AutoRenewTimeUnit: "Month", AutoRenewTime: 1},
+		Reservation: computeunit.Reservation{ReservationTimeUnit: "Day", ReservationLength: 13,
+			AutoRenewTimeUnit: "Month", AutoRenewTime: 1},
 	}, time.Unix(0, 0))
 	everything.ServiceID, everything.ReplicasCount = "", -3
 	for want, request := range map[string]computeunit.PurchaseComputeUnitRequest{
@@ -153,7 +159,8 @@ func TestValidateListsAllViolationsAtOnce(t *testing.T) {
 			" billing.reservation.autoRenewTimeUnit billing.reservation.autoRenewTime billing.releaseTime": everything,
 		// What is given is looked into even if the payment timing is wrong.
 		"billing.paymentTiming billing.reservation.reservationLength": withTiming("prepaid", computeunit.Prepaid(13)),
-		"billing.paymentTiming billing.releaseTime":                   withTiming("postpaid", computeunit.PostpaidUntil(time.Unix(0, 0))),
+		"billing.paymentTiming billing.releaseTime": withTiming("postpaid",
+			computeunit.PostpaidUntil(time.Unix(0, 0))),
 	} {
 		assert.Equal(t, strings.Fields(want), violatedPaths(t, request))
 	}
@@ -164,7 +171,8 @@ func TestValidateWantsAReleaseTimeInTheFutureWhateverItsZone(t *testing.T) {
 		for _, hours := range []int{-12, 0, 8, 14} {
 			now := time.Now().In(time.FixedZone("", hours*3600))
 			for ahead, valid := range map[time.Duration]bool{
-				-365 * 24 * time.Hour: false, -1: false, 0: false, 999_999_999: false, time.Second: true, 365 * 24 * time.Hour: true, // whole seconds are sent
+				-365 * 24 * time.Hour: false, -1: false, 0: false, 999_999_999: false, time.Second: true,
+				365 * 24 * time.Hour: true, // whole seconds are sent
 			} {
 				found := violated(t, withBilling(computeunit.PostpaidUntil(now.Add(ahead))))
 				if valid {

@@ -51,7 +51,8 @@ func lettered(script string) *recorder {
 func TestWaitUntilRunningEndsIfTheInstanceRunsOrIsGone(t *testing.T) {
 	gone, late := computeunit.ErrInstanceGone, context.DeadlineExceeded
 	for script, want := range map[string]error{
-		"r": nil, "nr": nil, "nnnnnnnnnr": nil, "nnncr": nil, "cncr": nil, "cncncncr": nil, "cnr": nil, "cnxcr": nil, "ppppr": nil, "xxxxxr": nil,
+		"r": nil, "nr": nil, "nnnnnnnnnr": nil, "nnncr": nil, "cncr": nil, "cncncncr": nil, "cnr": nil, "cnxcr": nil,
+		"ppppr": nil, "xxxxxr": nil,
 		"d": gone, "cd": gone, "cnn": gone, "ncnn": gone, "cncnn": gone, "cnxn": gone,
 		"n": late, "nx": late, "c": late, "p": late,
 	} {
@@ -59,10 +60,12 @@ func TestWaitUntilRunningEndsIfTheInstanceRunsOrIsGone(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				transport := lettered(script)
 				started := time.Now()
-				instance, err := newClient(t, transport, computeunit.WithMaxAttempts(1)).WaitUntilRunning(within(t, 10*time.Minute), testService, "i-1")
+				instance, err := newClient(t, transport,
+					computeunit.WithMaxAttempts(1)).WaitUntilRunning(within(t, 10*time.Minute), testService, "i-1")
 				if want == nil {
 					require.NoError(t, err)
-					assert.Equal(t, computeunit.Instance{InstanceID: "i-1", Status: computeunit.InstanceRunning, StartTime: "today"}, *instance)
+					assert.Equal(t, computeunit.Instance{InstanceID: "i-1", Status: computeunit.InstanceRunning,
+						StartTime: "today"}, *instance)
 				} else {
 					assert.Nil(t, instance)
 					assert.ErrorIs(t, err, want)

@@ -5,229 +5,289 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 // Buy buys what a request asks for, once for its key, and returns the purchase. A nil error means: bought, with at least
 // one id. Every other return matches exactly one of
 //
-//   - [computeunit.ErrNotPurchased]: the key has no order. The same key may try again. With a [*BlockedError]: another
-//     key's purchase keeps the service closed.
-//   - [computeunit.ErrOutcomeUnknown]: the key may have an order. It stays open: Buy with the same key goes on looking, and
-//     never sends again. Do not take another key for the same purchase. It also means that the journal can't be read or
-//     written, or that the context ended before another process, which works on the key, was done.
+//   - [computeunit.ErrNotPurchased]: the key has no order. With a [*BlockedError]: another key's purchase keeps the service
+//     closed.
+//   - [computeunit.ErrOutcomeUnknown]: the key may have an order. While the journal has its record, Buy with the same key
+//     goes on looking, and never sends again. Do not take another key for the same purchase.
+//
+// and [ErrPending] exactly if calling again may help. It matches [computeunit.ErrRetryable] if it does and nothing was
+// bought. [errors.As] finds a [*computeunit.OutcomeError] in every error.
 //
 // Buy reads the key before anything else, even before it checks the request. A bought key returns the same Purchase, and
 // nothing is sent. [ErrKeyReused] means that the key has another request. While another process works on the key or on
-// the service, Buy waits as long as the context lets it, and returns the outcome that it waited for. The context prevents
-// an attempt and ends waiting; it does not end an attempt that has begun, which runs to the client's time-out.
+// the service, Buy waits. If the service refused that process's attempt, or a person said that there is no order, Buy
+// returns that outcome; else it goes on and buys.
 //
-// If the journal can't be written after the answer, Buy returns nil with the ids and logs an error; a listing settles the
-// record later. Should an answer name a second order for a key, it is logged as an error and kept in Purchase.Others.
+// When the context ends, Buy returns at once with the context's own error. An attempt that has begun goes on in the
+// background to the client's time-out, with its writes, and no further attempt follows; until that end is written, Buy says
+// unknown. So loggers, hooks and values of the context may be used after Buy has returned: see [Buyer.Shutdown].
+//
+// If the journal can't be written after the answer, Buy returns nil with the ids, logs an error, and writes it when the next
+// call reads the key. Should an answer name a second order for a key, it is logged as an error and kept in Purchase.Others.
 //
 // A key is 1 to 255 bytes of UTF-8 without control characters. Make it from what the purchase is for, not from the time
 // of the call: a new key is a new purchase. That holds for a request's release time, too: one that is computed anew for
 // each call makes another request.
 func (b *Buyer) Buy(ctx context.Context, key string, request computeunit.PurchaseComputeUnitRequest) (Purchase, error) {
-	c := &call{buyer: b, ctx: ctx, asked: request}
-	r, err := c.run(key)
-	if err != nil {
-		return r.Purchase, err
-	}
-	return r.Purchase, nil
-}
-
-// call is one call of Buy.
-type call struct {
-	buyer *Buyer
-	ctx   context.Context
-	asked computeunit.PurchaseComputeUnitRequest
-	lost  error // why this call's own attempt has no clear answer
-}
-
-func (c *call) run(key string) (record, error) {
-	none := record{Purchase: Purchase{Key: key, Request: c.asked}}
+	asked := Purchase{Key: key, Request: request}
 	if err := checkKey(key); err != nil { // no journal has such a key
-		return none, failure(computeunit.ErrNotPurchased, none, err)
+		return asked, failed(computeunit.ErrNotPurchased, asked, err)
 	}
-	if c.ctx == nil {
-		return none, failure(computeunit.ErrOutcomeUnknown, none, errNoContext)
+	if ctx == nil {
+		return asked, failed(computeunit.ErrOutcomeUnknown, asked, errNoContext)
 	}
-	if err := c.ctx.Err(); err != nil {
-		return none, failure(computeunit.ErrOutcomeUnknown, none, err)
+	if err := b.begin(); err != nil {
+		return asked, failed(computeunit.ErrOutcomeUnknown, asked, err)
 	}
-	other := c.buyer.checkEndpoint(c.ctx)
-	if other != nil && !errors.Is(other, errEndpoint) {
-		return none, failure(computeunit.ErrOutcomeUnknown, none, other)
+	c := &call{buyer: b, caller: ctx, asked: asked, wait: firstPause, done: make(chan struct{})}
+	c.ctx, c.stop = context.WithCancel(ctx)
+	go c.run()
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		if left, underWay := c.leave(); underWay {
+			return left, failed(computeunit.ErrOutcomeUnknown, left, again(ctx.Err()))
+		}
 	}
-	r, err := c.read(c.ctx, key)
-	if err != nil {
-		return none, failure(computeunit.ErrOutcomeUnknown, none, err)
+	switch {
+	case c.panicked != nil:
+		panic(c.panicked)
+	case !c.finished: // a hook has ended its goroutine
+		runtime.Goexit()
+	case c.outcome != nil:
+		return c.record.Purchase, failed(c.outcome, c.record.Purchase, c.why)
 	}
-	if other != nil {
-		return r, failure(outcomeOf(r), r, other)
+	return c.record.Purchase, nil
+}
+
+// call is one call of Buy. It runs on a goroutine of its own, because an attempt goes on when the caller's context ends.
+type call struct {
+	buyer  *Buyer
+	caller context.Context
+	ctx    context.Context // ends with the caller's, or by Shutdown
+	stop   context.CancelFunc
+	asked  Purchase
+
+	first string // the version of the key at first
+	seen  bool   // the journal had the key
+	taken bool   // another key has the service
+	wait  time.Duration
+	lost  error // why this call's own attempt has no clear answer
+	over  error // why it does not wait any longer
+
+	mu      sync.Mutex
+	attempt *attempt // from its claim until its end is written
+	left    bool     // Buy has returned
+
+	done         chan struct{}
+	record       record
+	outcome, why error
+	finished     bool // not by a panic
+	panicked     any
+}
+
+var errNoContext = errors.New("the context is nil")
+
+// leaving limits what a call still does when its context has ended and no attempt is under way: it reads the key once more, or
+// writes that nothing was sent.
+const leaving = 100 * time.Millisecond
+
+// leave is for the end of the caller's context. It reports whether Buy returns while the call goes on.
+func (c *call) leave() (Purchase, bool) {
+	if p, underWay := c.leaveAttempt(); underWay {
+		return p, true
 	}
-	switch r.State {
-	case unclaimed, StateNotPurchased:
-		return c.claim(r)
-	default:
-		return c.follow(r)
+	select {
+	case <-c.done:
+		return Purchase{}, false
+	case <-time.After(leaving):
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.left = true
+	return c.asked, true
+}
+
+func (c *call) leaveAttempt() (Purchase, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.attempt == nil || !c.attempt.underWay.Load() {
+		return c.asked, false
+	}
+	c.left = true
+	return c.attempt.begun, true
+}
+
+func (c *call) run() {
+	defer c.buyer.calls.Done()
+	defer close(c.done)
+	defer c.stop()
+	defer context.AfterFunc(c.buyer.closing, c.stop)()
+	defer c.recovered()
+	c.record, c.outcome, c.why = c.loop()
+	c.finished = true
+}
+
+// recovered writes the end of an attempt that a panic ended, of a hook or while signing: no state may be left by it. The
+// panic goes on in Buy.
+func (c *call) recovered() {
+	if c.finished {
+		return
+	}
+	c.panicked = recover()
+	if c.attempt != nil {
+		c.attempt.end(fmt.Errorf("the call ended in a panic: %v", c.panicked))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left && c.panicked != nil {
+		c.buyer.log(c.ctx, slog.LevelError, "a panic after Buy had returned", c.asked, fmt.Errorf("%v", c.panicked))
 	}
 }
 
-// outcomeOf is what is known of a key that this call does nothing about.
-func outcomeOf(r record) error {
-	if r.State == unclaimed || r.State == StateNotPurchased {
-		return computeunit.ErrNotPurchased
-	}
-	return computeunit.ErrOutcomeUnknown
-}
-
-// check refuses what is not sent under the key of a record.
-func (c *call) check(r record) error {
-	if r.State != unclaimed && !sameRequest(r.Request, c.asked) {
-		return fmt.Errorf("%w; it has one for service %q", ErrKeyReused, r.Request.ServiceID)
-	}
-	if r.isOpen() || r.State == StateBought {
+// ended is why the call must not wait any longer, nor begin an attempt.
+func (c *call) ended() error {
+	switch {
+	case c.ctx.Err() == nil:
 		return nil
-	}
-	if r.foreign() {
-		return errForeign
-	}
-	if err := c.asked.Validate(); err != nil {
-		return err
-	}
-	return checkService(c.asked)
-}
-
-var errForeign = errors.New("a later version of this package wrote the record: use that version")
-
-// claim makes the key and its service this call's (rule 1), and sends. The record was read just now.
-func (c *call) claim(r record) (record, error) {
-	for wait := newServiceWait(c); ; {
-		if err := c.check(r); err != nil {
-			return r, failure(outcomeOf(r), r, err)
-		}
-		before := r.version
-		claimed, err := c.buyer.write(c.ctx, r, func(next *record) error {
-			if next.version != before && next.version != "" { // another Buy has had the key meanwhile: its outcome is this one's
-				return errLost
-			}
-			return c.claimed(next)
-		})
-		switch {
-		case err == nil:
-			c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed, nil)
-			return c.listAndPurchase(claimed)
-		case errors.Is(err, errLost):
-			return c.follow(claimed)
-		case !errors.Is(err, errTaken):
-			return claimed, failure(computeunit.ErrOutcomeUnknown, claimed, err)
-		}
-		waited := wait.untilFree()
-		if r, err = c.readAgain(r.Key); err != nil {
-			return r, failure(computeunit.ErrOutcomeUnknown, r, join(waited, err))
-		}
-		switch {
-		case r.version != before && r.version != "": // another Buy has had the service for this key meanwhile
-			return c.follow(r)
-		case waited != nil:
-			return r, failure(computeunit.ErrNotPurchased, r, waited)
-		}
-	}
-}
-
-// readAgain is for the end of a wait: what was read before it may be out of date.
-func (c *call) readAgain(key string) (record, error) {
-	ctx, cancel := journalContext(c.ctx)
-	defer cancel()
-	return c.read(ctx, key)
-}
-
-// read returns what is asked for as the request of a key that the journal has not.
-func (c *call) read(ctx context.Context, key string) (record, error) {
-	r, err := c.buyer.read(ctx, key)
-	if err == nil && r.State == unclaimed {
-		r.Request = c.asked
-	}
-	return r, err
-}
-
-// claimed begins the purchase anew: what an earlier one that was not purchased left does not matter.
-func (c *call) claimed(next *record) error {
-	if next.isOpen() || next.State == StateBought {
-		return errLost
-	}
-	if next.State != unclaimed && (next.foreign() || !sameRequest(next.Request, c.asked)) {
-		return errLost
-	}
-	request, err := asSent(c.asked)
-	if err != nil {
-		return err
-	}
-	state := next.State
-	next.Purchase = Purchase{Key: next.Key, Request: request, State: state, Since: time.Now().UTC().Round(0), Others: next.Others}
-	next.service = ""
-	return next.apply(claim)
-}
-
-// listAndPurchase sends. The record is claimed by this call.
-func (c *call) listAndPurchase(r record) (record, error) {
-	a := &attempts{buyer: c.buyer, caller: c.ctx, record: r}
-	var err error
-	if a.before, err = c.buyer.listBefore(c.ctx, r); err != nil { // rule 2: after claiming
-		return c.notPurchased(a, abandon, err)
-	}
-	response, err := a.purchase()
-	switch {
-	case err == nil:
-		return c.buyer.answered(c.ctx, a.record, *response, a.requestID), nil
-	case errors.Is(err, computeunit.ErrNotPurchased):
-		return c.notPurchased(a, end, err)
+	case c.caller.Err() != nil:
+		return again(c.caller.Err())
 	default:
-		return c.unknown(a, err)
+		return again(errShutdown)
 	}
 }
 
-// notPurchased releases the service after a certain refusal, or if nothing was sent.
-func (c *call) notPurchased(a *attempts, e event, cause error) (record, error) {
-	r, err := c.buyer.write(c.ctx, a.record, func(next *record) error {
-		if !a.isMine(next) {
-			return errLost
+// loop reads the key again after each step and each wait, so that nothing is said by what was read before. It returns an
+// outcome and why, or no outcome if it is bought.
+func (c *call) loop() (r record, outcome, why error) {
+	for begun := false; ; begun = true {
+		r, hasEndpoint, err := c.read()
+		if r.version == "" {
+			r.Purchase = c.asked
 		}
-		next.Refusal, next.ListedWithin = cause.Error(), 0
-		if next.State == StatePreparing && c.ctx.Err() != nil {
-			return next.apply(abandon) // the caller left, which is nobody's answer
+		if !begun {
+			c.first = r.version
 		}
-		return next.apply(e)
-	})
+		differs := differences(r.Request, c.asked.Request)
+		outcome := computeunit.ErrNotPurchased
+		if r.Open() || r.State == StateBought {
+			outcome = computeunit.ErrOutcomeUnknown
+		}
+		switch {
+		case errors.Is(err, errEndpoint):
+			return r, outcome, err
+		case err != nil:
+			return r, computeunit.ErrOutcomeUnknown, join(c.lost, c.over, again(err))
+		case r.version == "" && c.seen:
+			return r, computeunit.ErrOutcomeUnknown, join(c.lost, errDeleted)
+		case r.version != "" && len(differs) > 0:
+			return r, outcome, fmt.Errorf("%w: %s", ErrKeyReused, strings.Join(differs, "; "))
+		case r.State == StateBought:
+			return r, nil, nil
+		case r.State == StateNotPurchased && r.Evidence != "" && r.version != c.first: // what this call waited for
+			return r, outcome, r.refused()
+		case c.over != nil:
+			return r, outcome, join(c.lost, c.over)
+		}
+		c.seen = r.version != ""
+		switch {
+		case r.Open():
+			c.over = c.standBy(r)
+		case c.taken:
+			c.over = c.makeWay()
+		case c.checked() != nil:
+			return r, outcome, c.checked()
+		case !hasEndpoint:
+			c.over = again(c.buyer.keepEndpoint(c.ctx))
+		default:
+			if r, outcome, why = c.buy(r); !errors.Is(why, errLost) {
+				return r, outcome, why
+			}
+		}
+	}
+}
+
+// read also writes what is to be written before anybody reads the key (rule 8).
+func (c *call) read() (r record, hasEndpoint bool, err error) {
+	if err := c.buyer.writeKept(c.ctx, c.asked.Key); err != nil {
+		return r, false, err
+	}
+	r, hasEndpoint, err = c.buyer.lookup(c.ctx, c.asked.Key)
+	if err != nil && c.ctx.Err() != nil { // once more: the caller is to hear what has become of what it waited for
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), leaving)
+		defer cancel()
+		return c.buyer.lookup(ctx, c.asked.Key)
+	}
+	return r, hasEndpoint, err
+}
+
+// checked is what prevents a claim.
+func (c *call) checked() error {
+	if err := checkRequest(c.asked.Request); err != nil {
+		return err
+	}
+	return c.ended()
+}
+
+// refused is why somebody else's attempt was not purchased.
+func (r *record) refused() error {
 	switch {
-	case errors.Is(err, errLost):
-		return c.follow(r)
-	case err != nil:
-		return r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err))
+	case r.Evidence == EvidencePerson:
+		return errors.New("a person said so")
+	case r.Retryable:
+		return again(errors.New(r.Refusal))
+	default:
+		return errors.New(r.Refusal)
 	}
-	c.buyer.log(c.ctx, slog.LevelWarn, "not purchased", r, cause)
-	return r, failure(computeunit.ErrNotPurchased, r, cause)
 }
 
-// unknown says in the record that nobody works on it any more, and looks once whether the order is listed already.
-func (c *call) unknown(a *attempts, cause error) (record, error) {
-	r, err := c.buyer.write(c.ctx, a.record, func(next *record) error {
-		if !a.isMine(next) {
-			return errLost
-		}
-		next.Unknown = true
-		return next.apply(lose)
-	})
-	if r.State != StateBought { // a listing was faster
-		c.buyer.log(c.ctx, slog.LevelError, "unknown", r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err)))
+// blockedAfter limits how long another key's purchase is looked after: who waits for it is to hear at once that it is open,
+// also from a service that does not answer.
+const blockedAfter = 5 * time.Second
+
+// makeWay looks after the purchase that keeps the service closed, if there is one.
+func (c *call) makeWay() error {
+	other, err := c.buyer.owner(c.ctx, store.OpenService, serviceOf(c.asked.Request))
+	if c.taken = err == nil && other.version != ""; !c.taken {
+		return again(err)
 	}
-	if err != nil && !errors.Is(err, errLost) {
-		return r, failure(computeunit.ErrOutcomeUnknown, r, join(cause, err))
+	return again(c.standBy(other))
+}
+
+// standBy does what anybody may do for an open purchase that is in the way, or gives its process time. Its error ends the
+// waiting.
+func (c *call) standBy(r record) error {
+	ctx, cancel := c.ctx, context.CancelFunc(func() {})
+	if r.Key != c.asked.Key {
+		ctx, cancel = context.WithTimeout(ctx, blockedAfter)
 	}
-	c.lost = cause
-	return c.follow(r)
+	defer cancel()
+	tended, err := r, error(nil)
+	if r.State == StatePreparing || r.needsSettling() { // else its process may be at work
+		tended, err = c.buyer.tend(ctx, r)
+	}
+	switch {
+	case tended.needsSettling():
+		return join(c.buyer.blocked(tended.Purchase), err)
+	case err != nil || tended.version != r.version:
+		c.wait = firstPause
+		return err
+	}
+	if pause(c.ctx, c.wait) != nil {
+		return fmt.Errorf("waiting for the purchase with key %q: %w", r.Key, c.ended())
+	}
+	c.wait = min(2*c.wait, lastPause)
+	return nil
 }

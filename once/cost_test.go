@@ -4,7 +4,6 @@ import (
 	"flag"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,7 +26,7 @@ func TestAPurchaseIsThreeWritesAndAListing(t *testing.T) {
 	clear(calls)
 	requests := s.Service.Requests()
 	s.Buy(t)
-	assert.Equal(t, map[string]int{"Read": 1, "Insert": 1, "Replace": 2}, calls, "claimed, sending, bought")
+	assert.Equal(t, map[string]int{"Find": 1, "Put": 3}, calls, "claimed, sending, bought")
 	assert.Equal(t, 2, s.Service.Requests()-requests, "a listing and the purchase")
 }
 
@@ -45,9 +44,9 @@ func TestCostInMemory(t *testing.T) {
 func filledMemory(t *testing.T, rows int) *proof.Shop {
 	records := new(store.Memory)
 	for n := range rows {
-		done, err := records.Insert(t.Context(), store.Record{
+		done, err := records.Put(t.Context(), "", store.Record{
 			Key: "key-" + strconv.Itoa(n), Version: "v", State: "bought", InstanceID: "instance-" + strconv.Itoa(n),
-			Changed: time.Now(), Data: []byte(`{"request":{"serviceId":"svco-x"}}`),
+			Data: []byte(`{"request":{"serviceId":"svco-x"}}`),
 		})
 		require.NoError(t, err)
 		require.True(t, done)

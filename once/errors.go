@@ -2,18 +2,26 @@ package once
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
 )
 
-// ErrKeyReused means that the key was used for another request: the JSON that is sent differs, release times compared as
-// instants. Nothing was sent. It comes together with the outcome of what the key has:
-// [computeunit.ErrOutcomeUnknown] if that is bought or open, else [computeunit.ErrNotPurchased].
-var ErrKeyReused = errors.New("the key was used for another request")
+var (
+	// ErrPending means that the key is not finished: call [Buyer.Buy] again later, with the same key and the same request. It
+	// is never a reason to call the client yourself, or to take another key. An error of Buy that does not match it stays what
+	// it is, however often one asks.
+	ErrPending = errors.New("the key is not finished")
+	// ErrKeyReused means that the key was used for another request: the JSON that is sent differs, release times compared as
+	// instants. Nothing was sent. It comes together with the outcome of what the key has: [computeunit.ErrOutcomeUnknown] if
+	// that is bought or open, else [computeunit.ErrNotPurchased].
+	ErrKeyReused = errors.New("the key was used for another request")
+)
 
 // BlockedError means that a purchase is open that only a listing or a person can settle, and that no listing has.
 // [Buyer.Buy] returns it for another key of the same service, with [computeunit.ErrNotPurchased], and for the open key
@@ -26,8 +34,7 @@ type BlockedError struct {
 	// Since is when the key was claimed.
 	Since time.Time
 	// NotBefore is when [Buyer.ResolveNotPurchased] is possible: the service refuses the attempt from then on. Zero if it
-	// is not possible: no attempt is known, the purchase is bought and only its instance is not known, or Candidates
-	// prevent it.
+	// is not possible: the purchase is bought and only its instance is not known, or Candidates prevent it.
 	NotBefore time.Time
 	// Candidates are new instances of the service that belong to no key, and are or were listed.
 	Candidates []string
@@ -35,16 +42,15 @@ type BlockedError struct {
 
 // Error names the key to resolve, and what can be done.
 func (e *BlockedError) Error() string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "the purchase with key %q for service %q is open since %s", e.Key, e.ServiceID, e.Since.Format(time.RFC3339))
+	text := fmt.Sprintf("the purchase with key %q for service %q is open since %s", e.Key, e.ServiceID, e.Since.Format(time.RFC3339))
 	if len(e.Candidates) > 0 {
-		fmt.Fprintf(&text, ", and new instances were listed since then that belong to no key: %q", e.Candidates)
+		text += fmt.Sprintf(", and new instances were listed since then that belong to no key: %q", e.Candidates)
 	}
-	text.WriteString("; a listing may still settle it, or a person with ResolveBought")
+	text += "; a listing may still settle it, or a person with ResolveBought"
 	if !e.NotBefore.IsZero() {
-		fmt.Fprintf(&text, ", or after %s with ResolveNotPurchased", e.NotBefore.Format(time.RFC3339))
+		text += fmt.Sprintf(", or after %s with ResolveNotPurchased", e.NotBefore.Format(time.RFC3339))
 	}
-	return text.String()
+	return text
 }
 
 // TooEarlyError means that an attempt of the purchase could still make an order. [Buyer.ResolveNotPurchased] returns it.
@@ -59,80 +65,155 @@ func (e *TooEarlyError) Error() string {
 		" by the service's clock; look for an order after that, and call again"
 }
 
-// blocked describes an open purchase.
-func (b *Buyer) blocked(r record, candidates []string) *BlockedError {
-	blocked := &BlockedError{Key: r.Key, ServiceID: r.Request.ServiceID, Since: r.Since, Candidates: candidates}
-	if r.State == StateSending {
-		blocked.NotBefore = r.fence(b.margin)
+func (b *Buyer) blocked(p Purchase) *BlockedError {
+	blocked := &BlockedError{Key: p.Key, ServiceID: p.Request.ServiceID, Since: p.Since, Candidates: p.Candidates}
+	if p.State == StateSending {
+		blocked.NotBefore = p.SignatureExpires.Add(b.margin)
 	}
 	return blocked
 }
 
-// outcomeError is what Buy returns: it says what to do with the key, which is not what to do after one call.
-type outcomeError struct {
+// pendingError is a cause that may be gone when Buy is called again.
+type pendingError struct{ error }
+
+func again(err error) error {
+	if err == nil {
+		return nil
+	}
+	return pendingError{err}
+}
+
+func (e pendingError) Is(target error) bool { return target == ErrPending }
+func (e pendingError) Unwrap() error        { return e.error }
+
+// isPending reports whether it can help to call Buy again.
+func isPending(cause error) bool {
+	return errors.Is(cause, ErrPending) || errors.Is(cause, computeunit.ErrRetryable)
+}
+
+// buyError is what Buy returns: an error that matches exactly one of the two outcomes, and whatever the cause matches but for
+// another outcome. It says what to do with the key, which is not what to do after one call.
+type buyError struct {
 	key   string
-	known *computeunit.OutcomeError // matches the outcome
-	cause error                     // matches whatever else
+	known *computeunit.OutcomeError
+}
+
+// failed makes the error of a purchase. An unknown one is pending, but if nobody can finish it with this request and journal.
+func failed(outcome error, p Purchase, cause error) error {
+	pending := outcome == computeunit.ErrOutcomeUnknown || isPending(cause)
+	for _, final := range []error{ErrKeyReused, errDeleted, errEndpoint, errNoContext} {
+		pending = pending && !errors.Is(cause, final)
+	}
+	known := &computeunit.OutcomeError{
+		Action: "PurchaseComputeUnit", Outcome: outcome, ServiceID: p.Request.ServiceID, RequestID: p.RequestID, ClientRequestID: p.RequestID,
+		Err: causeError{cause, pending, outcome == computeunit.ErrNotPurchased},
+	}
+	if called := (*computeunit.OutcomeError)(nil); errors.As(cause, &called) {
+		known.Attempts, known.RequestID = called.Attempts, cmp.Or(called.RequestID, p.RequestID)
+	}
+	return &buyError{p.Key, known}
 }
 
 // Error names the key, the outcome, the cause, and what to do.
-func (e *outcomeError) Error() string {
-	advice := "call Buy again with the same key: it looks for the order, and never sends again"
-	switch {
-	case errors.Is(e.cause, ErrKeyReused):
-		advice = "nothing was sent: ask with the request that the key has, or take another key for another purchase"
-	case e.known.Outcome == computeunit.ErrNotPurchased:
-		advice = "the key has no order, and may be bought again"
+func (e *buyError) Error() string {
+	outcome, sent, advice := e.known.Outcome.Error()+": ", "", "nothing was sent"
+	switch pending, notPurchased := errors.Is(e, ErrPending), e.known.Outcome == computeunit.ErrNotPurchased; {
+	case errors.Is(e, ErrKeyReused):
+		outcome, advice = "", "nothing was sent: ask with the request that the key has, or take another key for another purchase"
+	case errors.Is(e, errDeleted):
+		advice = "look what the service has before you buy again: nothing keeps the key from being sent now"
+	case notPurchased && pending:
+		advice = "the key has no order; call Buy again later with the same key and request"
+	case notPurchased:
+		advice = "the key has no order; correct what is named here"
+	case pending:
+		advice = "call Buy again with the same key and request: it looks for the order, and never sends again"
 	}
-	cause := e.cause.Error()
-	var called *computeunit.OutcomeError
-	if errors.As(e.cause, &called) {
-		cause = strings.Replace(cause, called.Error(), fmt.Sprint(called.Err), 1)
-	}
-	sent := ""
 	if e.known.RequestID != "" {
 		sent = fmt.Sprintf(" (request id %q)", e.known.RequestID)
 	}
-	return fmt.Sprintf("once: key %q for service %q: %v: %s%s; %s", e.key, e.known.ServiceID, e.known.Outcome, cause, sent, advice)
+	return fmt.Sprintf("once: key %q for service %q: %s%v%s; %s", e.key, e.known.ServiceID, outcome, e.known.Err, sent, advice)
 }
 
-func (e *outcomeError) Unwrap() []error {
-	if errors.Is(e.cause, e.known) {
-		return []error{e.cause}
+// Unwrap returns a *computeunit.OutcomeError.
+func (e *buyError) Unwrap() error { return e.known }
+
+// MarshalJSON writes what that of computeunit.OutcomeError writes, and the key.
+func (e *buyError) MarshalJSON() ([]byte, error) {
+	data, err := json.Marshal(e.known)
+	key, keyErr := json.Marshal(e.key)
+	if err = cmp.Or(err, keyErr); err != nil {
+		return nil, err
 	}
-	return []error{e.known, e.cause}
+	return fmt.Appendf(nil, `{"key":%s,%s`, key, data[1:]), nil
 }
 
-// failure is what Buy returns: an error that matches exactly one of the two outcomes, and whatever the cause matches but
-// for another outcome.
-func failure(outcome error, r record, cause error) error {
-	var called *computeunit.OutcomeError
-	if errors.As(cause, &called) && errors.Is(cause, outcome) && !errors.Is(cause, otherThan(outcome)) {
-		return &outcomeError{r.Key, called, cause}
-	}
-	if errors.Is(cause, computeunit.ErrNotPurchased) || errors.Is(cause, computeunit.ErrOutcomeUnknown) {
-		cause = errors.New(cause.Error()) // an outcome of one step, which is not the purchase's
-	}
-	return &outcomeError{r.Key, &computeunit.OutcomeError{
-		Action:    "PurchaseComputeUnit",
-		Outcome:   outcome,
-		ServiceID: r.Request.ServiceID,
-		RequestID: r.RequestID,
-		Err:       cause,
-	}, cause}
+// LogValue gives slog what that of computeunit.OutcomeError gives it, and the key.
+func (e *buyError) LogValue() slog.Value {
+	return slog.GroupValue(append([]slog.Attr{slog.String("key", e.key)}, e.known.LogValue().Group()...)...)
 }
 
-func otherThan(outcome error) error {
-	if outcome == computeunit.ErrNotPurchased {
-		return computeunit.ErrOutcomeUnknown
+// causeError is the cause of a buyError. What it says of one step, an outcome or that it may be tried again, is not said of
+// the purchase.
+type causeError struct {
+	error
+	pending, notPurchased bool
+}
+
+// Error is the cause's, without the advice of an OutcomeError, which is about one call.
+func (e causeError) Error() string {
+	text, called := e.error.Error(), (*computeunit.OutcomeError)(nil)
+	if errors.As(e.error, &called) {
+		text = strings.Replace(text, called.Error(), fmt.Sprint(called.Err), 1)
 	}
-	return computeunit.ErrNotPurchased
+	return text
+}
+
+func (e causeError) Is(target error) bool {
+	switch target {
+	case ErrPending:
+		return e.pending
+	case computeunit.ErrRetryable:
+		return e.pending && e.notPurchased
+	case computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown:
+		return false
+	}
+	return errors.Is(e.error, target)
+}
+
+func (e causeError) As(target any) bool {
+	_, isOutcome := target.(**computeunit.OutcomeError)
+	return !isOutcome && errors.As(e.error, target)
+}
+
+// differences says in what a request differs from the one that a key has: in the JSON that is sent, release times taken as
+// instants.
+func differences(has, asked computeunit.PurchaseComputeUnitRequest) (texts []string) {
+	has.Billing.ReleaseTime, asked.Billing.ReleaseTime = has.Billing.ReleaseTime.UTC(), asked.Billing.ReleaseTime.UTC()
+	for _, field := range []struct {
+		name       string
+		has, asked any
+	}{
+		{"serviceId", has.ServiceID, asked.ServiceID}, {"billing", has.Billing, asked.Billing}, {"replicasCount", has.ReplicasCount, asked.ReplicasCount},
+	} {
+		is, _ := json.Marshal(field.has)
+		wanted, err := json.Marshal(field.asked)
+		if err != nil || string(is) != string(wanted) {
+			texts = append(texts, fmt.Sprintf("%s is %s there and %s here", field.name, is, wanted))
+		}
+	}
+	return texts
 }
 
 // join is errors.Join on one line.
-func join(first, second error) error {
-	if first == nil || second == nil {
-		return cmp.Or(first, second)
+func join(errs ...error) (joined error) {
+	for _, err := range errs {
+		switch {
+		case joined == nil:
+			joined = err
+		case err != nil:
+			joined = fmt.Errorf("%w; %w", joined, err)
+		}
 	}
-	return fmt.Errorf("%w; %w", first, second)
+	return joined
 }

@@ -1,27 +1,31 @@
 // Package once makes a purchase that outlives its process: "buy this, under this key, once, whoever asks and whatever
 // crashes". A [Buyer] keeps each purchase in a [Journal] that several processes may share.
 //
-// For one key there is at most one order, and what [Buyer.Buy] says of a key is true, however many processes crash or
-// pause. It rests on this; if one of these is broken, the harm stays at the service that it happened at:
+// For one key there is at most one order, and you can rely on what [Buyer.Buy] says of a key, however many processes crash
+// or pause. It rests on this; if one of these is broken, the harm stays at the service that it happened at:
 //
 //  1. The service refuses a request later than its signature's expiry and a margin ([WithFenceMargin]), by the clock of
 //     its Date header.
-//  2. Nobody outside the journal buys for the service, and nobody releases a new instance, from shortly before a key is
-//     claimed until it is settled.
+//  2. Nobody outside the journal buys for the service, and nobody releases an instance that is not in the listing before of
+//     every open key of the service, or bought by a settled one. So an old instance may be released at any time.
 //  3. The journal keeps what it confirmed, and its reads are not stale.
 //  4. One request sent makes at most one order: no proxy or gateway repeats it.
-//  5. Each purchase makes a new instance id, and an instance that was listed is not missing from the next listing.
-//  6. One journal serves one account and one endpoint.
+//  5. Each purchase makes a new instance id, which is never given again; a listing is whole, and a new instance that was
+//     listed is in the next listing until it is released.
+//  6. One journal serves one account at one endpoint, and one account has one journal.
 //
 // When an order is listed is not documented, so nothing follows from a listing that does not show one.
 //
-// The way of a purchase: [Buyer.Buy] claims the key and the service (buy.go), lists the service (candidates.go), and has
-// each attempt written down before it is sent (attempts.go, fence.go). What is left open is looked after by listing
-// (look.go, settle.go) or by a person (resolve.go). state.go has every change of a purchase, in one table; write.go makes
-// it durable. The rules that the comments number are those of docs/once.md.
+// A row that is deleted, and a person's "not purchased", allow the key to be sent again by whoever asks next.
+//
+// The way of a purchase: [Buyer.Buy] reads the key, and claims it and the service (buy.go), lists the service, and has each
+// attempt written down before it is sent (attempt.go). What is left open is looked after by listing (settle.go) or by a
+// person (resolve.go). record.go makes each change of a purchase durable. The rules that the comments number are those of
+// docs/once.md.
 package once
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -38,8 +42,8 @@ const (
 	takeoverMargin = 15 * time.Second
 )
 
-// Buyer buys once for each key. It is safe for concurrent use; make one and share it. Nothing needs closing. The zero
-// value is not usable: see [New].
+// Buyer buys once for each key. It is safe for concurrent use; make one for a process, and call [Buyer.Shutdown] at its end.
+// The zero value is not usable: see [New].
 type Buyer struct {
 	client   *computeunit.Client
 	store    store.Store
@@ -47,15 +51,18 @@ type Buyer struct {
 	takeover time.Duration
 	margin   time.Duration
 
-	mu       sync.Mutex
-	endpoint bool             // the journal's endpoint is the client's
-	watched  map[string]watch // open records, by key
+	closing context.Context // ends when Shutdown begins
+	close   context.CancelFunc
+	mu      sync.Mutex
+	calls   sync.WaitGroup  // of Buy
+	kept    map[string]kept // by claim: outcomes that could not be written (rule 8)
+	writing sync.Mutex      // while they are
 }
 
 // Option changes a default of [New]. New fails if one gets a nil or invalid value.
 type Option func(*Buyer) error
 
-// New returns a Buyer. It sends nothing, and reads nothing from the journal.
+// New returns a Buyer. It sends nothing, and reads nothing from the journal: see [Buyer.Check].
 func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer, error) {
 	if client == nil {
 		return nil, errors.New("once: the client is nil")
@@ -69,7 +76,9 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 		logger:   slog.New(slog.DiscardHandler),
 		takeover: client.Timeout() + takeoverMargin,
 		margin:   defaultFenceMargin,
+		kept:     map[string]kept{},
 	}
+	b.closing, b.close = context.WithCancel(context.Background())
 	for _, option := range options {
 		if option == nil {
 			return nil, errors.New("once: an option is nil")
@@ -81,9 +90,14 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 	return b, nil
 }
 
-// WithLogger writes a record for each step of a purchase: "claimed", "sending", "refused", "bought", "unknown",
-// "settled", "resolved", with the attributes key, service_id, state, and if known evidence, instance_id, order_id,
-// request_id and error. No record has a secret in it. The default is to write none.
+// WithLogger writes a record for each step of a purchase, with the attributes key, service_id, state, and if known evidence,
+// instance_id, order_id, client_request_id and error. No record has a secret in it. The default is to write none.
+//
+// An error record is one that needs a person, and each such event has one: "not settled" (it was looked for), "bought
+// twice", "opened again", and an outcome that the journal can't take. What may settle itself is at most a warning, also in
+// the client's records of these calls. Set this logger or the client's: the second says the same in other words.
+//
+// Logger, hooks and values of the context of [Buyer.Buy] may be used after it has returned: see there.
 func WithLogger(logger *slog.Logger) Option {
 	return func(b *Buyer) error {
 		if logger == nil {
@@ -94,10 +108,10 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
-// WithTakeoverAfter sets how long the record of an open purchase must stay unchanged, as this process has watched it,
-// before this process presumes that nobody works on it. The default is the client's time-out and 15 seconds. Too short a
-// time costs work done twice, and a Buy that is slower than it, in its listing before or in the wait that a 429 asks for, can
-// end as not purchased; it never costs an order.
+// WithTakeoverAfter sets how long the record of an open purchase must stay unchanged, by the journal's clock, before this
+// process presumes that nobody works on it. The default is the client's time-out and 15 seconds. Too short a time costs work
+// done twice, and a Buy that is slower than it, in its listing before or in the wait that a 429 asks for, can end as not
+// purchased; it never costs an order. What was sent is looked for as soon as its sender's time-out has passed.
 func WithTakeoverAfter(unchanged time.Duration) Option {
 	return func(b *Buyer) error {
 		if unchanged <= 0 {
@@ -119,4 +133,72 @@ func WithFenceMargin(margin time.Duration) Option {
 		b.margin = margin
 		return nil
 	}
+}
+
+// Check returns an error if purchases would fail: the journal can't be reached, has no table, settings by which it can
+// forget, another endpoint than the client's, or records of a later version of this package. Call it at the start of a
+// program. It does not ask the service. A journal that is nobody's yet becomes the client's endpoint's.
+func (b *Buyer) Check(ctx context.Context) error {
+	err := b.check(ctx)
+	if err != nil {
+		return fmt.Errorf("once: %w", err)
+	}
+	return nil
+}
+
+func (b *Buyer) check(ctx context.Context) error {
+	if table, ok := b.store.(interface {
+		Check(context.Context) (string, error)
+	}); ok {
+		place, err := table.Check(ctx)
+		if err != nil {
+			return err
+		}
+		b.logger.InfoContext(ctx, "once: the journal is there", "schema", place)
+	}
+	if err := b.keepEndpoint(ctx); err != nil {
+		return err
+	}
+	rows, err := b.store.Find(ctx, store.OpenService)
+	for _, row := range rows {
+		if err == nil {
+			_, err = b.decode(row)
+		}
+	}
+	return err
+}
+
+// errShutdown is why a call is refused, or ends its waits.
+var errShutdown = errors.New("Shutdown was called")
+
+// begin counts a call of Buy, which Shutdown waits for.
+func (b *Buyer) begin() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closing.Err() != nil {
+		return again(errShutdown)
+	}
+	b.calls.Add(1)
+	return nil
+}
+
+// Shutdown ends the waits of calls of [Buyer.Buy], and refuses new ones. It waits for attempts that are under way, also those
+// whose Buy has returned, and writes outcomes that the journal could not take. Its error names each key, with its ids, that
+// could not be written, or is the context's if that ends first. In a synctest bubble call it before the bubble ends.
+func (b *Buyer) Shutdown(ctx context.Context) error {
+	b.mu.Lock()
+	b.close()
+	b.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		b.calls.Wait()
+		close(ended)
+	}()
+	var late error
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		late = fmt.Errorf("once: attempts are still under way: %w", ctx.Err())
+	}
+	return errors.Join(late, b.writeKept(ctx, ""))
 }

@@ -1,6 +1,7 @@
 package once_test
 
 import (
+	"context"
 	"log/slog"
 	"testing"
 	"time"
@@ -35,10 +36,38 @@ func TestNewRefusesWhatMakesNoSense(t *testing.T) {
 func TestTheDefaultTakeoverIsTheClientsTimeout(t *testing.T) {
 	inBench(t, func(t *testing.T, b *bench) {
 		b.crashAt(proof.List)
-		started := time.Now()
-		_, err := b.process().Buy(t.Context(), "a", prepaid)
+		began := time.Now().Add(-10 * time.Second) // the crash has tried to write for so long
+		_, err := b.buy("a")
 		require.NoError(t, err)
-		assert.GreaterOrEqual(t, time.Since(started), 45*time.Second)
-		assert.Less(t, time.Since(started), 60*time.Second)
+		assert.GreaterOrEqual(t, time.Since(began), 45*time.Second)
+		assert.Less(t, time.Since(began), 60*time.Second)
+	})
+}
+
+func TestCheck(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.director(func(_ *proof.Process, kind proof.Kind) proof.Fate {
+			assert.Equal(t, proof.Journal, kind, "it does not ask the service")
+			return proof.Go
+		})
+		require.NoError(t, b.process().Check(t.Context()))
+		b.director(always(proof.Journal, proof.Fail))
+		assert.ErrorContains(t, b.process().Check(t.Context()), "reading the journal")
+	})
+}
+
+func TestANilContextIsAnError(t *testing.T) {
+	var none context.Context
+	inBench(t, func(t *testing.T, b *bench) {
+		buyer := b.process()
+		_, bought := buyer.Buy(none, "a", prepaid)
+		_, settled := buyer.Settle(none)
+		_, _, found := buyer.Lookup(none, "a")
+		_, resolved := buyer.ResolveBought(none, "a", once.Found{OrderID: "o"})
+		_, denied := buyer.ResolveNotPurchased(none, "a")
+		for _, err := range []error{bought, settled, found, resolved, denied, buyer.Check(none)} {
+			assert.ErrorContains(t, err, "context is nil")
+		}
+		assert.Equal(t, "unknown", outcome(t, bought))
 	})
 }

@@ -1,6 +1,8 @@
 package once
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -22,14 +24,16 @@ const (
 )
 
 // Evidence is who said that a purchase is bought or not purchased. Empty while neither is known, and for a key that was
-// closed before anything was sent.
+// closed because nothing was sent.
 type Evidence string
 
 // The kinds of evidence.
 const (
-	// EvidenceAnswer means the outcome of the call itself: what the service answered, or that no request left.
+	// EvidenceAnswer means the outcome of the call itself: what the service answered, or that no request left. Bought by an
+	// answer is final.
 	EvidenceAnswer Evidence = "answer"
-	// EvidenceListing means that exactly one new instance of the service fitted, in two listings in a row.
+	// EvidenceListing means that exactly one new instance of the service fitted, in two listings. It is opened again if an
+	// answer names that instance for another key.
 	EvidenceListing Evidence = "listing"
 	// EvidencePerson means [Buyer.ResolveBought] or [Buyer.ResolveNotPurchased].
 	EvidencePerson Evidence = "person"
@@ -39,7 +43,7 @@ const (
 type Purchase struct {
 	// Key is the caller's name for the purchase.
 	Key string `json:"key"`
-	// Request is what was asked for, as it is sent.
+	// Request is what was asked for.
 	Request computeunit.PurchaseComputeUnitRequest `json:"request"`
 	// State is what is known.
 	State State `json:"state"`
@@ -67,9 +71,9 @@ type Purchase struct {
 	// same payment timing and size. One that is not listed any more stays a candidate: somebody outside buys or releases,
 	// and a person has to say which one it was.
 	Candidates []string `json:"candidates,omitempty"`
-	// ListedWithin is the longest that the order can have taken to be listed: from the Date of Before to the Date of the
-	// first listing that showed it, in whole seconds. Zero if no listing was needed, or if both were in the same second.
-	ListedWithin time.Duration `json:"listedWithin,omitempty"`
+	// ListedAt is the Date of the listing that first showed the instance: the order took at most from the Date of Before
+	// until then to be listed. Zero if no listing did.
+	ListedAt time.Time `json:"listedAt,omitzero"`
 	// Refusal is why the last attempt was not purchased, for people. It has no secrets in it.
 	Refusal string `json:"refusal,omitempty"`
 	// Others are further orders that the service says it made for this key. One is one too many: see [Buyer.Buy].
@@ -78,10 +82,7 @@ type Purchase struct {
 
 // Listing is what a service had at one moment, whatever its payment timing.
 type Listing struct {
-	ServiceID string `json:"serviceId"`
-	// PaymentTiming is the filter that was asked with; empty for none.
-	PaymentTiming computeunit.PaymentTiming `json:"paymentTiming,omitempty"`
-	// Date is the answer's Date header: the service's clock.
+	// Date is the response's Date header: the service's clock.
 	Date time.Time `json:"date"`
 	// InstanceIDs is empty if the service had none.
 	InstanceIDs []string `json:"instanceIds"`
@@ -94,26 +95,64 @@ type Order struct {
 	RequestID  string `json:"requestId,omitempty"`
 }
 
-// isOpen reports whether the purchase keeps its service closed to other keys (rule 1). A state of a later version does:
-// closing too much is safe.
-func (p Purchase) isOpen() bool {
-	switch p.stage() {
-	case unclaimed, StateBought, StateNotPurchased:
-		return false
-	default:
-		return true
+// Open reports whether the purchase keeps its service closed to other keys (rule 1): it is preparing, sending, or bought
+// without an instance id.
+func (p Purchase) Open() bool { return p.State == StatePreparing || p.isSent() }
+
+// isUnnamed reports whether there is an order whose instance is not known.
+func (p *Purchase) isUnnamed() bool { return p.State == StateBought && p.InstanceID == "" }
+
+// isSent reports whether a listing may settle it, and needsSettling whether only a listing or a person can.
+func (p *Purchase) isSent() bool        { return p.State == StateSending || p.isUnnamed() }
+func (p *Purchase) needsSettling() bool { return p.isSent() && (p.Unknown || p.isUnnamed()) }
+
+// agrees reports whether no id contradicts the purchase's: an answer may name the order alone, and a listing names no order.
+func (p *Purchase) agrees(o Order) bool {
+	agree := func(a, b string) bool { return a == "" || b == "" || a == b }
+	return agree(p.InstanceID, o.InstanceID) && agree(p.OrderID, o.OrderID)
+}
+
+// become settles the purchase, or names what was not known of one that is bought.
+func (p *Purchase) become(state State, by Evidence, o Order) {
+	named := o.InstanceID != "" && o.InstanceID != p.InstanceID
+	if named && !slices.Equal(p.Candidates, []string{o.InstanceID}) { // what was listed is another one
+		p.ListedAt = time.Time{}
+	}
+	switch {
+	case p.State != state:
+		p.State, p.Evidence, p.NamedBy = state, by, ""
+	case named:
+		p.NamedBy = by
+	}
+	p.InstanceID, p.OrderID = cmp.Or(o.InstanceID, p.InstanceID), cmp.Or(o.OrderID, p.OrderID)
+	if p.Unknown = false; !p.Open() {
+		p.Candidates = nil
 	}
 }
 
-// needsSettling reports whether nobody works on it, so that only a listing or a person can settle it.
-func (p Purchase) needsSettling() bool {
-	return p.stage() == boughtUnnamed || p.State == StateSending && p.Unknown
+// answer takes an order over whatever is known (rule 7). Two for one key are both kept, and returned as one: the first.
+func (p *Purchase) answer(o Order) {
+	if p.State == StateBought && p.Evidence == EvidenceAnswer {
+		if p.RequestID != o.RequestID && !slices.Contains(p.Others, o) {
+			p.Others = append(slices.Clip(p.Others), o)
+		}
+		return
+	}
+	namedBy := cmp.Or(p.NamedBy, p.Evidence)
+	if !p.agrees(o) { // a listing or a person was wrong
+		p.InstanceID, p.OrderID, p.ListedAt = "", "", time.Time{}
+	}
+	p.become(StateBought, EvidenceAnswer, o)
+	p.Evidence, p.NamedBy, p.RequestID, p.Refusal = EvidenceAnswer, "", o.RequestID, ""
+	if o.InstanceID == "" && p.InstanceID != "" {
+		p.NamedBy = namedBy
+	}
 }
 
-// fence is when no attempt of the purchase can make an order any more (rule 5). Zero if none was sent.
-func (p Purchase) fence(margin time.Duration) time.Time {
-	if p.SignatureExpires.IsZero() {
-		return time.Time{}
+// disown takes an instance away that an answer names for another key. It is bought still if its order was known without it.
+func (p *Purchase) disown() {
+	if p.Evidence != EvidenceAnswer && p.NamedBy == "" {
+		p.State, p.Evidence, p.OrderID, p.Unknown = StateSending, "", "", true
 	}
-	return p.SignatureExpires.Add(margin)
+	p.InstanceID, p.NamedBy, p.ListedAt = "", "", time.Time{}
 }

@@ -1,15 +1,15 @@
 package once
 
 import (
-	"bytes"
 	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -22,12 +22,22 @@ import (
 // record is a purchase with what the journal keeps beside it.
 type record struct {
 	Purchase
-	// version is empty if the journal has no such key.
-	version string
-	// service is the open service of an open purchase.
-	service string
-	// data is the JSON that was read, if this version of the package does not read it whole: see foreign.
-	data []byte
+	beside
+	version string        // empty if the journal has no such key
+	service string        // what it keeps closed while it is open
+	age     time.Duration // since it was written, by the journal's clock
+}
+
+// beside is what only this package reads.
+type beside struct {
+	// Claim is a random token of the Buy that has the key in its hands. Each of its writes requires it (rule 4).
+	Claim string `json:"claim,omitempty"`
+	// TimeoutMS is how long an attempt of that Buy can take, in milliseconds.
+	TimeoutMS int64 `json:"timeoutMs,omitempty"`
+	// Retryable means that it can help to call Buy again after the Refusal.
+	Retryable bool `json:"retryable,omitempty"`
+	// Reported means that it was logged once that a look has not settled it.
+	Reported bool `json:"reported,omitempty"`
 }
 
 // format is the version of the JSON of a record.
@@ -35,160 +45,214 @@ const format = 1
 
 type document struct {
 	Format int `json:"format"`
+	beside
 	Purchase
 }
 
-// foreign reports whether a later version of this package wrote the record with something that this one does not know.
-// Such a purchase is looked after, and never sent.
-func (r record) foreign() bool { return r.data != nil }
+var (
+	// errLost means that somebody else has changed the record.
+	errLost = errors.New("another Buyer has changed the purchase")
+	// errTaken means that the service, or the instance, is another record's.
+	errTaken = errors.New("another key has the service or the instance")
+	// errLater means a record that this version of the package leaves alone.
+	errLater = errors.New("a later version of this package wrote the record: use that version")
+	// errDeleted means that a row is gone whose key this call has seen.
+	errDeleted = errors.New("the record was deleted from the journal")
+	// errUnexplained means that the statement changes no row again and again.
+	errUnexplained = errors.New("nothing is in its way: another connection of the pool may have settings that are refused")
+)
 
-// decode trusts the columns more than the JSON: they are what the constraints hold.
-func decode(row store.Record) record {
-	r := record{version: row.Version, service: row.OpenService}
-	purchase, whole := decodeData(row.Data)
-	r.Purchase = purchase
-	r.Key, r.State, r.InstanceID = row.Key, State(row.State), row.InstanceID
-	if !whole {
-		r.data = row.Data
+func (b *Buyer) decode(row store.Record) (record, error) {
+	var d document
+	err := json.Unmarshal(row.Data, &d)
+	r := record{Purchase: d.Purchase, beside: d.beside, version: row.Version, service: row.OpenService, age: row.Age}
+	r.Key, r.State, r.InstanceID = row.Key, State(row.State), row.InstanceID // which the constraints hold
+	if err != nil || d.Format != format {
+		return r, join(fmt.Errorf("key %q: %w", row.Key, errLater), err)
 	}
-	return r
+	r.Unknown = r.Unknown || r.State == StateSending && r.isUnchangedFor(time.Duration(r.TimeoutMS)*time.Millisecond)
+	return r, nil
 }
 
-// decodeData reports whether it read everything: encoding what it read gives the same JSON again.
-func decodeData(data []byte) (p Purchase, whole bool) {
-	var read document
-	if json.Unmarshal(data, &read) != nil {
-		return decodeForeign(data), false
+// isUnchangedFor also holds if the journal's clock was put back. It decides who does the work, and never what is true.
+func (r *record) isUnchangedFor(d time.Duration) bool { return r.age >= d || r.age <= -d }
+
+func (b *Buyer) encode(r *record, version string) (row store.Record, err error) {
+	if r.service = cmp.Or(r.service, serviceOf(r.Request)); !r.Open() {
+		r.service = ""
 	}
-	again, err := json.Marshal(read)
-	return read.Purchase, err == nil && read.Format == format && sameJSON(again, data)
+	r.version, r.age = version, 0
+	row = store.Record{Key: r.Key, Version: version, OpenService: r.service, InstanceID: r.InstanceID, State: string(r.State)}
+	row.Data, err = json.Marshal(document{format, r.beside, r.Purchase})
+	return row, err
 }
 
-// decodeForeign reads what is needed to look after a purchase whose request has something unknown in it.
-func decodeForeign(data []byte) Purchase {
-	var read struct {
-		Purchase
-		Request struct {
-			ServiceID string `json:"serviceId"`
-			Billing   struct {
-				PaymentTiming computeunit.PaymentTiming `json:"paymentTiming"`
-			} `json:"billing"`
-			ReplicasCount int `json:"replicasCount"`
-		} `json:"request"`
-	}
-	_ = json.Unmarshal(data, &read) // as far as it goes: without a listing before, nothing is looked after
-	p := read.Purchase
-	p.Request = computeunit.PurchaseComputeUnitRequest{ServiceID: read.Request.ServiceID, ReplicasCount: read.Request.ReplicasCount}
-	p.Request.Billing.PaymentTiming = read.Request.Billing.PaymentTiming
-	return p
-}
-
-func sameJSON(a, b []byte) bool {
-	var x, y any
-	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
-}
-
-// encode makes the row to write.
-func (r record) encode(version string) (store.Record, error) {
-	data, err := json.Marshal(document{format, r.Purchase})
-	if err == nil && r.foreign() {
-		data, err = merge(r.data, data)
-	}
-	service := ""
-	if r.isOpen() {
-		service = cmp.Or(r.service, serviceOf(r.Request))
-	}
-	return store.Record{
-		Key:         r.Key,
-		Version:     version,
-		OpenService: service,
-		InstanceID:  r.InstanceID,
-		State:       string(r.State),
-		Changed:     time.Now().UTC().Round(0),
-		Data:        data,
-	}, err
-}
-
-// merge writes into foreign JSON what has changed, and leaves the rest as it is.
-func merge(foreign, data []byte) ([]byte, error) {
-	before, _ := decodeData(foreign)
-	known, err := json.Marshal(document{format, before})
-	if err != nil {
-		return nil, err
-	}
-	var was, is, merged map[string]json.RawMessage
-	if json.Unmarshal(known, &was) != nil || json.Unmarshal(data, &is) != nil || json.Unmarshal(foreign, &merged) != nil || merged == nil {
-		return nil, errors.New("a record that another version wrote is not a JSON object")
-	}
-	for name := range was {
-		if _, stays := is[name]; !stays {
-			delete(merged, name)
-		}
-	}
-	for name, value := range is {
-		if !bytes.Equal(was[name], value) {
-			merged[name] = value
-		}
-	}
-	return json.Marshal(merged)
-}
-
-// newVersion is random (rule 4): a counter would start again after a row was deleted.
-func newVersion() string {
-	var version [16]byte
-	rand.Read(version[:]) // never fails
-	return hex.EncodeToString(version[:])
-}
+// newVersion is random: a counter would start again after a row was deleted.
+func newVersion() string { return rand.Text() }
 
 // serviceOf is the service as rule 1 compares it. Closing too much is safe.
 func serviceOf(request computeunit.PurchaseComputeUnitRequest) string {
 	return strings.ToLower(strings.TrimSpace(request.ServiceID))
 }
 
-// parked keeps a purchase open whose service another one keeps closed (rule 7). No service begins with a space.
+// parked keeps a purchase open whose service another one keeps closed. No service begins with a space.
 func parked(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return " " + hex.EncodeToString(sum[:])
 }
 
-const (
-	maxKey     = 255
-	maxService = 255
-)
+const most = 255 // bytes of a key, a service, and an id
 
 func checkKey(key string) error {
+	if key == "" || len(key) > most || !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
+		return invalid("key", key, fmt.Sprintf("must have 1 to %d bytes of UTF-8 without control characters", most))
+	}
+	return nil
+}
+
+// checkRequest refuses what is not sent, or what no journal can keep closed.
+func checkRequest(request computeunit.PurchaseComputeUnitRequest) error {
+	if service := serviceOf(request); len(service) > most || strings.ContainsRune(service, 0) {
+		return invalid("serviceId", request.ServiceID, fmt.Sprintf("must have at most %d bytes, and no NUL", most))
+	}
+	return request.Validate()
+}
+
+func invalid(path, value, rule string) error {
+	return &computeunit.ValidationError{Violations: []computeunit.Violation{{Path: path, Rule: rule, Value: strconv.Quote(value)}}}
+}
+
+// journalTimeout limits one write, with all its tries.
+const journalTimeout = 10 * time.Second
+
+// journalContext ends by its own limit and not with the caller (rule 9): a caller that disconnects must not leave a
+// record that says less than is known.
+func journalContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), journalTimeout)
+}
+
+// lookup returns the record of a key, without a version if there is none, and the journal's own record in the same statement.
+// The error is errEndpoint if only that does not fit.
+func (b *Buyer) lookup(ctx context.Context, key string) (r record, hasEndpoint bool, err error) {
+	if ctx == nil {
+		return r, false, errNoContext
+	}
+	rows, err := b.store.Find(ctx, store.Key, key, endpointKey)
+	if err != nil {
+		return r, false, again(fmt.Errorf("reading the journal: %w", err))
+	}
+	var other error
+	for _, row := range rows {
+		if row.Key == endpointKey {
+			hasEndpoint, other = true, checkEndpoint(row, b.client.Endpoint())
+		} else if r, err = b.decode(row); err != nil {
+			return r, hasEndpoint, err
+		}
+	}
+	return r, hasEndpoint, other
+}
+
+// keepEndpoint makes the journal the client's endpoint's if it is nobody's.
+func (b *Buyer) keepEndpoint(ctx context.Context) error {
+	if _, known, err := b.lookup(ctx, endpointKey); err != nil || known {
+		return err
+	}
+	row, err := encodeEndpoint(b.client.Endpoint(), newVersion())
+	if err != nil {
+		return err
+	}
+	_, writeErr := b.store.Put(ctx, "", row)
+	_, known, err := b.lookup(ctx, endpointKey)
+	if err == nil && !known {
+		err = fmt.Errorf("writing the journal: %w", cmp.Or(writeErr, errUnexplained))
+	}
+	return err
+}
+
+// owner returns the record of whoever has a service or an instance. It has no version if nobody does.
+func (b *Buyer) owner(ctx context.Context, column store.Column, value string) (record, error) {
+	rows, err := b.store.Find(ctx, column, value)
 	switch {
-	case key == "" || len(key) > maxKey:
-		return fmt.Errorf("the key has %d bytes: it must have 1 to %d", len(key), maxKey)
-	case !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl):
-		return errors.New("the key must be UTF-8 without control characters")
+	case err != nil:
+		return record{}, again(fmt.Errorf("reading the journal: %w", err))
+	case len(rows) == 0:
+		return record{}, nil
+	default:
+		return b.decode(rows[0])
 	}
-	return nil
 }
 
-// checkService refuses what no journal can keep closed.
-func checkService(request computeunit.PurchaseComputeUnitRequest) error {
-	if service := serviceOf(request); len(service) > maxService || strings.ContainsRune(service, 0) {
-		return fmt.Errorf("the service id must have at most %d bytes, and no NUL", maxService)
+// write makes a change of a record durable, by compare-and-swap (rule 4). If the record is not what r says any more, the
+// change is asked again with what it has become; its error ends the write, and the record is then returned as it is.
+// After a write that is not confirmed the journal is read: the new version in it means that it was done.
+func (b *Buyer) write(ctx context.Context, r record, change func(next *record) error) (record, error) {
+	ctx, cancel := journalContext(ctx)
+	defer cancel()
+	version, last := newVersion(), error(nil)
+	for wait := firstPause; ; wait = min(2*wait, lastPause) {
+		next := r
+		if err := change(&next); err != nil {
+			return r, err
+		}
+		row, err := b.encode(&next, version)
+		if err != nil {
+			return r, err
+		}
+		done, err := b.store.Put(ctx, r.version, row)
+		if done {
+			return next, nil
+		}
+		now, readErr := b.owner(ctx, store.Key, row.Key)
+		switch last = cmp.Or(err, readErr, last); {
+		case readErr == nil && now.version == version:
+			return now, nil
+		case readErr == nil && now.version != r.version:
+			r = now
+			r.Key = row.Key
+			continue
+		case readErr == nil && b.isTaken(ctx, row):
+			return r, errTaken
+		}
+		if pause(ctx, wait) != nil {
+			return r, again(fmt.Errorf("writing the journal: %w", cmp.Or(last, errUnexplained)))
+		}
 	}
-	return nil
 }
 
-// asSent returns a request that is equal to another exactly if both send the same JSON, release times taken as instants.
-// It is what the journal gives back, too.
-func asSent(request computeunit.PurchaseComputeUnitRequest) (sent computeunit.PurchaseComputeUnitRequest, err error) {
-	data, err := json.Marshal(request)
-	if err == nil {
-		err = json.Unmarshal(data, &sent)
-	}
-	return sent, err
+// swap makes a change of a record durable, if it still is as it was read.
+func (b *Buyer) swap(ctx context.Context, r record, change func(next *record)) (record, error) {
+	return b.write(ctx, r, func(next *record) error {
+		if next.version != r.version {
+			return errLost
+		}
+		change(next)
+		return nil
+	})
 }
 
-// sameRequest reports whether a record's request is the one that is asked for now.
-func sameRequest(kept, asked computeunit.PurchaseComputeUnitRequest) bool {
-	kept.Billing.ReleaseTime = kept.Billing.ReleaseTime.UTC()
-	asked.Billing.ReleaseTime = asked.Billing.ReleaseTime.UTC()
-	a, errA := json.Marshal(kept)
-	b, errB := json.Marshal(asked)
-	return errA == nil && errB == nil && bytes.Equal(a, b)
+// isTaken reports whether another key has the service or the instance: drivers have no common error for it.
+func (b *Buyer) isTaken(ctx context.Context, row store.Record) bool {
+	for column, value := range map[store.Column]string{store.OpenService: row.OpenService, store.InstanceID: row.InstanceID} {
+		if value != "" {
+			if owners, err := b.store.Find(ctx, column, value); err == nil && len(owners) > 0 && owners[0].Key != row.Key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// The growing times between two looks at the journal.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+// pause waits, and returns the context's error if that ended first.
+func pause(ctx context.Context, wait time.Duration) error {
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+	}
+	return ctx.Err()
 }

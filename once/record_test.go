@@ -1,98 +1,187 @@
-package once
+package once_test
 
 import (
+	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/internal/proof"
 	"github.com/qianfan-go/computeunit/once/internal/store"
+	"github.com/qianfan-go/computeunit/once/internal/storetest"
 )
 
-func TestARecordIsTheSameAfterItsRow(t *testing.T) {
-	written := record{Purchase: full()}
-	row, err := written.encode("v")
-	require.NoError(t, err)
-	read := decode(row)
-	assert.Equal(t, full(), read.Purchase)
-	assert.Equal(t, "v", read.version)
-	assert.False(t, read.foreign())
-	assert.Empty(t, row.OpenService)
+// row is the record of a key as the journal has it.
+func (b *bench) row(key string) store.Record {
+	rows, err := b.records.Find(b.t.Context(), store.Key, key)
+	require.NoError(b.t, err)
+	require.Len(b.t, rows, 1)
+	return rows[0]
 }
 
 func TestAnOpenRecordKeepsItsServiceClosed(t *testing.T) {
-	for stage, open := range map[State]bool{StatePreparing: true, StateSending: true, StateBought: false, boughtUnnamed: true, StateNotPurchased: false} {
-		r := record{Purchase: full()}
-		r.State, r.Request.ServiceID = stage, " SVCO-1\n"
-		if stage == boughtUnnamed {
-			r.State, r.InstanceID = StateBought, ""
-		}
-		row, err := r.encode("v")
+	for fate, service := range map[proof.Fate]string{proof.Go: "", proof.Lose: "svco-1", proof.OrderOnly: "svco-1", proof.Refuse: ""} {
+		inBench(t, func(t *testing.T, b *bench) {
+			b.fates(fate)
+			request := prepaid
+			request.ServiceID = " SVCO-1\n"
+			b.lag(time.Hour)
+			b.process().Buy(t.Context(), "a", request)
+			assert.Equal(t, service, b.row("a").OpenService)
+			assert.Equal(t, service != "", b.purchase("a").Open())
+		})
+	}
+}
+
+// What the constraints hold is what counts.
+func TestTheColumnsAreBelieved(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		_, err := b.buy("a")
 		require.NoError(t, err)
-		if open {
-			assert.Equal(t, "svco-1", row.OpenService, stage)
-		} else {
-			assert.Empty(t, row.OpenService, stage)
-		}
-	}
+		row := b.row("a")
+		version := row.Version
+		row.Version, row.InstanceID = "by hand", "instance-9"
+		_, err = b.records.Put(t.Context(), version, row)
+		require.NoError(t, err)
+		assert.Equal(t, "instance-9", b.purchase("a").InstanceID)
+	})
 }
 
-func TestWhatALaterVersionWroteIsForeign(t *testing.T) {
+// A record of a later format is refused with a clear error, and left alone.
+func TestWhatALaterVersionWroteIsLeftAlone(t *testing.T) {
 	for name, data := range map[string]string{
-		"a later format":         `{"format":2,"key":"a"}`,
-		"a field":                `{"format":1,"key":"a","request":{"serviceId":"svco-1","billing":{"paymentTiming":"Prepaid"},"replicasCount":1},"new":1}`,
-		"a field of the request": `{"format":1,"key":"a","request":{"serviceId":"svco-1","billing":{"paymentTiming":"Prepaid","new":1},"replicasCount":1}}`,
-		"another type":           `{"format":1,"key":1}`,
-		"no object":              `[]`,
-		"null":                   `null`,
-		"an empty object":        `{}`,
+		"a later format": `{"format":2,"key":"a"}`, "another type": `{"format":1,"key":1}`, "no object": `[]`, "an empty object": `{}`,
 	} {
-		r := decode(store.Record{Key: "a", Version: "v", State: "preparing", OpenService: "svco-1", Data: []byte(data)})
-		assert.True(t, r.foreign(), name)
-		assert.Equal(t, StatePreparing, r.State, name)
+		t.Run(name, func(t *testing.T) {
+			inBench(t, func(t *testing.T, b *bench) {
+				b.leaveUnknown("a", proof.Lose)
+				later := b.row("a")
+				version := later.Version
+				later.Version, later.State, later.Data = "later", "reserved", []byte(data)
+				_, err := b.records.Put(t.Context(), version, later)
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+
+				buyer := b.process()
+				_, err = buyer.Buy(within(t, time.Hour), "a", prepaid)
+				assert.Equal(t, "unknown, pending", outcome(t, err))
+				assert.ErrorContains(t, err, "later version")
+				_, err = buyer.Buy(within(t, time.Hour), "b", prepaid)
+				assert.Equal(t, "not purchased, pending", outcome(t, err), "the service is closed")
+				settled, err := buyer.Settle(t.Context())
+				assert.ErrorContains(t, err, "later version")
+				assert.Len(t, settled, 1)
+				for _, err := range []error{errOf(buyer.Lookup(t.Context(), "a")), buyer.Check(t.Context()),
+					errOfOne(buyer.ResolveNotPurchased(t.Context(), "a")), errOfOne(buyer.ResolveBought(t.Context(), "a", once.Found{OrderID: "o"}))} {
+					assert.ErrorContains(t, err, "later version")
+				}
+				assert.Equal(t, 1, b.sent)
+				later.Age = b.row("a").Age
+				assert.Equal(t, later, b.row("a"))
+			})
+		})
 	}
 }
 
-func TestAForeignRecordKeepsWhatIsNotUnderstood(t *testing.T) {
-	data := `{"format":2,"key":"a","state":"preparing","request":{"serviceId":"svco-1","billing":{"paymentTiming":"Postpaid","new":{"a":1}},` +
-		`"replicasCount":1},"since":"2030-01-02T03:04:05Z","unknown":true,"new":[1,2]}`
-	r := decode(store.Record{Key: "a", Version: "v", State: "sending", OpenService: "svco-1", Data: []byte(data)})
-	require.True(t, r.foreign())
-	require.NoError(t, r.found("i"))
-	row, err := r.encode("w")
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"format":2,"key":"a","state":"bought","evidence":"listing","instanceId":"i","request":{"serviceId":"svco-1",`+
-		`"billing":{"paymentTiming":"Postpaid","new":{"a":1}},"replicasCount":1},"since":"2030-01-02T03:04:05Z","new":[1,2]}`, string(row.Data))
-	assert.Equal(t, "i", row.InstanceID)
+func errOf(_ once.Purchase, _ bool, err error) error { return err }
+func errOfOne(_ once.Purchase, err error) error      { return err }
+
+var errDatabase = errors.New("the database says no")
+
+// withFaults starts a process whose calls of the journal fail as faults says.
+func (b *bench) withFaults(faults *storetest.Faulty) *once.Buyer {
+	require.NoError(b.t, b.process().Check(b.t.Context()))
+	faults.Store = b.records
+	return proof.NewProcess(b.world, b, func(*proof.Process) once.Journal { return once.JournalOf(faults) }).Buyer
 }
 
-func TestAForeignRecordThatIsNoObjectIsNotWritten(t *testing.T) {
-	r := decode(store.Record{Key: "a", Version: "v", State: "preparing", OpenService: "svco-1", Data: []byte(`[]`)})
-	_, err := r.encode("w")
-	assert.Error(t, err)
+func TestAWriteThatWasDoneAlthoughItFailedIsNotDoneAgain(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		writes := 0
+		bought, err := b.withFaults(&storetest.Faulty{After: func(method string) error {
+			if method == "Put" {
+				writes++
+				return errDatabase
+			}
+			return nil
+		}}).Buy(t.Context(), "a", prepaid)
+		require.NoError(t, err)
+		assert.Equal(t, bought, b.purchase("a"))
+		assert.Equal(t, 3, writes, "claimed, sending, bought")
+	})
 }
 
-func TestRequestsAreComparedAsTheyAreSent(t *testing.T) {
-	at := time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)
-	base := computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.PostpaidUntil(at), ReplicasCount: 1}
-	change := func(f func(*computeunit.PurchaseComputeUnitRequest)) computeunit.PurchaseComputeUnitRequest {
-		changed := base
-		f(&changed)
-		return changed
-	}
-	type request = computeunit.PurchaseComputeUnitRequest
-	assert.True(t, sameRequest(base, base))
-	assert.True(t, sameRequest(base, change(func(r *request) { r.Billing.ReleaseTime = at.In(time.FixedZone("", 3600)) })))
-	assert.True(t, sameRequest(base, change(func(r *request) { r.Billing.ReleaseTime = at.Add(time.Millisecond) })))
-	for name, other := range map[string]request{
-		"service": change(func(r *request) { r.ServiceID = "SVCO-1" }),
-		"count":   change(func(r *request) { r.ReplicasCount = 2 }),
-		"release": change(func(r *request) { r.Billing.ReleaseTime = at.Add(time.Second) }),
-		"none":    change(func(r *request) { r.Billing = computeunit.Postpaid() }),
-		"timing":  change(func(r *request) { r.Billing = computeunit.Prepaid(1) }),
-	} {
-		assert.False(t, sameRequest(base, other), name)
-	}
+func TestAWriteIsTriedForTenSeconds(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		tries, started := 0, time.Now()
+		_, err := b.withFaults(&storetest.Faulty{Before: func(method string) error {
+			if method == "Put" {
+				tries++
+				return errDatabase
+			}
+			return nil
+		}}).Buy(t.Context(), "a", prepaid)
+		assert.Equal(t, "unknown, pending", outcome(t, err))
+		require.ErrorIs(t, err, errDatabase)
+		assert.Equal(t, 10*time.Second, time.Since(started))
+		assert.Greater(t, tries, 5)
+		assert.Zero(t, b.sent)
+	})
+}
+
+// Rule 9: a caller that leaves must not leave a record behind that says less than is known.
+func TestAWriteOutlivesItsCaller(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		started := time.Now()
+		buyer := b.withFaults(&storetest.Faulty{Before: func(method string) error {
+			if method == "Put" && time.Since(started) < 3*time.Second {
+				return errDatabase
+			}
+			return nil
+		}})
+		_, err := buyer.Buy(within(t, time.Second), "a", prepaid)
+		assert.Equal(t, "unknown, pending", outcome(t, err))
+		time.Sleep(5 * time.Second)
+		assert.Equal(t, once.StateNotPurchased, b.purchase("a").State)
+		assert.Zero(t, b.sent)
+	})
+}
+
+// The answer has come when the caller has left, and the process crashes before anything else.
+func TestAnAnswerIsWrittenWhenTheCallerHasLeft(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.at(proof.Received, func() { time.Sleep(10 * time.Second) })
+		_, err := b.process().Buy(within(t, time.Second), "a", prepaid)
+		require.Error(t, err)
+		time.Sleep(time.Minute)
+		assert.Equal(t, once.EvidenceAnswer, b.purchase("a").Evidence)
+	})
+}
+
+// The journal's clock decides: here it was put back by an hour.
+func TestARecordOfTheFutureIsIdle(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		b.crashAt(proof.List)
+		buyer := proof.NewProcess(b.world, b, func(p *proof.Process) once.Journal {
+			return once.JournalOf(putBack{p.Store(b.records)})
+		}).Buyer
+		settled, err := buyer.Settle(t.Context())
+		require.NoError(t, err)
+		require.Len(t, settled, 1)
+		assert.Equal(t, once.StateNotPurchased, settled[0].State)
+	})
+}
+
+func TestTheJSONOfARecordIsThatOfThePurchase(t *testing.T) {
+	inBench(t, func(t *testing.T, b *bench) {
+		bought, err := b.buy("订单")
+		require.NoError(t, err)
+		var kept once.Purchase
+		require.NoError(t, json.Unmarshal(b.row("订单").Data, &kept))
+		assert.Equal(t, bought, kept)
+	})
 }

@@ -5,69 +5,228 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
-// Settle looks after every open purchase of the journal, and returns those that are still open, the longest unchanged
-// first. It never sends. Call it after a restart and from time to time, in any process.
+// Lookup returns what the journal has of a key. It changes nothing and asks the service nothing. Bought by an answer is
+// final; every other state can still change: bought by a listing can be opened again, and not purchased bought.
+func (b *Buyer) Lookup(ctx context.Context, key string) (p Purchase, found bool, err error) {
+	r, err := b.resolvable(ctx, key)
+	if err != nil {
+		return Purchase{}, false, fmt.Errorf("once: key %q: %w", key, err)
+	}
+	return r.Purchase, r.version != "", nil
+}
+
+const (
+	// settledAtOnce is how many purchases one Settle looks after at a time.
+	settledAtOnce = 8
+	// settleMargin is for what a look does beside its listing.
+	settleMargin = 10 * time.Second
+)
+
+// Settle looks after every open purchase of the journal, and returns each of those that were open when it began, as it is
+// now: see [Purchase.Open]. It never sends. Call it after a restart and from time to time, in any process, also in one that
+// lives for this call.
 //
-// What was sent is settled if a listing names its order. What was claimed and not sent is closed as not purchased, once
-// its record has not changed for [WithTakeoverAfter] from one call of this Buyer to a later one: so the first Settle
-// after a restart closes none. An open purchase with Unknown set, or bought without an instance id, needs a person if it
-// stays so: see [Buyer.ResolveBought] and [Buyer.ResolveNotPurchased].
+// What was sent is settled if a listing names its order. What was claimed and not sent is closed as not purchased when its
+// record has not changed for [WithTakeoverAfter]. An open purchase with Unknown set, or bought without an instance id, needs a
+// person if it stays so: see [Buyer.ResolveBought] and [Buyer.ResolveNotPurchased].
 //
 // The error joins what kept it from looking; the other purchases were looked after all the same.
-func (b *Buyer) Settle(ctx context.Context) (open []Purchase, err error) {
-	if err := b.checkEndpoint(ctx); err != nil {
-		return nil, fmt.Errorf("once: %w", err)
+func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
+	if err := b.writeKept(ctx, ""); err != nil {
+		b.logger.WarnContext(ctx, "once: settling without them", "error", err)
 	}
-	rows, err := b.store.ReadOpen(ctx)
+	err := b.keepEndpoint(ctx)
+	var rows []store.Record
+	if err == nil {
+		rows, err = b.store.Find(ctx, store.OpenService)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("once: reading the journal: %w", err)
 	}
-	records := make([]record, len(rows))
-	for i, row := range rows {
-		records[i] = decode(row)
-	}
-	b.watchOnly(records)
-	var errs []error
-	for _, found := range records {
-		r, err := b.settle(ctx, found, b.idle(found))
+	purchases, errs := make([]Purchase, len(rows)), make([]error, len(rows))
+	inTurn(len(rows), func(i int) {
+		r, err := b.decode(rows[i])
+		if err == nil {
+			ctx, cancel := context.WithTimeout(ctx, b.client.Timeout()+settleMargin)
+			defer cancel()
+			r, err = b.tend(ctx, r)
+		}
+		if err == nil && r.version == "" {
+			err = errDeleted
+		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("once: key %q: %w", r.Key, err))
+			errs[i] = fmt.Errorf("once: key %q: %w", rows[i].Key, err)
 		}
-		if r.isOpen() {
-			open = append(open, r.Purchase)
-		}
-	}
-	return open, errors.Join(errs...)
+		r.Key = rows[i].Key
+		purchases[i] = r.Purchase
+	})
+	return purchases, errors.Join(errs...)
 }
 
-func (b *Buyer) settle(ctx context.Context, r record, idle bool) (record, error) {
+// inTurn does something for each of n, several at a time, beginning with any: what is slow must not be before the same ones
+// each time. A panic goes on in the caller.
+func inTurn(n int, do func(i int)) {
+	var group sync.WaitGroup
+	var panicked any
+	places, first := make(chan struct{}, settledAtOnce), rand.N(max(n, 1))
+	for i := range n {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					panicked = p
+				}
+				<-places
+			}()
+			do((first + i) % n)
+		})
+	}
+	group.Wait()
+	if panicked != nil {
+		panic(panicked)
+	}
+}
+
+// tend does what anybody may do for an open purchase. It never sends. An error means that it could not.
+func (b *Buyer) tend(ctx context.Context, r record) (record, error) {
 	switch {
 	case ctx.Err() != nil:
 		return r, ctx.Err()
-	case r.State != StatePreparing:
-		return b.look(ctx, r, idle)
-	case idle:
-		return b.closeIdle(ctx, r)
-	default:
+	case r.State == StatePreparing && r.isUnchangedFor(b.takeover): // nothing was sent. If its process wakes, it has lost its claim
+		return b.settle(ctx, r, func(next *record) {
+			next.become(StateNotPurchased, "", Order{})
+			next.Refusal, next.Claim = "nothing was sent", ""
+		})
+	case !r.isSent():
 		return r, nil
+	case r.service == parked(r.Key): // while another purchase has its service, what is new may be that one's
+		regained, err := b.settle(ctx, r, func(next *record) { next.service = serviceOf(next.Request) })
+		if err != nil || regained.service == r.service {
+			return regained, err
+		}
+		r = regained
 	}
+	looked, err := b.look(ctx, r)
+	if err != nil || !looked.needsSettling() || looked.Reported {
+		return looked, err
+	}
+	looked, err = b.settle(ctx, looked, func(next *record) { next.Reported = true })
+	if err == nil && looked.needsSettling() {
+		b.log(ctx, slog.LevelError, "not settled", looked.Purchase, b.blocked(looked.Purchase))
+	}
+	return looked, err
 }
 
-// closeIdle closes a purchase as not purchased that was claimed and not sent. If its process wakes, it has lost its claim.
-func (b *Buyer) closeIdle(ctx context.Context, r record) (record, error) {
-	closed, err := b.write(ctx, r, func(next *record) error {
-		if next.version != r.version {
-			return errLost
+// settle changes a purchase that is as it was read: what was listed is about that. Else it returns what it has become.
+func (b *Buyer) settle(ctx context.Context, r record, change func(next *record)) (record, error) {
+	r, err := b.swap(ctx, r, change)
+	switch {
+	case errors.Is(err, errLost), errors.Is(err, errTaken): // the instance may have become another key's
+		return r, nil
+	case err == nil && !r.Open():
+		b.log(ctx, slog.LevelWarn, "settled", r.Purchase, nil)
+	}
+	return r, err
+}
+
+var errNoDate = errors.New("the listing has no Date header, so nothing is known of the service's clock: look for a proxy that removes it")
+
+// list returns everything that a service has, whatever its payment timing, and never without the service's time.
+func (b *Buyer) list(ctx context.Context, serviceID string) (*computeunit.DescribeComputeUnitsResponse, error) {
+	listed, err := b.client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: serviceID})
+	if err == nil && listed.Date.IsZero() {
+		err = again(errNoDate)
+	}
+	return listed, err
+}
+
+// betweenLooks is how far apart the Dates of the two listings are that a candidate has to be in.
+const betweenLooks = time.Second
+
+// look lists the service of a purchase, and takes the one candidate that there ever was when it is listed a second time.
+func (b *Buyer) look(ctx context.Context, r record) (record, error) {
+	for range 3 {
+		listed, err := b.list(ctx, r.Request.ServiceID)
+		if err != nil {
+			return r, err
 		}
-		return next.apply(abandon)
-	})
-	if errors.Is(err, errLost) {
-		return closed, nil
+		candidates, fresh, err := b.unowned(ctx, r, listed.Result.Instances)
+		if err != nil {
+			return r, err
+		}
+		var fitting []string
+		for _, i := range fresh {
+			if i.PaymentTiming == r.Request.Billing.PaymentTiming && i.ReplicasCount == r.Request.ReplicasCount {
+				fitting = append(fitting, i.InstanceID)
+			}
+		}
+		for _, id := range fitting {
+			if !slices.Contains(candidates, id) {
+				candidates = append(candidates, id)
+			}
+		}
+		only := len(candidates) == 1 && slices.Contains(fitting, candidates[0])
+		switch known := slices.Equal(candidates, r.Candidates); {
+		case only && known && listed.Date.Sub(r.ListedAt) >= betweenLooks:
+			return b.settle(ctx, r, func(next *record) { next.become(StateBought, EvidenceListing, Order{InstanceID: candidates[0]}) })
+		case !known:
+			r, err = b.settle(ctx, r, func(next *record) { next.saw(candidates, listed.Date) })
+		}
+		if err != nil || !only || !r.isSent() {
+			return r, err
+		}
+		if err := pause(ctx, betweenLooks); err != nil {
+			return r, err
+		}
 	}
-	if err == nil {
-		b.log(ctx, slog.LevelWarn, "settled", closed, nil)
+	return r, nil
+}
+
+// saw keeps every candidate that there ever was, and when the first was listed.
+func (p *Purchase) saw(candidates []string, date time.Time) {
+	switch {
+	case len(candidates) == 0:
+		date = time.Time{}
+	case len(p.Candidates) > 0 && p.Candidates[0] == candidates[0]:
+		date = p.ListedAt
 	}
-	return closed, err
+	p.Candidates, p.ListedAt = candidates, date.UTC()
+}
+
+// unowned returns those of a purchase's candidates, and of the instances that are new since its listing before, that are no
+// key's (rule 6).
+func (b *Buyer) unowned(ctx context.Context, r record, listed []computeunit.Instance) (candidates []string, fresh []computeunit.Instance, err error) {
+	for _, i := range listed {
+		if !slices.Contains(r.Before.InstanceIDs, i.InstanceID) && !slices.Contains(ids(fresh), i.InstanceID) {
+			fresh = append(fresh, i)
+		}
+	}
+	if len(fresh)+len(r.Candidates) == 0 {
+		return nil, nil, nil
+	}
+	owned, err := b.store.Find(ctx, store.InstanceID, append(ids(fresh), r.Candidates...)...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the journal: %w", err)
+	}
+	isOwned := func(id string) bool {
+		return slices.ContainsFunc(owned, func(row store.Record) bool { return row.InstanceID == id })
+	}
+	return slices.DeleteFunc(slices.Clone(r.Candidates), isOwned),
+		slices.DeleteFunc(fresh, func(i computeunit.Instance) bool { return isOwned(i.InstanceID) }), nil
+}
+
+func ids(instances []computeunit.Instance) (ids []string) {
+	for _, i := range instances {
+		ids = append(ids, i.InstanceID)
+	}
+	return ids
 }

@@ -37,7 +37,8 @@ func TestAuthorizeMatchesThePublishedVectors(t *testing.T) {
 			}
 			keys := Credentials{AccessKeyID: strings.Repeat("a", 32), SecretAccessKey: strings.Repeat("b", 32)}
 			at := time.Date(2015, 4, 27, 8, 23, 49, 0, time.UTC)
-			got := authorize(http.MethodPut, target, headers, keys, &auth.SignOptions{HeadersToSign: sign, Timestamp: at.Unix(), ExpireSeconds: 1800})
+			options := &auth.SignOptions{HeadersToSign: sign, Timestamp: at.Unix(), ExpireSeconds: 1800}
+			got := authorize(http.MethodPut, target, headers, keys, options)
 			assert.Equal(t, "bce-auth-v1/"+keys.AccessKeyID+"/2015-04-27T08:23:49Z/1800/"+vector.signed+"/"+vector.signature, got)
 		})
 	}

@@ -107,14 +107,17 @@ func TestAnAttemptThatMayNotBeSentIsUnready(t *testing.T) {
 		want        error
 		asked       int
 	}{
-		"no credentials":          {t.Context(), none, nil, errLost, 1},
-		"a context that is done":  {done, none, nil, context.Canceled, 0},
-		"an error of Before":      {t.Context(), keys, func(context.Context, *transport.Attempt) error { return errLost }, errLost, 0},
-		"a context Before cancel": {ctx, keys, func(context.Context, *transport.Attempt) error { cancel(); return nil }, context.Canceled, 0},
+		"no credentials":         {t.Context(), none, nil, errLost, 1},
+		"a context that is done": {done, none, nil, context.Canceled, 0},
+		"an error of Before":     {t.Context(), keys, func(context.Context, *transport.Attempt) error { return errLost }, errLost, 0},
+		"a context that ends in Before": {ctx, keys, func(context.Context, *transport.Attempt) error {
+			cancel()
+			return nil
+		}, context.Canceled, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked = 0
-			via := newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: row.credentials})
+			via := newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: row.credentials, Instant: true})
 			a := do(row.ctx, t, via, host, transport.Never, func(r *transport.Request) { r.Before = row.before }).attempts[0]
 			assert.Equal(t, transport.Unready, a.Reached)
 			assert.ErrorIs(t, a.Err, row.want)

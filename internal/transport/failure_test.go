@@ -88,7 +88,9 @@ func TestAProxyThatIsDownIsUnconnected(t *testing.T) {
 }
 
 func TestACallersOnProxyConnectResponseIsAskedFirst(t *testing.T) {
-	via := through(t, &http.Transport{OnProxyConnectResponse: func(context.Context, *url.URL, *http.Request, *http.Response) error { return errLost }})
+	via := through(t, &http.Transport{
+		OnProxyConnectResponse: func(context.Context, *url.URL, *http.Request, *http.Response) error { return errLost },
+	})
 	throughProxy(via, serveRaw(t, hangUp("HTTP/1.1 407 No\r\n\r\n")))
 	assert.ErrorIs(t, send(t.Context(), t, via, host).Err, errLost)
 }
@@ -119,21 +121,6 @@ func socksProxy(to string) func(net.Conn) {
 	}
 }
 
-func TestTLSSessionsAreResumedBehindAProxy(t *testing.T) {
-	for name, version := range tlsVersions {
-		t.Run(name, func(t *testing.T) {
-			secure := sessions(t, version)
-			eachOwn(t, secure.Server, func(t *testing.T, via *transport.Transport) {
-				throughProxy(via, serveRaw(t, connectProxy(secure.Listener.Addr().String())))
-				for _, want := range []string{"false", "true"} {
-					assert.Equal(t, want, string(send(t.Context(), t, via, secure.URL).Body))
-					via.CloseIdleConnections()
-				}
-			})
-		})
-	}
-}
-
 // sendThroughEnvironment is set if this test binary was started again, with a proxy in its environment, which net/http reads once.
 const sendThroughEnvironment = "COMPUTEUNIT_TEST_SEND"
 
@@ -150,7 +137,8 @@ func TestTheEnvironmentsProxyIsUsed(t *testing.T) {
 	for scheme, proxy := range map[string]func(string) func(net.Conn){"http": connectProxy, "socks5": socksProxy} {
 		command := exec.Command(os.Args[0], "-test.run=^TestTheEnvironmentsProxyIsUsed$")
 		address := scheme + "://" + serveRaw(t, proxy(secure.Listener.Addr().String()))
-		command.Env = append(os.Environ(), sendThroughEnvironment+"=1", "SSL_CERT_FILE="+root, "HTTPS_PROXY="+address, "NO_PROXY=", "no_proxy=")
+		command.Env = append(os.Environ(), sendThroughEnvironment+"=1",
+			"SSL_CERT_FILE="+root, "HTTPS_PROXY="+address, "NO_PROXY=", "no_proxy=")
 		output, err := command.CombinedOutput()
 		require.NoError(t, err, "%s", output)
 		assert.True(t, strings.HasPrefix(string(output), fmt.Sprint("came to: ", transport.Answered)), "%s", output)

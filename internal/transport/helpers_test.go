@@ -98,7 +98,9 @@ type result struct {
 }
 
 // do sends testBody, and gives each attempt the same verdict. change may be nil.
-func do(ctx context.Context, t testing.TB, via *transport.Transport, target string, again transport.Again, change func(*transport.Request)) (r result) {
+func do(
+	ctx context.Context, t testing.TB, via *transport.Transport, target string, again transport.Again, change func(*transport.Request),
+) (r result) {
 	t.Helper()
 	u, err := url.Parse(target)
 	require.NoError(t, err)

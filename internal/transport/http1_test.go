@@ -58,12 +58,13 @@ func TestAnIdleConnectionIsKeptForThreeSeconds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				dialled := 0
-				via := through(t, &http.Transport{IdleConnTimeout: row.theirs, DialContext: func(context.Context, string, string) (net.Conn, error) {
+				dial := func(context.Context, string, string) (net.Conn, error) {
 					dialled++
 					client, server := net.Pipe()
 					go serveKeepAlive(server)
 					return client, nil
-				}})
+				}
+				via := through(t, &http.Transport{IdleConnTimeout: row.theirs, DialContext: dial})
 				send(t.Context(), t, via, "http://host")
 				time.Sleep(row.after)
 				assert.Equal(t, transport.Answered, send(t.Context(), t, via, "http://host").Reached)
@@ -141,7 +142,8 @@ func TestACloneKeepsItsOriginalsSettings(t *testing.T) {
 		})
 	}
 	limits := through(t, &http.Transport{MaxConnsPerHost: 5, MaxIdleConnsPerHost: 6, ResponseHeaderTimeout: 7}).HTTP()
-	assert.Equal(t, []any{5, 6, time.Duration(7)}, []any{limits.MaxConnsPerHost, limits.MaxIdleConnsPerHost, limits.ResponseHeaderTimeout})
+	assert.Equal(t, []any{5, 6, time.Duration(7)},
+		[]any{limits.MaxConnsPerHost, limits.MaxIdleConnsPerHost, limits.ResponseHeaderTimeout})
 }
 
 // sessions is a TLS server that answers whether the connection of a request resumed a session.
@@ -182,15 +184,6 @@ func TestACallersVerifyPeerCertificateIsAskedForEachConnection(t *testing.T) {
 		via.CloseIdleConnections()
 	}
 	assert.Equal(t, 2, asked)
-}
-
-func TestOldTLSIsNotSpoken(t *testing.T) {
-	old := newServer(t, answerNothing)
-	old.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
-	old.StartTLS()
-	eachOwn(t, old.Server, func(t *testing.T, via *transport.Transport) {
-		assert.Equal(t, transport.Unconnected, send(t.Context(), t, via, old.URL).Reached)
-	})
 }
 
 // Idle connections are kept for a burst to find.
@@ -328,7 +321,8 @@ func TestAConnectionOfDialTLSContext(t *testing.T) {
 	secure := tlsServer(t, answerNothing)
 	roots := secure.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
 	dialling := func(protocols ...string) *transport.Transport {
-		return through(t, &http.Transport{DialTLSContext: (&tls.Dialer{Config: &tls.Config{RootCAs: roots, NextProtos: protocols}}).DialContext})
+		dialer := &tls.Dialer{Config: &tls.Config{RootCAs: roots, NextProtos: protocols}}
+		return through(t, &http.Transport{DialTLSContext: dialer.DialContext})
 	}
 	via := dialling()
 	for range 3 {

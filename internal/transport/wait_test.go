@@ -61,7 +61,8 @@ func TestBackoffGrowsToItsMaximum(t *testing.T) {
 				most[i] = max(most[i], wait)
 			}
 		}
-		for i, limit := range []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 10 * time.Second, 10 * time.Second} {
+		for i, seconds := range []float64{0.5, 1, 2, 4, 8, 10, 10} {
+			limit := time.Duration(seconds * float64(time.Second))
 			assert.LessOrEqual(t, most[i], limit)
 			assert.Greater(t, most[i], limit/2, "of 200")
 		}

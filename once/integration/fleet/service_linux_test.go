@@ -35,7 +35,7 @@ func runService(seed uint64) error {
 	control.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
 		from, _ := strconv.Atoi(r.FormValue("from"))
 		orders := []order{}
-		for _, o := range service.OrdersFrom(from) {
+		for _, o := range service.Orders()[from:] {
 			orders = append(orders, order{Order: o, Made: clock.real(o.CreatedAt)})
 		}
 		_ = json.NewEncoder(w).Encode(orders)
@@ -130,7 +130,7 @@ type faults struct {
 func newFaults(seed uint64) *faults {
 	f := &faults{random: rand.New(rand.NewPCG(seed, 1))}
 	for _, entry := range simulator.Catalogue("http://127.0.0.1:1/", 2*attemptTimeout) {
-		if entry.Kind != simulator.HugeBody && entry.Kind != simulator.EndlessBody { // slow, and nothing for the journal
+		if len(entry.Body) < 1<<20 { // else slow, and nothing for the journal
 			f.catalogue = append(f.catalogue, entry)
 		}
 	}
@@ -138,7 +138,7 @@ func newFaults(seed uint64) *faults {
 }
 
 // ofPurchase leaves most purchases alone; their orders are listed late.
-func (f *faults) ofPurchase(simulator.Purchase) simulator.Fault {
+func (f *faults) ofPurchase(simulator.Request) simulator.Fault {
 	if f.calm.Load() {
 		return simulator.Fault{}
 	}
@@ -154,7 +154,7 @@ func (f *faults) ofPurchase(simulator.Purchase) simulator.Fault {
 			fault.When = simulator.AfterOrder
 		}
 	case n < 75: // refused, and sent again
-		fault = simulator.Fault{Kind: simulator.ErrorAnswer, Status: 429, RetryAfter: "0", Attempts: 1}
+		fault = simulator.Fault{Status: 429, Header: "Retry-After: 0", Attempts: 1}
 	case n < 85:
 		fault = simulator.Fault{Kind: simulator.Reset, When: simulator.When(n % 2)}
 	default:
@@ -169,7 +169,7 @@ func (f *faults) ofPurchase(simulator.Purchase) simulator.Fault {
 	return fault
 }
 
-func (f *faults) ofRead(simulator.Read) simulator.Fault {
+func (f *faults) ofRead(simulator.Request) simulator.Fault {
 	if f.calm.Load() {
 		return simulator.Fault{}
 	}
@@ -179,9 +179,9 @@ func (f *faults) ofRead(simulator.Read) simulator.Fault {
 	case n < 3:
 		return simulator.Fault{Kind: simulator.Reset}
 	case n < 6:
-		return simulator.Fault{Kind: simulator.ErrorAnswer, Status: 500}
+		return simulator.Fault{Status: 500}
 	case n < 8:
-		return simulator.Fault{Kind: simulator.SlowHeaders, Delay: 2 * attemptTimeout}
+		return simulator.Fault{Delay: 2 * attemptTimeout}
 	default:
 		return simulator.Fault{}
 	}

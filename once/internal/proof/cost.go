@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"testing"
@@ -28,11 +29,10 @@ type Shop struct {
 // NewShop has a journal in which nothing is open.
 func NewShop(t *testing.T, journal once.Journal) *Shop {
 	service := simulator.New(simulator.Config{})
-	url, stop, err := simulator.Serve(service)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, stop()) })
+	server := httptest.NewServer(service)
+	t.Cleanup(server.Close)
 	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey), computeunit.WithEndpoint(url))
+		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey), computeunit.WithEndpoint(server.URL))
 	require.NoError(t, err)
 	buyer, err := once.New(client, journal)
 	require.NoError(t, err)

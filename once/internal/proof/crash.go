@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,14 +132,15 @@ func buyOnce(world *World, p *Process, director *script) {
 	p.Buyer.Settle(ctx)
 	before := director.requests
 	bought, err := p.Buyer.Buy(ctx, "key", request())
-	if p.dead {
+	if p.dead.Load() {
 		return
 	}
 	world.Answered("key", bought, err)
+	p.Buyer.Shutdown(context.Background())
 	world.kept(p, "key", bought, err)
 	// Rule 9: who only cancels leaves nothing open that was answered.
 	answered := director.requests > before && director.requests > len(director.scenario.Fates)
-	if director.met && director.fault.fate == Cancel && answered && director.during != Journal && err != nil &&
+	if director.met && director.fault.fate == Cancel && answered && world.stateOf("key") == once.StateSending &&
 		(director.during == Request || director.during == Received) {
 		world.Violate("cancelled during the attempt, which was answered: %v", err)
 	}
@@ -155,6 +157,7 @@ func finish(world *World, p *Process, keys []string) {
 	if err != nil {
 		world.Violate("Settle: %v", err)
 	}
+	open = slices.DeleteFunc(open, func(p once.Purchase) bool { return !p.Open() })
 	for _, left := range open {
 		if world.orderOf(left.Key) != nil && world.mustSettle(left) {
 			world.Violate("key %s is open, and its order is listed: %s, candidates %q", left.Key, brief(left), left.Candidates)
@@ -184,7 +187,7 @@ func refusedByService(err error) bool { return errors.Is(err, computeunit.ErrAcc
 func resolveTruly(world *World, p *Process, key string) error {
 	ctx := p.begin(context.Background(), key)
 	if o := world.orderOf(key); o != nil {
-		_, err := p.Buyer.ResolveBought(ctx, key, o.instance.InstanceID, o.orderID)
+		_, err := p.Buyer.ResolveBought(ctx, key, once.Found{InstanceID: o.instance.InstanceID, OrderID: o.orderID, Unlisted: true})
 		return err
 	}
 	return sayNotPurchased(ctx, world, p, key)
@@ -197,7 +200,7 @@ func sayNotPurchased(ctx context.Context, world *World, p *Process, key string) 
 	if before == nil && world.orderOf(key) != nil {
 		world.Count("an order while a person was speaking")
 	}
-	if err == nil && resolved.State == once.StateNotPurchased && !p.dead {
+	if err == nil && resolved.State == once.StateNotPurchased && !p.dead.Load() {
 		world.Count("resolved not purchased")
 		world.NotPurchased(key)
 	}

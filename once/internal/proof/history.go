@@ -80,7 +80,7 @@ func (h *History) wrote(by *Process, record store.Record) {
 	switch {
 	case p.State == once.StateSending && p.RequestID != "":
 		h.put(p.RequestID)
-	case p.State == once.StatePreparing && was.State == once.StatePreparing:
+	case p.State == once.StatePreparing && was.State == once.StateNotPurchased && was.Evidence == "":
 		h.count("taken over")
 	case p.State == once.StateNotPurchased && p.Evidence == "":
 		h.count("closed before anything was sent")

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -28,7 +29,7 @@ const (
 	CrashAfter      // done, and the process ends
 	Land            // of the journal: an error now, and done later
 
-	// Only for a purchase request, and LoseAnswer for a listing:
+	// Only for a purchase request, LoseAnswer and Refuse for a listing, too:
 	Lose        // it never arrives, and no answer comes
 	LoseAnswer  // it is served, and no answer comes
 	Late        // it is served later, and no answer comes
@@ -60,7 +61,7 @@ type Process struct {
 	director Director
 	caller   context.Context    // of the current call
 	cancel   context.CancelFunc // the caller's
-	dead     bool
+	dead     atomic.Bool
 	vanishes bool // a crash ends the goroutine: what a dead process would still do with the time would not replay
 
 	answered string // the request id of the current call's last attempt, if an answer came
@@ -93,7 +94,7 @@ func NewProcess(world *World, director Director, journal func(*Process) once.Jou
 }
 
 // Dead reports whether the process has crashed.
-func (p *Process) Dead() bool { return p.dead }
+func (p *Process) Dead() bool { return p.dead.Load() }
 
 // begin returns the context of a call about a key.
 func (p *Process) begin(ctx context.Context, key string) context.Context {
@@ -111,7 +112,7 @@ func keyOf(ctx context.Context) string {
 
 // step returns what becomes of a step: whether it is done, and the error in place of its result.
 func (p *Process) step(kind Kind) (fate Fate, done bool, err error) {
-	if p.dead {
+	if p.dead.Load() {
 		return Crash, false, errDead
 	}
 	switch fate = p.director.Direct(p, kind); fate {
@@ -122,10 +123,10 @@ func (p *Process) step(kind Kind) (fate Fate, done bool, err error) {
 	case Land:
 		return fate, false, errCut
 	case Crash:
-		p.dead = true
+		p.dead.Store(true)
 		return fate, false, errDead
 	case CrashAfter:
-		p.dead = true
+		p.dead.Store(true)
 		return fate, true, errDead
 	case Cancel:
 		p.cancel()
@@ -161,7 +162,7 @@ func (p *Process) Journal(ctx context.Context, statement func(context.Context) e
 
 // vanish ends the goroutine of a process that has crashed, if the search wants that.
 func (p *Process) vanish() {
-	if p.dead && p.vanishes {
+	if p.dead.Load() && p.vanishes {
 		runtime.Goexit()
 	}
 }
@@ -176,9 +177,12 @@ func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !done || err != nil {
 		return nil, err
 	}
-	if fate == LoseAnswer {
+	switch fate {
+	case LoseAnswer:
 		<-r.Context().Done()
 		return nil, r.Context().Err()
+	case Refuse:
+		return p.world.refuse(http.StatusForbidden, "AccessDenied"), nil
 	}
 	return p.world.list(r), nil
 }

@@ -253,10 +253,11 @@ func (s *scheduler) start() {
 func (s *scheduler) buy(ctx context.Context, p *Process, key string) {
 	bought, err := p.Buyer.Buy(ctx, key, request())
 	s.note("Buy %s: %v %+v", key, err, bought)
-	if p.dead {
+	if p.dead.Load() {
 		return
 	}
 	s.world.Answered(key, bought, err)
+	p.Buyer.Shutdown(context.Background())
 	s.world.kept(p, key, bought, err)
 	if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) {
 		s.world.Count("blocked")

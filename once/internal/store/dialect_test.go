@@ -1,4 +1,4 @@
-package store_test
+package store
 
 import (
 	"strings"
@@ -6,18 +6,26 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
-// What the statements do is tested in once/integration, with the databases.
-func TestSchemaIsThatOfTheDialect(t *testing.T) {
-	for name, statements := range map[string]int{"sqlite": 3, "postgresql": 3, "mysql": 1} {
-		schema, err := store.Schema(name)
-		require.NoError(t, err)
-		assert.Equal(t, statements, strings.Count(schema, ";"), name)
-		assert.Contains(t, schema, "computeunit_purchases_open_service")
+func TestEachDialectSaysWhatToDoAboutASetting(t *testing.T) {
+	for name, d := range dialects {
+		require.NotEmpty(t, d.settings, name)
+		for _, setting := range d.settings {
+			assert.Regexp(t, `: (set it to|connect to) `, setting.refusal, name)
+			assert.NotContains(t, setting.refusal, "'", "it is in a statement")
+		}
 	}
-	_, err := store.Schema("oracle")
-	assert.ErrorContains(t, err, `"oracle"`)
+}
+
+func TestTheTextsOfADialectAreFilledIn(t *testing.T) {
+	for name, want := range map[string]string{
+		"sqlite": `"a"."b" 'a' b ? ?`, "postgresql": `"a"."b" 'a' b $1 $2`,
+		"mysql": "`a`.`b` 'a' b CONVERT(? USING ascii) CONVERT(? USING ascii)",
+	} {
+		text, err := dialects[name].texts("a.b")
+		require.NoError(t, err)
+		assert.Equal(t, want, text("{table} {schema} {name} ? ?"))
+		assert.Equal(t, -1, strings.IndexAny(text(schema), "{}?"))
+	}
 }

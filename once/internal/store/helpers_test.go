@@ -6,9 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -16,27 +14,26 @@ import (
 // database stands in for a database and its driver: what SQL does with an answer is tested here, and what real databases
 // answer in once/integration.
 type database struct {
-	dialect dialect
-
-	lines    func() []string // describes the table; nil: it is as the schema creates it
-	exec     func(statement string, arguments []driver.NamedValue) (rows int64, err error)
-	kept     *Record // what each read finds
-	silent   bool    // a read returns no row at all
-	unfresh  bool    // the first setting of fresh does not hold
-	forgets  bool    // the first setting of durable does not hold
+	refusal  string           // of each query
+	row      []driver.Value   // that each query finds: version, service, instance, state, data, key
+	silent   bool             // a query returns no row at all
+	hangs    bool             // a statement ends with its context
+	missing  bool             // there is no table
+	keeps    func(n int) bool // whether the nth write is done; nil: each is
 	executed []string
-	queried  []string
+	written  []driver.Value // by the last write
+	begun    int
+	undone   int
 }
 
 var errDatabase = errors.New("the database says no")
 
-// newSQL is a store in a stand-in, which writes one row unless the test says otherwise.
+// newSQL is a store in a stand-in.
 func newSQL(t *testing.T, d *database, name string) *SQL {
 	db := sql.OpenDB(d)
 	t.Cleanup(func() { db.Close() })
-	s, err := NewSQL(db, name)
+	s, err := NewSQL(db, name, DefaultTable)
 	require.NoError(t, err)
-	d.dialect = s.dialect
 	return s
 }
 
@@ -47,50 +44,42 @@ type connection struct{ *database }
 
 func (c connection) Prepare(string) (driver.Stmt, error) { return nil, errors.ErrUnsupported }
 func (c connection) Close() error                        { return nil }
-func (c connection) Begin() (driver.Tx, error)           { return c, nil }
+func (c connection) Begin() (driver.Tx, error)           { c.begun++; return c, nil }
 func (c connection) Commit() error                       { return nil }
-func (c connection) Rollback() error                     { return nil }
+func (c connection) Rollback() error                     { c.undone++; return nil }
 
-func (c connection) ExecContext(_ context.Context, statement string, arguments []driver.NamedValue) (driver.Result, error) {
-	c.executed = append(c.executed, statement)
-	if c.exec == nil {
+func (c connection) ExecContext(ctx context.Context, statement string, arguments []driver.NamedValue) (driver.Result, error) {
+	if c.hangs {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	c.executed, c.missing = append(c.executed, statement), false
+	c.written = nil
+	for _, argument := range arguments {
+		c.written = append(c.written, argument.Value)
+	}
+	if len(arguments) > 0 && (c.keeps == nil || c.keeps(len(c.executed))) {
+		c.row = append([]driver.Value{}, c.written[:6]...)
 		return driver.RowsAffected(1), nil
 	}
-	rows, err := c.exec(statement, arguments)
-	return driver.RowsAffected(rows), err
+	return driver.RowsAffected(0), nil
 }
 
-func (c connection) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
-	c.queried = append(c.queried, query)
+func (c connection) QueryContext(ctx context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
 	switch {
-	case query == c.dialect.describe:
-		lines := c.dialect.shape
-		if c.lines != nil {
-			lines = c.lines()
-		}
-		found := &rows{width: 1}
-		for _, line := range lines {
-			found.values = append(found.values, []driver.Value{line})
-		}
-		return found, nil
-	case query == c.dialect.durability:
-		return &rows{1, [][]driver.Value{{trouble(c.forgets)}}}, nil
+	case c.hangs:
+		<-ctx.Done()
+		return nil, ctx.Err()
+	case c.missing:
+		return nil, errDatabase
+	case query[:16] == "SELECT COALESCE(":
+		return &rows{2, [][]driver.Value{{"public", c.refusal}}}, nil
 	case c.silent:
 		return &rows{width: 8}, nil
-	case c.kept == nil:
-		return &rows{8, [][]driver.Value{{trouble(c.unfresh), nil, nil, nil, nil, nil, nil, nil}}}, nil
+	case c.row == nil:
+		return &rows{8, [][]driver.Value{{c.refusal, nil, nil, nil, nil, nil, nil, nil}}}, nil
 	}
-	r := c.kept
-	return &rows{8, [][]driver.Value{{trouble(c.unfresh), r.Key, r.Version, r.OpenService, r.InstanceID, r.State,
-		r.Changed.Format(timeLayout), r.Data}}}, nil
-}
-
-// trouble is the index of the setting that does not hold.
-func trouble(fails bool) int64 {
-	if fails {
-		return 0
-	}
-	return -1
+	return &rows{8, [][]driver.Value{append([]driver.Value{c.refusal, int64(1_500_000)}, c.row...)}}, nil
 }
 
 type rows struct {
@@ -98,7 +87,7 @@ type rows struct {
 	values [][]driver.Value
 }
 
-func (r *rows) Columns() []string { return slices.Repeat([]string{"column"}, r.width) }
+func (r *rows) Columns() []string { return make([]string, r.width) }
 func (r *rows) Close() error      { return nil }
 
 func (r *rows) Next(row []driver.Value) error {
@@ -111,8 +100,5 @@ func (r *rows) Next(row []driver.Value) error {
 }
 
 func record(key, version string) Record {
-	return Record{
-		Key: key, Version: version, OpenService: "svco-1", InstanceID: "i", State: "sending",
-		Changed: time.Date(2030, 1, 2, 3, 4, 5, 678_901_234, time.UTC), Data: []byte(`{}`),
-	}
+	return Record{Key: key, Version: version, OpenService: "svco-1", InstanceID: "i", State: "sending", Data: []byte(`{}`)}
 }

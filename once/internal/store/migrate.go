@@ -1,131 +1,104 @@
 package store
 
 import (
+	"bytes"
 	"context"
-	"database/sql"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
 
-// Several processes that create a database, or its table, at once can fail each other: SQLite does not wait for a lock then.
-const (
-	migrateAttempts = 5
-	migratePause    = 100 * time.Millisecond
-)
+// errRefused means that trying again does not help.
+var errRefused = errors.New("refused")
 
-// Migrate creates the table if it is missing, and returns an error if there is one of another shape or a setting is refused.
-func (s *SQL) Migrate(ctx context.Context) error {
-	err := s.createUnlessThere(ctx)
-	for range migrateAttempts - 1 {
-		if err == nil || errors.Is(err, errShape) || pause(ctx) != nil {
-			break
+// Migrate creates the table if it is missing, and checks settings and constraints. Several processes that create a table at
+// once can fail each other: SQLite does not always wait for a lock, and PostgreSQL finds the other's type.
+func (s *SQL) Migrate(ctx context.Context) (err error) {
+	for range 5 {
+		if _, err = s.Find(ctx, Key, "-"); err != nil && !errors.Is(err, errRefused) { // who has the table needs no right to create one
+			err = s.limited(ctx, func(ctx context.Context) error {
+				_, err := s.db.ExecContext(ctx, s.schema)
+				return err
+			})
 		}
-		err = s.createUnlessThere(ctx)
+		if err == nil {
+			_, err = s.Check(ctx)
+		}
+		if err == nil {
+			err = s.limited(ctx, s.try)
+		}
+		if err == nil || errors.Is(err, errRefused) {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := s.durable(ctx); err != nil {
-		return fmt.Errorf("journal: %w", err)
-	}
-	return nil
+	return err
 }
 
-func pause(ctx context.Context) error {
-	select {
-	case <-time.After(migratePause):
-	case <-ctx.Done():
+// Check returns the schema that the table is in. An error means that there is none, or that a setting is refused.
+func (s *SQL) Check(ctx context.Context) (place string, err error) {
+	err = s.limited(ctx, func(ctx context.Context) error {
+		var refusal string
+		err := s.db.QueryRowContext(ctx, "SELECT COALESCE(("+s.place+"), ''), "+s.text(s.check)).Scan(&place, &refusal)
+		switch {
+		case err != nil:
+			return err
+		case place == "":
+			return errors.New("the table is missing where this connection looks for it: call Migrate, or run the statement of Schema")
+		case refusal != "":
+			return fmt.Errorf("in schema %s: %w: %s", place, errRefused, refusal)
+		}
+		return nil
+	})
+	if err == nil {
+		_, err = s.Find(ctx, Key, "-")
 	}
-	return ctx.Err()
+	return place, err
 }
 
-func (s *SQL) createUnlessThere(ctx context.Context) error {
-	err := s.check(ctx)
-	if !errors.Is(err, errNoTable) {
-		return err
-	}
-	if err := s.create(ctx); err != nil {
-		return fmt.Errorf("journal: create the table: %w", err)
-	}
-	return s.check(ctx)
-}
-
-var errShape = errors.New("is not the one of this version")
-
-var errNoTable = errors.New("journal: the table " + table + " is missing: call Migrate, or run the statements of Schema")
-
-// create is one transaction if the database can: a table without its indexes is no journal.
-func (s *SQL) create(ctx context.Context) error {
+// try writes rows that must fit, and rows that must not, and takes everything back.
+func (s *SQL) try(ctx context.Context) error {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	for _, statement := range s.dialect.schema {
-		if _, err := tx.ExecContext(ctx, statement); err != nil {
+	id := strings.ToLower(rand.Text())
+	long := id + strings.Repeat(`\`, most-len(id)) // as escapes it is as long as a text can be
+	data := []byte(`{"long":"` + strings.Repeat("-", 1<<17) + `"}`)
+	for _, test := range []struct {
+		r    Record
+		fits bool
+	}{
+		{Record{Key: id, OpenService: id, InstanceID: id}, true},
+		{Record{Key: strings.ToUpper(id), OpenService: strings.ToUpper(id), InstanceID: strings.ToUpper(id)}, true},
+		{Record{Key: id + " ", OpenService: id + " ", InstanceID: id + " "}, true},
+		{Record{Key: long, OpenService: long, InstanceID: long}, true},
+		{Record{Key: id}, false},
+		{Record{Key: id + "s", OpenService: id}, false},
+		{Record{Key: id + "i", InstanceID: id}, false},
+	} {
+		test.r.Version, test.r.State, test.r.Data = id, "try", data
+		done, err := s.put(ctx, tx, "", test.r)
+		if test.fits && err != nil {
 			return err
 		}
+		if done != test.fits {
+			return s.errTable("a row with key %q, service %q and instance %q is written: %t", test.r.Key, test.r.OpenService, test.r.InstanceID, done)
+		}
+		if found, err := s.find(ctx, tx, Key, []string{test.r.Key}); test.fits && (err != nil || len(found) != 1 || !bytes.Equal(found[0].Data, data)) {
+			return s.errTable("a row is not read as it was written: key %q, %v", test.r.Key, err)
+		}
 	}
-	return tx.Commit()
-}
-
-// check compares the table with the one that this version knows, once: a missing unique index or a column that takes "A"
-// for "a" breaks what the journal is for, and a column more is a later version's.
-func (s *SQL) check(ctx context.Context) error {
-	if s.checked.Load() {
-		return nil
-	}
-	wrong, err := s.difference(ctx)
-	if err == nil && wrong != "" && pause(ctx) == nil {
-		// The query reads the catalogue part by part, and another process, or a tool with the statements of Schema, may have
-		// been about to create the table.
-		wrong, err = s.difference(ctx)
-	}
-	if err != nil {
-		return err
-	}
-	if wrong != "" {
-		return fmt.Errorf("journal: the table %s %w: %s", table, errShape, wrong)
-	}
-	s.checked.Store(true)
 	return nil
 }
 
-// difference says what a table has not, or has more, than this version's; nothing if they are alike.
-func (s *SQL) difference(ctx context.Context) (string, error) {
-	lines, err := s.describe(ctx)
-	if err != nil {
-		return "", fmt.Errorf("journal: describe the table: %w", err)
-	}
-	if len(lines) == 0 {
-		return "", errNoTable
-	}
-	missing, unknown := without(s.dialect.shape, lines), without(lines, s.dialect.shape)
-	if len(missing)+len(unknown) == 0 {
-		return "", nil
-	}
-	return fmt.Sprintf("missing: [%s]; unknown: [%s]", strings.Join(missing, "; "), strings.Join(unknown, "; ")), nil
-}
-
-func without(lines, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(others, line) })
-}
-
-func (s *SQL) describe(ctx context.Context) (lines []string, err error) {
-	rows, err := s.db.QueryContext(ctx, s.dialect.describe)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var line sql.NullString
-		if err := rows.Scan(&line); err != nil {
-			return nil, err
-		}
-		lines = append(lines, line.String)
-	}
-	return lines, rows.Err()
+func (s *SQL) errTable(format string, arguments ...any) error {
+	return fmt.Errorf("%w: the table is not that of Schema: %s", errRefused, fmt.Sprintf(format, arguments...))
 }

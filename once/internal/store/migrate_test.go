@@ -1,92 +1,59 @@
 package store
 
 import (
-	"database/sql/driver"
-	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
+// inAll is a database whose constraints hold: of the rows that Migrate tries the first four fit.
+func inAll(before int) func(n int) bool { return func(n int) bool { return n <= before+4 } }
+
 func TestMigrateCreatesAMissingTable(t *testing.T) {
-	d := &database{}
+	d := &database{missing: true, keeps: inAll(1)}
 	s := newSQL(t, d, "sqlite")
-	d.lines = func() []string {
-		if len(d.executed) < len(d.dialect.schema) {
-			return nil
-		}
-		return d.dialect.shape
-	}
-	_, _, err := s.Read(t.Context(), "k")
-	require.ErrorContains(t, err, "call Migrate")
+	_, err := s.Find(t.Context(), Key, "k")
+	require.ErrorIs(t, err, errDatabase)
 	require.NoError(t, s.Migrate(t.Context()))
-	assert.Equal(t, d.dialect.schema, d.executed)
+	assert.Equal(t, Schema("sqlite", DefaultTable), d.executed[0])
 }
 
 func TestMigrateLeavesATableAloneThatIsThere(t *testing.T) {
-	d := &database{}
+	d := &database{keeps: inAll(0)}
 	require.NoError(t, newSQL(t, d, "mysql").Migrate(t.Context()))
-	assert.Empty(t, d.executed)
-}
-
-func TestMigrateTakesTheTableThatAnotherProcessCreatedMeanwhile(t *testing.T) {
-	d := &database{}
-	s := newSQL(t, d, "postgresql")
-	d.lines = func() []string { return nil }
-	d.exec = func(string, []driver.NamedValue) (int64, error) {
-		d.lines = nil
-		return 0, errDatabase
+	for _, statement := range d.executed {
+		assert.True(t, strings.HasPrefix(statement, "INSERT"), statement)
 	}
-	require.NoError(t, s.Migrate(t.Context()))
-	assert.Len(t, d.executed, 1)
+	assert.Equal(t, 1, d.begun)
+	assert.Equal(t, 1, d.undone, "what it tries is taken back")
 }
 
-func TestMigrateGivesUpIfTheTableCanNotBeCreated(t *testing.T) {
-	d := &database{lines: func() []string { return nil }}
-	d.exec = func(string, []driver.NamedValue) (int64, error) { return 0, errDatabase }
-	err := newSQL(t, d, "sqlite").Migrate(t.Context())
-	require.ErrorIs(t, err, errDatabase)
-	assert.ErrorContains(t, err, "create the table")
-	assert.Len(t, d.executed, migrateAttempts)
-}
-
-func TestATableOfAnotherShapeIsRefused(t *testing.T) {
-	for message, change := range map[string]func([]string) []string{
-		"missing: [unique purchase_key BINARY]; unknown: []": func(lines []string) []string { return lines[:len(lines)-1] },
-		"missing: []; unknown: [column lease TEXT]":          func(lines []string) []string { return append(lines, "column lease TEXT") },
+func TestATableWithoutAConstraintIsRefused(t *testing.T) {
+	for name, keeps := range map[string]func(n int) bool{
+		"everything fits":    func(int) bool { return true },
+		"keys are unique":    func(n int) bool { return n != 5 },
+		"as are services":    func(n int) bool { return n != 5 && n != 6 },
+		"case is ignored":    func(n int) bool { return n == 1 },
+		"blanks are ignored": func(n int) bool { return n <= 2 },
+		"a long one is cut":  func(n int) bool { return n <= 3 },
 	} {
-		d := &database{}
-		s := newSQL(t, d, "sqlite")
-		d.lines = func() []string { return change(slices.Clone(d.dialect.shape)) }
-		assert.ErrorContains(t, s.Migrate(t.Context()), message)
-		_, err := s.Insert(t.Context(), record("k", "v"))
-		assert.ErrorContains(t, err, message)
-		assert.Empty(t, d.executed)
+		d := &database{keeps: keeps}
+		err := newSQL(t, d, "postgresql").Migrate(t.Context())
+		assert.ErrorContains(t, err, "not that of Schema", name)
+		assert.Equal(t, d.begun, d.undone)
 	}
-}
-
-// A catalogue is read part by part.
-func TestATableThatAppearsWhileItIsDescribedIsDescribedAgain(t *testing.T) {
-	d := &database{}
-	s := newSQL(t, d, "postgresql")
-	d.lines = func() []string {
-		d.lines = nil
-		return d.dialect.shape[:3]
-	}
-	require.NoError(t, s.Migrate(t.Context()))
-}
-
-func TestATableThatIsKnownIsNotDescribedAgain(t *testing.T) {
-	d := &database{}
-	s := newSQL(t, d, "sqlite")
-	for range 2 {
-		_, _, err := s.Read(t.Context(), "k")
-		require.NoError(t, err)
-	}
-	assert.Equal(t, []string{d.dialect.describe, d.dialect.read, d.dialect.read}, d.queried)
 }
 
 func TestMigrateRefusesADatabaseThatForgets(t *testing.T) {
-	assert.ErrorContains(t, newSQL(t, &database{forgets: true}, "sqlite").Migrate(t.Context()), "synchronous is below FULL")
+	d := &database{refusal: "synchronous is below FULL"}
+	assert.ErrorContains(t, newSQL(t, d, "sqlite").Migrate(t.Context()), "synchronous is below FULL")
+	assert.Empty(t, d.executed)
+}
+
+func TestCheckNamesTheSchema(t *testing.T) {
+	place, err := newSQL(t, &database{}, "postgresql").Check(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "public", place)
 }

@@ -1,222 +1,167 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
-const (
-	// An attempt to write that ended without an explanation is made again: it met a deadlock, a busy database or a
-	// connection that was cut. Each is the same compare-and-swap, so that it is written once however many of them land.
-	writeAttempts = 5
-	// Each database takes thousands of parameters in one statement.
-	ownersAtOnce = 500
-	// As text, a time is the same in every database and driver, and its order is the order of its bytes.
-	timeLayout = "2006-01-02T15:04:05.000000000Z"
-)
+// statementTimeout limits each statement, because a driver or a pool can wait for ever: a pool of one connection does, in
+// the transaction of a caller that has it.
+const statementTimeout = 5 * time.Second
 
-// SQL is a Store in one table of a database. Each method is one statement; a write that was not done reads why.
+// SQL is a Store in one table of a database. Each method is one statement.
 type SQL struct {
-	db      *sql.DB
-	dialect dialect
-	checked atomic.Bool // the table is as this version knows it
+	db                     *sql.DB
+	table                  string
+	text                   func(string) string
+	insert, update         string
+	refusal, check, schema string // expressions for why a connection is refused, and why it or the table is; the table
+	place                  string // a query for where the table is
 }
 
-// NewSQL returns a Store for a database of a dialect: "sqlite", "postgresql" or "mysql". It does not use it yet.
-func NewSQL(db *sql.DB, name string) (*SQL, error) {
-	if db == nil {
-		return nil, errors.New("journal: the database is nil")
+// NewSQL returns a Store for a table of a database of a dialect: "sqlite", "postgresql" or "mysql". It does not use it yet.
+func NewSQL(db *sql.DB, name, table string) (*SQL, error) {
+	d, known := dialects[name]
+	if db == nil || !known {
+		return nil, fmt.Errorf("journal: the database is nil, or the dialect %q is not SQLite, PostgreSQL or MySQL", name)
 	}
-	d, err := dialectNamed(name)
-	return &SQL{db: db, dialect: d}, err
-}
-
-// Read returns the record of a key.
-func (s *SQL) Read(ctx context.Context, key string) (Record, bool, error) {
-	return s.readOne(ctx, s.dialect.read, key)
-}
-
-// ReadOpenService returns the record that keeps a service closed.
-func (s *SQL) ReadOpenService(ctx context.Context, service string) (Record, bool, error) {
-	return s.readOne(ctx, s.dialect.readOpenService, service)
-}
-
-// ReadOpen returns every record with an open service, the longest unchanged first.
-func (s *SQL) ReadOpen(ctx context.Context) ([]Record, error) {
-	return s.readAll(ctx, s.dialect.readOpen)
-}
-
-// Owners returns the key of the record that each of the instances belongs to.
-func (s *SQL) Owners(ctx context.Context, instanceIDs []string) (map[string]string, error) {
-	owners := make(map[string]string)
-	for ids := range slices.Chunk(instanceIDs, ownersAtOnce) {
-		arguments := make([]any, len(ids))
-		for i, id := range ids {
-			arguments[i] = id
-		}
-		records, err := s.readAll(ctx, s.dialect.owners(len(ids)), arguments...)
-		if err != nil {
-			return nil, err
-		}
-		for _, record := range records {
-			owners[record.InstanceID] = record.Key
-		}
-	}
-	return owners, nil
-}
-
-// Insert adds a record unless its key, service or instance is taken.
-func (s *SQL) Insert(ctx context.Context, record Record) (bool, error) {
-	return s.write(ctx, "", record, s.dialect.insert,
-		record.Key, record.Version, null(record.OpenService), null(record.InstanceID), record.State,
-		record.Changed.UTC().Format(timeLayout), string(record.Data))
-}
-
-// Replace writes a record over the one of the same key that has the version.
-func (s *SQL) Replace(ctx context.Context, version string, record Record) (bool, error) {
-	if version == "" {
-		return false, check(record) // no record has none
-	}
-	return s.write(ctx, version, record, s.dialect.replace,
-		record.Version, null(record.OpenService), null(record.InstanceID), record.State,
-		record.Changed.UTC().Format(timeLayout), string(record.Data), record.Key, version)
-}
-
-func (s *SQL) readOne(ctx context.Context, query string, argument string) (Record, bool, error) {
-	records, err := s.readAll(ctx, query, argument)
-	if err != nil || len(records) == 0 {
-		return Record{}, false, err
-	}
-	return records[0], true, nil
-}
-
-// readAll reads records. The query returns a row without a key if there are none, because each row says whether what it
-// says can be stale.
-func (s *SQL) readAll(ctx context.Context, query string, arguments ...any) ([]Record, error) {
-	if err := s.check(ctx); err != nil {
+	text, err := d.texts(table)
+	if err != nil {
 		return nil, err
 	}
-	rows, err := s.db.QueryContext(ctx, query, arguments...)
+	holds, refusal, same := "", "", ""
+	for _, setting := range d.settings {
+		when := " WHEN NOT (" + setting.holds + ") THEN '" + setting.refusal + "'"
+		if same += when; !setting.one {
+			refusal, holds = refusal+when, holds+" AND ("+setting.holds+")"
+		}
+	}
+	return &SQL{
+		db: db, table: table, text: text, schema: text(schema), place: text(d.place),
+		refusal: "CASE" + refusal + " ELSE '' END", check: "CASE" + same + " ELSE '' END",
+		insert: text("INSERT INTO {table} (" + columns + ", changed_at) SELECT ?, ?, ?, ?, ?, ?, {now}" + d.from + " WHERE 1 = 1" + holds + d.onConflict),
+		update: text("UPDATE {table} SET version = ?, open_service = ?, instance_id = ?, state = ?, data = ?, changed_at = {now}" +
+			" WHERE purchase_key = ? AND version = ?" + holds),
+	}, nil
+}
+
+// runner is a pool, or a transaction of Migrate's.
+type runner interface {
+	QueryContext(ctx context.Context, query string, arguments ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, statement string, arguments ...any) (sql.Result, error)
+}
+
+// limited runs a statement, and explains its error if it took too long.
+func (s *SQL) limited(ctx context.Context, statement func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	err := statement(limited)
+	switch {
+	case err == nil:
+		return nil
+	case limited.Err() != nil && ctx.Err() == nil:
+		err = fmt.Errorf("no answer within %s: the database is away or slow, or who calls holds a transaction on the only "+
+			"connection of the pool (%v)", statementTimeout, err)
+	}
+	return fmt.Errorf("journal %s: %w", s.table, err)
+}
+
+// Find does what Store says.
+func (s *SQL) Find(ctx context.Context, column Column, values ...string) (found []Record, err error) {
+	err = s.limited(ctx, func(ctx context.Context) error {
+		found, err = s.find(ctx, s.db, column, values)
+		return err
+	})
+	return found, err
+}
+
+// find has a query that returns at least one row, which says whether the connection is refused. A row that does not have
+// exactly what was asked for is an error: a collation, or a connection that converts characters, took one text for another.
+func (s *SQL) find(ctx context.Context, db runner, column Column, values []string) (found []Record, err error) {
+	condition, arguments := " > ''", make([]any, len(values)) // which an index answers, unlike IS NOT NULL in SQLite
+	if len(values) > 0 {
+		condition = " IN (?" + strings.Repeat(", ?", len(values)-1) + ")"
+	}
+	for i, value := range values {
+		arguments[i] = ascii(value)
+	}
+	rows, err := db.QueryContext(ctx, s.text("SELECT "+s.refusal+", {now} - changed_at, "+columns+
+		" FROM (SELECT 1 AS one) AS always LEFT JOIN {table} ON "+string(column)+condition+" ORDER BY changed_at, purchase_key"), arguments...)
 	if err != nil {
-		return nil, fmt.Errorf("journal: read: %w", err)
+		return nil, err
 	}
 	defer rows.Close()
-	var records []Record
 	answered := false
-	for rows.Next() {
-		answered = true
-		var trouble int
-		var key, version, service, instance, state, changed sql.NullString
-		var data []byte
-		if err := rows.Scan(&trouble, &key, &version, &service, &instance, &state, &changed, &data); err != nil {
-			return nil, fmt.Errorf("journal: read: %w", err)
-		}
-		if err := refusal(s.dialect.fresh, trouble); err != nil {
-			return nil, fmt.Errorf("journal: read: %w", err)
-		}
-		if key.Valid {
-			at, _ := time.Parse(timeLayout, changed.String) // nothing is decided by it
-			records = append(records, Record{key.String, version.String, service.String, instance.String, state.String, at, data})
+	for answered = false; rows.Next(); answered = true {
+		r, err := scan(rows)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(values) > 0 && r.Key != "" && !slices.Contains(values, r.value(column)):
+			return nil, errChanged(r.value(column))
+		case r.Key != "":
+			found = append(found, r)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("journal: read: %w", err)
+	if err := rows.Err(); err != nil || answered {
+		return found, err
 	}
-	if !answered {
-		return nil, errors.New("journal: read: the database returned no row, not even the one that says that there is none")
-	}
-	return records, nil
+	return nil, errors.New("the database returned no row, not even the one that says that there is none")
 }
 
-// write runs a statement that writes the record or changes no row. Why it changed none, and whether one that failed was
-// done after all, is read. That also decides for an error: drivers have no common one for what is taken.
-func (s *SQL) write(ctx context.Context, replaces string, record Record, statement string, arguments ...any) (bool, error) {
-	if err := cmp.Or(check(record), s.check(ctx)); err != nil {
+// scan reads a row, which has no key if nothing was found.
+func scan(rows *sql.Rows) (r Record, err error) {
+	var refusal string
+	var age sql.NullInt64
+	var texts [5]sql.NullString
+	if err := rows.Scan(&refusal, &age, &texts[0], &texts[1], &texts[2], &texts[3], &r.Data, &texts[4]); err != nil {
+		return r, err
+	}
+	if refusal != "" {
+		return r, fmt.Errorf("%w: %s", errRefused, refusal)
+	}
+	for i, into := range []*string{&r.Version, &r.OpenService, &r.InstanceID, &r.State, &r.Key} {
+		if *into, err = text(texts[i].String); err != nil {
+			return r, err
+		}
+	}
+	r.Age = time.Duration(age.Int64) * time.Microsecond
+	return r, nil
+}
+
+// Put does what Store says. Who reads why it was not done finds out whether the connection is refused.
+func (s *SQL) Put(ctx context.Context, version string, record Record) (done bool, err error) {
+	err = s.limited(ctx, func(ctx context.Context) error {
+		done, err = s.put(ctx, s.db, version, record)
+		return err
+	})
+	return done, err
+}
+
+func (s *SQL) put(ctx context.Context, db runner, version string, r Record) (bool, error) {
+	for _, value := range []string{r.Key, r.OpenService, r.InstanceID, r.State} {
+		if len(value) > most {
+			return false, fmt.Errorf("a value has %d bytes, more than %d, and some databases cut it off: %.60q", len(value), most, value)
+		}
+	}
+	null := func(value string) sql.NullString { return sql.NullString{String: ascii(value), Valid: value != ""} }
+	statement, arguments := s.insert,
+		[]any{ascii(r.Version), null(r.OpenService), null(r.InstanceID), ascii(r.State), asciiJSON(r.Data), ascii(r.Key)}
+	if version != "" {
+		statement, arguments = s.update, append(arguments, ascii(version))
+	}
+	result, err := db.ExecContext(ctx, statement, arguments...)
+	if err != nil {
 		return false, err
 	}
-	var failed error
-	for range writeAttempts {
-		var rows int64
-		result, err := s.db.ExecContext(ctx, statement, arguments...)
-		if err == nil {
-			rows, err = result.RowsAffected()
-		}
-		if err == nil && rows == 1 {
-			return true, nil
-		}
-		if err != nil {
-			failed = err
-		}
-		done, decided, readErr := s.decide(ctx, replaces, record)
-		if readErr != nil {
-			return false, fmt.Errorf("journal: write %q: %w", record.Key, cmp.Or(failed, readErr))
-		}
-		if decided {
-			return done, nil
-		}
-		if err == nil {
-			if err := s.durable(ctx); err != nil {
-				return false, fmt.Errorf("journal: write %q: %w", record.Key, err)
-			}
-		}
-	}
-	return false, fmt.Errorf("journal: write %q: %w", record.Key, cmp.Or(failed, errUnexplained))
+	rows, err := result.RowsAffected()
+	return rows == 1, err
 }
 
-var errUnexplained = errors.New("it was not written, although nothing is in its way: " +
-	"another connection of the pool may have settings that are refused")
-
-// decide reads whether a write was done, or what is in its way. Neither: it is undecided.
-func (s *SQL) decide(ctx context.Context, replaces string, record Record) (done, decided bool, err error) {
-	kept, found, err := s.Read(ctx, record.Key)
-	if err != nil {
-		return false, false, err
-	}
-	if kept.Version == record.Version {
-		return true, true, nil
-	}
-	if found != (replaces != "") || kept.Version != replaces {
-		return false, true, nil
-	}
-	if record.OpenService != "" {
-		other, closed, err := s.ReadOpenService(ctx, record.OpenService)
-		if err != nil || closed && other.Key != record.Key {
-			return false, true, err
-		}
-	}
-	if record.InstanceID != "" {
-		owners, err := s.Owners(ctx, []string{record.InstanceID})
-		owner := owners[record.InstanceID]
-		if err != nil || owner != "" && owner != record.Key {
-			return false, true, err
-		}
-	}
-	return false, false, nil
-}
-
-// durable returns an error if a connection's settings let the database forget what it confirmed.
-func (s *SQL) durable(ctx context.Context) error {
-	var trouble int
-	if err := s.db.QueryRowContext(ctx, s.dialect.durability).Scan(&trouble); err != nil {
-		return err
-	}
-	return refusal(s.dialect.durable, trouble)
-}
-
-// null is NULL for what a record does not have: NULLs are not equal to each other, so that any number of records have none.
-func null(value string) sql.NullString { return sql.NullString{String: value, Valid: value != ""} }
-
-// refusal is the error of the setting that a statement found to be wrong, by its index; -1 is none.
-func refusal(settings []setting, index int) error {
-	if index < 0 || index >= len(settings) {
-		return nil
-	}
-	return errors.New("refused: " + strings.TrimSpace(settings[index].refusal))
-}
+// most is how many bytes each text of a record can have.
+const most = 255

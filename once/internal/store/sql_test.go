@@ -1,135 +1,102 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"database/sql/driver"
-	"slices"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 func TestNewSQLRefusesWhatIsNoJournal(t *testing.T) {
-	_, err := NewSQL(nil, "sqlite")
+	_, err := NewSQL(nil, "sqlite", DefaultTable)
 	assert.ErrorContains(t, err, "nil")
-	_, err = NewSQL(new(sql.DB), "oracle")
+	_, err = NewSQL(new(sql.DB), "oracle", DefaultTable)
 	assert.ErrorContains(t, err, `"oracle"`)
+	_, err = NewSQL(new(sql.DB), "sqlite", "a;b")
+	assert.ErrorContains(t, err, `"a;b"`)
 }
 
-func TestWhatARecordDoesNotHaveIsWrittenAsNULL(t *testing.T) {
-	var written []driver.Value
-	d := &database{exec: func(_ string, arguments []driver.NamedValue) (int64, error) {
-		for _, argument := range arguments {
-			written = append(written, argument.Value)
-		}
-		return 1, nil
-	}}
-	r := record("k", "v")
-	r.OpenService, r.InstanceID = "", ""
-	done, err := newSQL(t, d, "sqlite").Insert(t.Context(), r)
+func TestWhatIsWrittenIsASCIIAndWhatARecordDoesNotHaveIsNULL(t *testing.T) {
+	d := &database{}
+	r := record("订单", "v")
+	r.OpenService, r.InstanceID, r.Data = "", "é", []byte(`{"a":"购"}`)
+	done, err := newSQL(t, d, "sqlite").Put(t.Context(), "old", r)
 	require.NoError(t, err)
 	assert.True(t, done)
-	assert.Equal(t, []driver.Value{"k", "v", nil, nil, "sending", "2030-01-02T03:04:05.678901234Z", "{}"}, written)
+	assert.Equal(t, []driver.Value{"v", nil, `\u00e9`, "sending", `{"a":"\u8d2d"}`, `\u8ba2\u5355`, "old"}, d.written)
 }
 
 func TestARecordIsReadAsItWasWritten(t *testing.T) {
-	want := record("k", "v")
-	got, found, err := newSQL(t, &database{kept: &want}, "sqlite").Read(t.Context(), "k")
-	require.NoError(t, err)
-	assert.True(t, found)
-	assert.Equal(t, want, got)
-}
-
-// The acknowledgement was lost.
-func TestAWriteThatFailedAndWasDoneIsDone(t *testing.T) {
-	d, r := &database{}, record("k", "v2")
-	d.exec = func(string, []driver.NamedValue) (int64, error) {
-		d.kept = &r
-		return 0, errDatabase
-	}
-	done, err := newSQL(t, d, "sqlite").Replace(t.Context(), "v1", r)
-	require.NoError(t, err)
-	assert.True(t, done)
-	assert.Len(t, d.executed, 1)
-}
-
-// As after a deadlock.
-func TestAWriteThatFailedAndWasNotDoneIsMadeAgain(t *testing.T) {
 	d := &database{}
-	d.exec = func(string, []driver.NamedValue) (int64, error) {
-		if len(d.executed) < 3 {
-			return 0, errDatabase
-		}
-		return 1, nil
-	}
-	done, err := newSQL(t, d, "sqlite").Insert(t.Context(), record("k", "v"))
+	s, want := newSQL(t, d, "sqlite"), record("订单 \\", "v")
+	_, err := s.Put(t.Context(), "", want)
 	require.NoError(t, err)
-	assert.True(t, done)
+	found, err := s.Find(t.Context(), Key, want.Key)
+	require.NoError(t, err)
+	want.Age = 1500 * time.Millisecond
+	assert.Equal(t, []Record{want}, found)
 }
 
-func TestAWriteThatFailsAgainAndAgainIsAnError(t *testing.T) {
-	d := &database{exec: func(string, []driver.NamedValue) (int64, error) { return 0, errDatabase }}
-	done, err := newSQL(t, d, "sqlite").Insert(t.Context(), record("k", "v"))
-	assert.ErrorIs(t, err, errDatabase)
-	assert.False(t, done)
-	assert.Len(t, d.executed, writeAttempts)
-}
-
-func TestAWriteThatSomethingIsInTheWayOfIsNotDone(t *testing.T) {
-	for name, kept := range map[string]Record{
-		"the key has another version":      {Key: "k", Version: "other"},
-		"the service is another record's":  {Key: "other", Version: "v1", OpenService: "svco-1"},
-		"the instance is another record's": {Key: "other", Version: "v1", InstanceID: "i"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			d := &database{kept: &kept, exec: func(string, []driver.NamedValue) (int64, error) { return 0, nil }}
-			r := record("k", "v2")
-			if kept.OpenService == "" {
-				r.OpenService = ""
-			}
-			done, err := newSQL(t, d, "sqlite").Replace(t.Context(), "v1", r)
-			require.NoError(t, err)
-			assert.False(t, done)
-			assert.Len(t, d.executed, 1)
-		})
+// By a collation, or a connection that converts what is compared.
+func TestARowThatHasNotTheValueThatWasAskedForIsAnError(t *testing.T) {
+	d := &database{row: []driver.Value{"v", "SVCO-1", "i", "sending", "{}", "k"}}
+	s := newSQL(t, d, "mysql")
+	for column, asked := range map[Column]string{Key: "K", OpenService: "svco-1", InstanceID: "I"} {
+		_, err := s.Find(t.Context(), column, asked)
+		assert.ErrorContains(t, err, "converts characters", column)
 	}
+	_, err := s.Find(t.Context(), OpenService)
+	assert.NoError(t, err)
 }
 
-func TestAWriteThatASettingPreventsNamesIt(t *testing.T) {
-	d := &database{forgets: true, exec: func(string, []driver.NamedValue) (int64, error) { return 0, nil }}
-	_, err := newSQL(t, d, "mysql").Insert(t.Context(), record("k", "v"))
-	assert.ErrorContains(t, err, "innodb_flush_log_at_trx_commit is not 1")
+func TestARefusedConnectionIsAnErrorThatNamesTheSetting(t *testing.T) {
+	d := &database{refusal: "synchronous_commit is off: set it to on"}
+	_, err := newSQL(t, d, "postgresql").Find(t.Context(), Key, "k")
+	assert.ErrorContains(t, err, "synchronous_commit is off")
 }
 
-func TestAWriteThatNothingPreventsAndThatIsNotDoneIsAnError(t *testing.T) {
-	d := &database{exec: func(string, []driver.NamedValue) (int64, error) { return 0, nil }}
-	_, err := newSQL(t, d, "sqlite").Insert(t.Context(), record("k", "v"))
-	assert.ErrorIs(t, err, errUnexplained)
-}
-
-func TestAReadThatCanBeStaleIsRefused(t *testing.T) {
-	s := newSQL(t, &database{unfresh: true}, "postgresql")
-	for name, read := range map[string]func(context.Context) error{
-		"Read":            func(ctx context.Context) error { _, _, err := s.Read(ctx, "k"); return err },
-		"ReadOpenService": func(ctx context.Context) error { _, _, err := s.ReadOpenService(ctx, "svco-1"); return err },
-		"ReadOpen":        func(ctx context.Context) error { _, err := s.ReadOpen(ctx); return err },
-		"Owners":          func(ctx context.Context) error { _, err := s.Owners(ctx, []string{"i"}); return err },
-	} {
-		assert.ErrorContains(t, read(t.Context()), "this server is a standby", name)
-	}
-}
-
-// Each query returns a row that says whether what is read can be stale.
+// Each query returns a row that says whether the connection is refused.
 func TestAReadWithoutAnyRowIsAnError(t *testing.T) {
-	_, _, err := newSQL(t, &database{silent: true}, "sqlite").Read(t.Context(), "k")
+	_, err := newSQL(t, &database{silent: true}, "sqlite").Find(t.Context(), Key, "k")
 	assert.ErrorContains(t, err, "no row")
 }
 
-func TestOwnersOfManyInstancesAreReadInParts(t *testing.T) {
-	d := &database{}
-	_, err := newSQL(t, d, "sqlite").Owners(t.Context(), slices.Repeat([]string{"i"}, 2*ownersAtOnce+1))
-	require.NoError(t, err)
-	assert.Equal(t, []string{d.dialect.describe, d.dialect.owners(ownersAtOnce), d.dialect.owners(ownersAtOnce), d.dialect.owners(1)}, d.queried)
+func TestAValueThatADatabaseWouldCutOffIsRefused(t *testing.T) {
+	for name, change := range map[string]func(r *Record, value string){
+		"key":      func(r *Record, value string) { r.Key = value },
+		"service":  func(r *Record, value string) { r.OpenService = value },
+		"instance": func(r *Record, value string) { r.InstanceID = value },
+		"state":    func(r *Record, value string) { r.State = value },
+	} {
+		d, r := &database{}, record("k", "v")
+		change(&r, strings.Repeat("x", 256))
+		_, err := newSQL(t, d, "mysql").Put(t.Context(), "", r)
+		assert.ErrorContains(t, err, "256 bytes", name)
+		assert.Empty(t, d.executed)
+	}
+}
+
+// As in the caller's own transaction, on a pool of one connection.
+func TestAStatementThatWaitsForEverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := sql.OpenDB(&database{})
+		defer db.Close()
+		db.SetMaxOpenConns(1)
+		tx, err := db.Begin()
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback() }()
+		s, err := NewSQL(db, "sqlite", DefaultTable)
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = s.Find(t.Context(), Key, "k")
+		assert.ErrorContains(t, err, "transaction")
+		_, err = s.Put(t.Context(), "", record("k", "v"))
+		assert.ErrorContains(t, err, "transaction")
+		assert.Equal(t, 2*statementTimeout, time.Since(began))
+	})
 }

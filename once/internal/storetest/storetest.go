@@ -17,28 +17,28 @@ import (
 // Test holds a store against the doc of store.Store. Each call of open returns an empty one, in the same database or not.
 func Test(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, store.Store){
-		"NothingIsFoundInAnEmptyStore":              testEmpty,
-		"WhatWasInsertedIsRead":                     testInsert,
-		"ATakenKeyServiceOrInstanceIsNotInserted":   testInsertTaken,
-		"OnlyTheVersionThatWasReadIsReplaced":       testReplace,
-		"ReplaceTakesAndFreesServiceAndInstance":    testReplaceFrees,
-		"ATakenServiceOrInstanceIsNotReplaced":      testReplaceTaken,
-		"AnEmptyServiceOrInstanceIsNobodys":         testEmptyIsNone,
-		"OpenRecordsComeTheLongestUnchangedFirst":   testReadOpen,
-		"BytesAreComparedAsBytes":                   testBytes,
-		"DataOfAnySizeIsKept":                       testData,
-		"WhatADatabaseWouldNotKeepIsRefused":        testRefused,
-		"OwnersOfManyInstances":                     testOwners,
-		"WhatIsReadSharesNothing":                   testSharesNothing,
-		"ADoneContextWritesNothing":                 testDoneContext,
-		"OneOfManyClaimsAKey":                       testClaimKey,
-		"OneOfManyClaimsAService":                   testClaimService,
-		"OneOfManyClaimsAnInstance":                 testClaimInstance,
-		"OneOfManyReplacesAVersion":                 testClaimVersion,
-		"AServiceIsPassedOnFromKeyToKey":            testPassOn,
-		"NoReplaceIsLost":                           testNoReplaceIsLost,
-		"WhoeverGetsAnErrorReadsWhetherItWasDone":   func(t *testing.T, _ store.Store) { testCrashes(t, open) },
-		"AClaimedServiceIsReadByWhoeverDidNotGetIt": testLoserReadsWinner,
+		"NothingIsFoundInAnEmptyStore":             testEmpty,
+		"WhatWasAddedIsFoundByEachColumn":          testAdd,
+		"ATakenKeyServiceOrInstanceIsNotAdded":     testAddTaken,
+		"OnlyTheVersionThatWasReadIsWrittenOver":   testReplace,
+		"AWriteTakesAndFreesServiceAndInstance":    testReplaceFrees,
+		"ATakenServiceOrInstanceIsNotTakenOver":    testReplaceTaken,
+		"AnEmptyServiceOrInstanceIsNobodys":        testEmptyIsNone,
+		"OpenRecordsComeTheLongestUnchangedFirst":  testOrder,
+		"TheAgeIsSinceTheLastWrite":                testAge,
+		"BytesAreComparedAsBytes":                  testBytes,
+		"DataOfAnySizeIsKept":                      testData,
+		"ManyValuesAtOnce":                         testMany,
+		"WhatIsReadSharesNothing":                  testSharesNothing,
+		"ADoneContextWritesNothing":                testDoneContext,
+		"OneOfManyClaimsAKey":                      testClaimKey,
+		"OneOfManyClaimsAService":                  testClaimService,
+		"OneOfManyClaimsAnInstance":                testClaimInstance,
+		"OneOfManyWritesOverAVersion":              testClaimVersion,
+		"AServiceIsPassedOnFromKeyToKey":           testPassOn,
+		"NoWriteIsLost":                            testNoWriteIsLost,
+		"WhoeverGetsAnErrorReadsWhetherItWasDone":  func(t *testing.T, _ store.Store) { testCrashes(t, open) },
+		"AWriteThatIsLateIsPreventedByALaterWrite": testLate,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -46,11 +46,7 @@ func Test(t *testing.T, open func(t *testing.T) store.Store) {
 
 // record is one with a version of its own; the rest is set by the test.
 func record(key, version string) store.Record {
-	return store.Record{
-		Key: key, Version: version, State: "preparing",
-		Changed: time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.UTC),
-		Data:    []byte(`{"request":{"serviceId":"svc"}}`),
-	}
+	return store.Record{Key: key, Version: version, State: "preparing", Data: []byte(`{"request":{"serviceId":"svc"}}`)}
 }
 
 func with(r store.Record, service, instance string) store.Record {
@@ -58,278 +54,246 @@ func with(r store.Record, service, instance string) store.Record {
 	return r
 }
 
-func insert(t *testing.T, s store.Store, r store.Record) {
+func put(t *testing.T, s store.Store, version string, r store.Record) {
 	t.Helper()
-	done, err := s.Insert(t.Context(), r)
+	done, err := s.Put(t.Context(), version, r)
 	require.NoError(t, err)
-	require.True(t, done, "insert %q", r.Key)
+	require.True(t, done, "write %q", r.Key)
 }
 
-func replace(t *testing.T, s store.Store, version string, r store.Record) {
+// notPut is for a write that something is in the way of. MySQL says so by an error.
+func notPut(t *testing.T, s store.Store, version string, r store.Record) {
 	t.Helper()
-	done, err := s.Replace(t.Context(), version, r)
-	require.NoError(t, err)
-	require.True(t, done, "replace %q", r.Key)
+	done, _ := s.Put(t.Context(), version, r)
+	require.False(t, done, "write %q", r.Key)
 }
 
-func notReplaced(t *testing.T, s store.Store, version string, r store.Record) {
+func find(t *testing.T, s store.Store, column store.Column, values ...string) []store.Record {
 	t.Helper()
-	done, err := s.Replace(t.Context(), version, r)
+	found, err := s.Find(t.Context(), column, values...)
 	require.NoError(t, err)
-	require.False(t, done, "replace %q", r.Key)
+	return found
 }
 
-func notInserted(t *testing.T, s store.Store, r store.Record) {
-	t.Helper()
-	done, err := s.Insert(t.Context(), r)
-	require.NoError(t, err)
-	require.False(t, done, "insert %q", r.Key)
-}
-
-// kept checks that a key has exactly this record.
+// kept checks that a key has exactly this record, data as JSON.
 func kept(t *testing.T, s store.Store, want store.Record) {
 	t.Helper()
-	got, found, err := s.Read(t.Context(), want.Key)
-	require.NoError(t, err)
-	require.True(t, found, "read %q", want.Key)
-	equal(t, want, got)
+	found := find(t, s, store.Key, want.Key)
+	require.Len(t, found, 1, "read %q", want.Key)
+	got := found[0]
+	require.JSONEq(t, string(want.Data), string(got.Data))
+	want.Data, got.Data, want.Age, got.Age = nil, nil, 0, 0
+	require.Equal(t, want, got)
 }
 
-func equal(t *testing.T, want, got store.Record) {
+// ownedBy checks which key has a service or an instance; "" is none.
+func ownedBy(t *testing.T, s store.Store, column store.Column, value, key string) {
 	t.Helper()
-	assert.True(t, want.Changed.Equal(got.Changed), "%s is not %s", got.Changed, want.Changed)
-	want.Changed, got.Changed = time.Time{}, time.Time{}
-	require.Equal(t, want, got)
+	var got string
+	if found := find(t, s, column, value); len(found) > 0 {
+		require.Len(t, found, 1)
+		got = found[0].Key
+	}
+	require.Equal(t, key, got, "%s %q", column, value)
 }
 
 func absent(t *testing.T, s store.Store, key string) {
 	t.Helper()
-	got, found, err := s.Read(t.Context(), key)
-	require.NoError(t, err)
-	require.False(t, found, "read %q", key)
-	require.Zero(t, got)
-}
-
-// closedBy checks which key keeps a service closed; "" is none.
-func closedBy(t *testing.T, s store.Store, service, key string) {
-	t.Helper()
-	got, found, err := s.ReadOpenService(t.Context(), service)
-	require.NoError(t, err)
-	require.Equal(t, key != "", found, "%q closed", service)
-	require.Equal(t, key, got.Key)
-}
-
-func owner(t *testing.T, s store.Store, instance, key string) {
-	t.Helper()
-	owners, err := s.Owners(t.Context(), []string{instance})
-	require.NoError(t, err)
-	require.Equal(t, key, owners[instance])
+	ownedBy(t, s, store.Key, key, "")
 }
 
 func testEmpty(t *testing.T, s store.Store) {
-	absent(t, s, "k")
-	closedBy(t, s, "svc", "")
-	owner(t, s, "i-1", "")
-	open, err := s.ReadOpen(t.Context())
-	require.NoError(t, err)
-	assert.Empty(t, open)
-	notReplaced(t, s, "v1", record("k", "v2"))
+	for _, column := range []store.Column{store.Key, store.OpenService, store.InstanceID} {
+		ownedBy(t, s, column, "k", "")
+		assert.Empty(t, find(t, s, column))
+	}
+	notPut(t, s, "v1", record("k", "v2"))
 	absent(t, s, "k")
 }
 
-func testInsert(t *testing.T, s store.Store) {
+func testAdd(t *testing.T, s store.Store) {
 	r := with(record("k", "v1"), "svc", "i-1")
-	insert(t, s, r)
+	put(t, s, "", r)
 	kept(t, s, r)
-	got, _, err := s.ReadOpenService(t.Context(), "svc")
-	require.NoError(t, err)
-	equal(t, r, got)
-	owner(t, s, "i-1", "k")
-	open, err := s.ReadOpen(t.Context())
-	require.NoError(t, err)
-	require.Len(t, open, 1)
-	equal(t, r, open[0])
+	ownedBy(t, s, store.OpenService, "svc", "k")
+	ownedBy(t, s, store.InstanceID, "i-1", "k")
+	assert.Len(t, find(t, s, store.OpenService), 1)
 }
 
-func testInsertTaken(t *testing.T, s store.Store) {
+func testAddTaken(t *testing.T, s store.Store) {
 	r := with(record("k", "v1"), "svc", "i-1")
-	insert(t, s, r)
-	notInserted(t, s, with(record("k", "v2"), "svc-2", "i-2"))
-	notInserted(t, s, with(record("k2", "v2"), "svc", "i-2"))
-	notInserted(t, s, with(record("k3", "v2"), "svc-2", "i-1"))
+	put(t, s, "", r)
+	notPut(t, s, "", with(record("k", "v2"), "svc-2", "i-2"))
+	notPut(t, s, "", with(record("k2", "v2"), "svc", "i-2"))
+	notPut(t, s, "", with(record("k3", "v2"), "svc-2", "i-1"))
 	kept(t, s, r)
 	absent(t, s, "k2")
 	absent(t, s, "k3")
-	closedBy(t, s, "svc-2", "")
-	owner(t, s, "i-2", "")
+	ownedBy(t, s, store.OpenService, "svc-2", "")
+	ownedBy(t, s, store.InstanceID, "i-2", "")
 }
 
 func testReplace(t *testing.T, s store.Store) {
-	insert(t, s, with(record("k", "v1"), "svc", ""))
+	put(t, s, "", with(record("k", "v1"), "svc", ""))
 	second := with(record("k", "v2"), "svc", "i-1")
 	second.State, second.Data = "bought", []byte(`{"orderId":"o-1"}`)
-	second.Changed = second.Changed.Add(time.Hour)
-	notReplaced(t, s, "v0", second)
-	notReplaced(t, s, "v2", second)
-	notReplaced(t, s, "", second)
-	replace(t, s, "v1", second)
+	for _, version := range []string{"v0", "v2", "", "V1"} {
+		notPut(t, s, version, second)
+	}
+	put(t, s, "v1", second)
 	kept(t, s, second)
-	notReplaced(t, s, "v1", record("k", "v3"))
-	notReplaced(t, s, "v2", record("other", "v3"))
+	notPut(t, s, "v1", record("k", "v3"))
+	notPut(t, s, "v2", record("other", "v3"))
 	kept(t, s, second)
 }
 
 func testReplaceFrees(t *testing.T, s store.Store) {
-	insert(t, s, with(record("k", "v1"), "svc", "i-1"))
-	replace(t, s, "v1", with(record("k", "v2"), "svc", "i-1"))
-	closedBy(t, s, "svc", "k")
-	owner(t, s, "i-1", "k")
-	replace(t, s, "v2", with(record("k", "v3"), "", "i-2"))
-	closedBy(t, s, "svc", "")
-	owner(t, s, "i-1", "")
-	owner(t, s, "i-2", "k")
-	insert(t, s, with(record("k2", "w1"), "svc", "i-1"))
-	closedBy(t, s, "svc", "k2")
-	owner(t, s, "i-1", "k2")
-	replace(t, s, "v3", with(record("k", "v4"), "", ""))
-	owner(t, s, "i-2", "")
+	put(t, s, "", with(record("k", "v1"), "svc", "i-1"))
+	put(t, s, "v1", with(record("k", "v2"), "svc", "i-1"))
+	ownedBy(t, s, store.OpenService, "svc", "k")
+	put(t, s, "v2", with(record("k", "v3"), "", "i-2"))
+	ownedBy(t, s, store.OpenService, "svc", "")
+	ownedBy(t, s, store.InstanceID, "i-1", "")
+	put(t, s, "", with(record("k2", "w1"), "svc", "i-1"))
+	ownedBy(t, s, store.OpenService, "svc", "k2")
+	ownedBy(t, s, store.InstanceID, "i-1", "k2")
+	ownedBy(t, s, store.InstanceID, "i-2", "k")
 }
 
 func testReplaceTaken(t *testing.T, s store.Store) {
-	insert(t, s, with(record("a", "v1"), "svc", "i-1"))
+	put(t, s, "", with(record("a", "v1"), "svc", "i-1"))
 	b := with(record("b", "w1"), "svc-b", "i-b")
-	insert(t, s, b)
-	notReplaced(t, s, "w1", with(record("b", "w2"), "svc", "i-b"))
-	notReplaced(t, s, "w1", with(record("b", "w2"), "svc-b", "i-1"))
-	notReplaced(t, s, "w1", with(record("b", "w2"), "svc", "i-1"))
+	put(t, s, "", b)
+	notPut(t, s, "w1", with(record("b", "w2"), "svc", "i-b"))
+	notPut(t, s, "w1", with(record("b", "w2"), "svc-b", "i-1"))
 	kept(t, s, b)
-	closedBy(t, s, "svc-b", "b")
-	owner(t, s, "i-b", "b")
+	ownedBy(t, s, store.OpenService, "svc-b", "b")
 }
 
 func testEmptyIsNone(t *testing.T, s store.Store) {
 	for i := range 3 {
-		insert(t, s, record(fmt.Sprint("k", i), "v"))
+		put(t, s, "", record(fmt.Sprint("k", i), "v"))
+		put(t, s, "v", record(fmt.Sprint("k", i), "v2"))
 	}
-	for i := range 3 {
-		replace(t, s, "v", record(fmt.Sprint("k", i), "v2"))
-	}
-	closedBy(t, s, "", "")
-	owner(t, s, "", "")
-	open, err := s.ReadOpen(t.Context())
-	require.NoError(t, err)
-	assert.Empty(t, open)
+	ownedBy(t, s, store.OpenService, "", "")
+	ownedBy(t, s, store.InstanceID, "", "")
+	assert.Empty(t, find(t, s, store.OpenService))
 }
 
-func testReadOpen(t *testing.T, s store.Store) {
-	start := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
-	for i, after := range []time.Duration{3, 1, 2 * time.Second, time.Hour, 0} {
-		r := with(record(fmt.Sprint("k", i), "v"), fmt.Sprint("svc", i), "")
-		r.Changed = start.Add(after).In(time.FixedZone("", 8*3600-i*3600))
-		insert(t, s, r)
+func testOrder(t *testing.T, s store.Store) {
+	for _, key := range []string{"b", "a", "c", "d"} {
+		put(t, s, "", with(record(key, "v"), "svc-"+key, ""))
+		time.Sleep(2 * time.Millisecond) // the resolution of a database's clock
 	}
-	insert(t, s, record("settled", "v"))
-	open, err := s.ReadOpen(t.Context())
-	require.NoError(t, err)
+	put(t, s, "", record("settled", "v"))
+	put(t, s, "v", with(record("b", "w"), "svc-b", ""))
 	var keys []string
-	for _, r := range open {
+	for _, r := range find(t, s, store.OpenService) {
 		keys = append(keys, r.Key)
 	}
-	assert.Equal(t, []string{"k4", "k1", "k0", "k2", "k3"}, keys)
+	assert.Equal(t, []string{"a", "c", "d", "b"}, keys)
 }
 
-func testOwners(t *testing.T, s store.Store) {
-	ids, want := []string{"", "i", "I-1"}, map[string]string{}
+func testAge(t *testing.T, s store.Store) {
+	age := func() time.Duration { return find(t, s, store.Key, "k")[0].Age }
+	put(t, s, "", record("k", "v1"))
+	written := time.Now()
+	time.Sleep(50 * time.Millisecond)
+	assert.GreaterOrEqual(t, age(), 45*time.Millisecond)
+	put(t, s, "v1", record("k", "v2"))
+	assert.Less(t, age(), time.Since(written)-40*time.Millisecond)
+}
+
+func testMany(t *testing.T, s store.Store) {
+	ids, want := []string{"I-1"}, 0
 	for i := range 70 {
 		id := fmt.Sprint("i-", i)
-		if i%2 == 0 {
-			insert(t, s, with(record(fmt.Sprint("k-", i), "v"), "", id))
-			want[id] = fmt.Sprint("k-", i)
+		if ids = append(ids, id); i%2 == 0 {
+			want++
+			put(t, s, "", with(record(fmt.Sprint("k-", i), "v"), "", id))
 		}
-		ids = append(ids, id, id)
 	}
 	for i := range 3000 {
 		ids = append(ids, fmt.Sprint("nobody's-", i))
 	}
-	owners, err := s.Owners(t.Context(), append(ids, "i-2"))
-	require.NoError(t, err)
-	assert.Equal(t, want, owners)
-	owners, err = s.Owners(t.Context(), nil)
-	require.NoError(t, err)
-	assert.Empty(t, owners)
+	assert.Len(t, find(t, s, store.InstanceID, ids...), want)
 }
 
 func testSharesNothing(t *testing.T, s store.Store) {
-	r := with(record("k", "v1"), "svc", "")
-	want := with(record("k", "v1"), "svc", "")
-	insert(t, s, r)
+	r, want := with(record("k", "v1"), "svc", ""), with(record("k", "v1"), "svc", "")
+	put(t, s, "", r)
 	copy(r.Data, "XXXX")
 	kept(t, s, want)
-	got, _, err := s.Read(t.Context(), "k")
-	require.NoError(t, err)
-	copy(got.Data, "XXXX")
-	open, err := s.ReadOpen(t.Context())
-	require.NoError(t, err)
-	copy(open[0].Data, "XXXX")
+	copy(find(t, s, store.OpenService)[0].Data, "XXXX")
 	kept(t, s, want)
 }
 
 func testDoneContext(t *testing.T, s store.Store) {
 	r := with(record("k", "v1"), "svc", "")
-	insert(t, s, r)
+	put(t, s, "", r)
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.Insert(done, record("k2", "v1"))
+	_, err := s.Put(done, "", record("k2", "v1"))
 	require.ErrorIs(t, err, context.Canceled)
-	_, err = s.Replace(done, "v1", record("k", "v2"))
+	_, err = s.Put(done, "v1", record("k", "v2"))
 	require.ErrorIs(t, err, context.Canceled)
-	_, _, err = s.Read(done, "k")
-	require.ErrorIs(t, err, context.Canceled)
-	_, _, err = s.ReadOpenService(done, "svc")
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = s.ReadOpen(done)
-	require.ErrorIs(t, err, context.Canceled)
-	_, err = s.Owners(done, []string{"i"})
+	_, err = s.Find(done, store.Key, "k")
 	require.ErrorIs(t, err, context.Canceled)
 	kept(t, s, r)
 	absent(t, s, "k2")
 }
 
-func testRefused(t *testing.T, s store.Store) {
-	kept255 := with(record(strings.Repeat("k", 255), strings.Repeat("v", 64)), strings.Repeat("s", 255), strings.Repeat("i", 255))
-	insert(t, s, kept255)
-	kept(t, s, kept255)
-	good := with(record("k", "v"), "svc", "i")
-	insert(t, s, good)
-	for name, change := range map[string]func(r *store.Record){
-		"no key":            func(r *store.Record) { r.Key = "" },
-		"no version":        func(r *store.Record) { r.Version = "" },
-		"long key":          func(r *store.Record) { r.Key = strings.Repeat("k", 256) },
-		"long key in runes": func(r *store.Record) { r.Key = strings.Repeat("é", 128) },
-		"long version":      func(r *store.Record) { r.Version = strings.Repeat("v", 65) },
-		"long service":      func(r *store.Record) { r.OpenService = strings.Repeat("s", 256) },
-		"long instance":     func(r *store.Record) { r.InstanceID = strings.Repeat("i", 256) },
-		"long state":        func(r *store.Record) { r.State = strings.Repeat("s", 33) },
-		"NUL":               func(r *store.Record) { r.OpenService = "a\x00b" },
-		"NUL at the end":    func(r *store.Record) { r.Key = "k\x00" },
-		"not UTF-8":         func(r *store.Record) { r.InstanceID = "a\xffb" },
-		"half a rune":       func(r *store.Record) { r.Key = "é"[:1] },
-		"no data":           func(r *store.Record) { r.Data = nil },
-		"data not JSON":     func(r *store.Record) { r.Data = []byte(`{"a":`) },
-		"data not UTF-8":    func(r *store.Record) { r.Data = []byte("{\"a\":\"\xff\"}") },
-	} {
-		bad := with(record("k2", "v2"), "svc2", "i2")
-		change(&bad)
-		done, err := s.Insert(t.Context(), bad)
-		require.Error(t, err, name)
-		require.False(t, done, name)
-		if bad.Key == "k2" {
-			bad.Key = "k"
-		}
-		done, err = s.Replace(t.Context(), "v", bad)
-		require.Error(t, err, name)
-		require.False(t, done, name)
+// As a statement that its caller gave up.
+func testLate(t *testing.T, s store.Store) {
+	late := with(record("k", "late"), "svc", "i-1")
+	put(t, s, "", record("k", "v1"))
+	put(t, s, "v1", record("k", "v2"))
+	notPut(t, s, "v1", late)
+	notPut(t, s, "", late)
+	kept(t, s, record("k", "v2"))
+	ownedBy(t, s, store.OpenService, "svc", "")
+}
+
+// distinct are strings of which some collation, padding, conversion or pattern takes two for one.
+var distinct = []string{
+	"a", "A", "a ", " a", "a  ", "a\t", "á", "a\u0301", "à", "ａ", "ä", "ae", "æ", "Æ", "Ã¡", "\\u00e1", "\\u00E1", "u00e1",
+	"ss", "ß", "i", "I", "ı", "İ", "0", "00", "0.0", "1", "1.0", "01", "1e0", "+1", "-0",
+	"%", "_", "a%", "a_", "\\", "\\\\", "\\'", "'", "''", "\"", "`", "';--", "?", "$1", ":a", "@a", "a\\0", "\\x61",
+	"😀", "😁", "👍🏽", "購入", "购入", "か", "カ", "が", "か\u3099", "\u200b", "a\u200b", "a\u00ad", "\u00a0", "\ufeff", "\ufffd", "\U0010ffff",
+	"\x01endpoint", "\x7f", "\u0085", "null", "NULL", "true", "{}", "[]", "%s", "%00", "2026-01-02", "2026-01-02 00:00:00", "nan", "a\r", "a\n",
+	strings.Repeat("k", 254), strings.Repeat("k", 255), strings.Repeat("k", 254) + "K", strings.Repeat("k", 254) + " ",
+	strings.Repeat("\\", 255), strings.Repeat("é", 127), strings.Repeat("😀", 63) + "abc",
+}
+
+func testBytes(t *testing.T, s store.Store) {
+	for _, value := range distinct {
+		r := with(record(value, value), value, value)
+		r.Data = fmt.Appendf(nil, `{"value":"%x"}`, value)
+		put(t, s, "", r)
+		notPut(t, s, "", with(record(value, "v"), "", ""))
+		notPut(t, s, "", with(record("free", "v"), value, ""))
+		notPut(t, s, "", with(record("free", "v"), "", value))
 	}
-	kept(t, s, good)
-	absent(t, s, "k2")
+	assert.Len(t, find(t, s, store.InstanceID, distinct...), len(distinct))
+	for i, value := range distinct {
+		notPut(t, s, distinct[(i+1)%len(distinct)], record(value, "v"))
+		r := with(record(value, value), value, value)
+		r.Data = fmt.Appendf(nil, `{"value":"%x"}`, value)
+		kept(t, s, r)
+		ownedBy(t, s, store.OpenService, value, value)
+		put(t, s, value, record(value, "settled"))
+	}
+}
+
+func testData(t *testing.T, s store.Store) {
+	for _, data := range []string{
+		`0`, `""`, ` {} `, `{"a":"\u0000","b":"\ud800"}`, `{"quote":"'\\'"}`, "{\n\t\"a\" : [ ] }", `"é e\u0301 😀 购买 ` + "\u2028" + `"`,
+	} {
+		for _, size := range []int{0, 255, 65_536, 1 << 20} {
+			r := record(fmt.Sprint(size, data), "v1")
+			r.Data = []byte(`[` + strings.Repeat(data+`,`, size/(len(data)+1)) + data + `]`)
+			put(t, s, "", r)
+			kept(t, s, r)
+		}
+	}
 }

@@ -1,0 +1,344 @@
+package once
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/aftercare"
+	"github.com/qianfan-go/computeunit/once/internal/store"
+)
+
+// attempt is one claim of a call, and the attempts of one PurchaseComputeUnit under it.
+type attempt struct {
+	call      *call
+	record    record      // as this call has written it last
+	begun     Purchase    // as it was claimed, for a caller that leaves
+	listed    time.Time   // when the listing before was there, by this machine
+	before    Listing     // what it had
+	requestID string      // of the last attempt that was to be written down
+	underWay  atomic.Bool // it may have left this machine, and has no clear answer
+	disarm    func() bool // from now on the context does not end the attempt; false: it has ended
+}
+
+// buy claims and sends. What an earlier purchase left that was not purchased does not matter. An error of errLost means that
+// the journal knows more than this call.
+func (c *call) buy(r record) (bought record, outcome, why error) {
+	a := &attempt{call: c, record: r, begun: r.Purchase}
+	c.holds(a)
+	bought, outcome, why = a.claim()
+	c.holds(nil) // not after a panic: see recovered
+	return bought, outcome, why
+}
+
+// claim makes the key and its service this call's (rule 1), lists, and sends.
+func (a *attempt) claim() (bought record, outcome, why error) {
+	c, r := a.call, a.record
+	claimed, err := c.buyer.swap(c.ctx, r, func(next *record) {
+		next.Purchase = Purchase{
+			Key: r.Key, Request: c.asked.Request, State: StatePreparing, Since: time.Now().UTC().Round(0), Others: r.Others,
+		}
+		next.beside = beside{Claim: newVersion(), TimeoutMS: c.buyer.client.Timeout().Milliseconds()}
+	})
+	switch {
+	case errors.Is(err, errTaken):
+		c.taken = true
+		return r, outcome, errLost
+	case err != nil:
+		return claimed, computeunit.ErrOutcomeUnknown, err
+	}
+	a.record, c.seen = claimed, true
+	c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed.Purchase, nil)
+	listed, err := c.buyer.list(c.ctx, r.Request.ServiceID) // rule 2: after claiming
+	if err != nil {
+		return a.end(join(c.ended(), err))
+	}
+	a.listed, a.before = time.Now(), Listing{Date: listed.Date.UTC(), InstanceIDs: append([]string{}, ids(listed.Result.Instances)...)}
+	response, err := a.send()
+	if err != nil {
+		return a.end(err)
+	}
+	return c.buyer.answered(c.ctx, a.record, response), nil, nil
+}
+
+// holds tells Buy what this call is about.
+func (c *call) holds(a *attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.attempt = a
+}
+
+// send is one call of PurchaseComputeUnit.
+func (a *attempt) send() (*computeunit.PurchaseComputeUnitResponse, error) {
+	// Rule 9: the caller's context ends the call's waits and prevents an attempt, and never ends one.
+	ctx, stop := context.WithCancel(context.WithoutCancel(a.call.ctx))
+	defer stop()
+	arm := func() { a.disarm = context.AfterFunc(a.call.ctx, stop) }
+	arm()
+	defer func() { a.disarm() }()
+	hooked := computeunit.ContextWithHooks(aftercare.Context(ctx), computeunit.Hooks{
+		BeforeAttempt: a.begin,
+		AfterAttempt: func(_ context.Context, info computeunit.AttemptInfo, err error) error {
+			arm()
+			return a.refused(info, err)
+		},
+	})
+	return a.call.buyer.client.PurchaseComputeUnit(hooked, a.record.Request)
+}
+
+// begin writes "sending", with everything that somebody else needs to look after the attempt, before a byte of it leaves
+// (rule 3). The attempt is signed already: a process that sleeps from here on is refused by the service (rule 5).
+func (a *attempt) begin(_ context.Context, info computeunit.AttemptInfo) error {
+	if err := a.call.ended(); err != nil {
+		return err
+	}
+	if err := checkFence(info.SignatureExpires, a.before.Date); err != nil {
+		return again(err)
+	}
+	a.requestID = info.RequestID
+	err := a.write(slog.LevelInfo, "sending", nil, func(next *record) {
+		next.State, next.Before, next.Refusal = StateSending, a.before, ""
+		next.RequestID, next.SignatureExpires = info.RequestID, info.SignatureExpires.UTC().Round(0)
+	}, StatePreparing) // rule 4: who lost a claim finds out before it sends
+	if err == nil && !a.disarm() {
+		return a.call.ended()
+	}
+	a.underWay.Store(err == nil)
+	return err
+}
+
+// refused writes a certain refusal down before the wait for another attempt (rule 8), or there is none.
+func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
+	if !errors.Is(err, computeunit.ErrNotPurchased) {
+		return nil
+	}
+	a.underWay.Store(false)
+	return join(a.worthWaiting(info, err), a.write(slog.LevelWarn, "refused", err, func(next *record) {
+		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), errors.Is(err, computeunit.ErrRetryable)
+		next.Unknown, next.Candidates, next.ListedAt, next.Reported = false, nil, time.Time{}, false
+	}, StateSending))
+}
+
+// write writes what happened to the purchase, if this call still has it in its hands.
+func (a *attempt) write(level slog.Level, what string, cause error, change func(next *record), from ...State) error {
+	written, err := a.call.buyer.write(a.call.ctx, a.record, func(next *record) error {
+		if next.Claim != a.record.Claim || !slices.Contains(from, next.State) {
+			return errLost
+		}
+		change(next)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	a.record = written
+	a.call.buyer.log(a.call.ctx, level, what, written.Purchase, cause)
+	return nil
+}
+
+// signatureLife is how long a signature of the client is valid.
+const signatureLife = 5 * time.Minute
+
+// checkFence refuses an attempt whose signature would expire long after the service's own time (rule 5): the fence, before
+// which nobody can say that there is no order, would be as far away.
+func checkFence(expires, listed time.Time) error {
+	if expires.After(listed.Add(2 * signatureLife)) {
+		return fmt.Errorf("the signature expires at %s, more than %s after the Date of the listing before (%s): fix this machine's "+
+			"clock; if it was a long wait for another attempt, buy again", expires.UTC().Format(time.RFC3339), 2*signatureLife,
+			listed.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// worthWaiting says at once if the wait that the service asks for would end after the caller's deadline, or so long after the
+// listing that the fence would be too far.
+func (a *attempt) worthWaiting(info computeunit.AttemptInfo, refused error) error {
+	if wait := info.RetryAfter; wait > 0 && errors.Is(refused, computeunit.ErrRetryable) {
+		if deadline, ok := a.call.caller.Deadline(); ok && time.Until(deadline) <= wait {
+			return again(fmt.Errorf("the next attempt is due in %s, after the context's deadline: %w", wait, context.DeadlineExceeded))
+		}
+		if time.Since(a.listed)+wait > signatureLife {
+			return again(fmt.Errorf("the next attempt is due in %s, more than %s after the listing before", wait, signatureLife))
+		}
+	}
+	return nil
+}
+
+// end writes down what the claim came to: not purchased, or that nobody works on it any more. It returns errLost if there is
+// more to find out.
+func (a *attempt) end(cause error) (record, error, error) {
+	if a.underWay.Load() {
+		a.call.lost = cause
+		err := a.write(slog.LevelWarn, "unknown", cause, func(next *record) { next.Unknown = true }, StateSending)
+		if err == nil { // the order may be listed already
+			err = errLost
+		}
+		return a.record, computeunit.ErrOutcomeUnknown, join(cause, err)
+	}
+	by := EvidenceAnswer
+	if a.requestID == "" || a.call.ended() != nil && isPending(cause) { // it did not come to send, or the caller left: nobody's answer
+		by = ""
+	}
+	b, mine, requestID := a.call.buyer, a.record, a.requestID
+	// It is about this attempt, or about the one before if "sending" has not arrived.
+	closed := func(next *record) error {
+		of := next.RequestID == requestID || next.RequestID == mine.RequestID
+		if next.Claim != mine.Claim || !of || next.State != StatePreparing && next.State != StateSending {
+			return errLost
+		}
+		next.become(StateNotPurchased, by, Order{})
+		next.Refusal, next.Retryable = causeError{error: cause}.Error(), isPending(cause)
+		return nil
+	}
+	r, err := b.write(a.call.ctx, mine, closed)
+	switch {
+	case err == nil:
+		b.log(a.call.ctx, slog.LevelWarn, "not purchased", r.Purchase, cause)
+		return r, computeunit.ErrNotPurchased, cause
+	case !errors.Is(err, errLost):
+		b.keep(a.call.ctx, "not purchased, but the journal can't be written", mine, join(cause, err), func(ctx context.Context) (record, error) {
+			return b.write(ctx, mine, closed)
+		})
+	}
+	return mine, computeunit.ErrOutcomeUnknown, join(cause, err)
+}
+
+// answered writes an answer with an id over whatever the record says (rule 7), and returns the purchase. It has no error:
+// the answer is true whether or not it can be written.
+func (b *Buyer) answered(ctx context.Context, mine record, response *computeunit.PurchaseComputeUnitResponse) record {
+	o := Order{InstanceID: response.Result.InstanceID, OrderID: response.Result.OrderID, RequestID: mine.RequestID}
+	r, err := b.writeAnswer(ctx, mine, o)
+	if err == nil {
+		return r
+	}
+	told := mine
+	told.answer(o)
+	b.keep(ctx, "bought, but the journal can't be written", told, err, func(ctx context.Context) (record, error) {
+		return b.writeAnswer(ctx, mine, o)
+	})
+	return told
+}
+
+func (b *Buyer) writeAnswer(ctx context.Context, mine record, o Order) (record, error) {
+	answer := func(next *record) error {
+		if next.version == "" { // its row was deleted
+			next.Purchase = mine.Purchase
+		}
+		next.answer(o)
+		return nil
+	}
+	r, err := b.over(ctx, mine, answer)
+	for try := 0; errors.Is(err, errTaken) && try < 3; try++ {
+		if err = b.disown(ctx, o.InstanceID); err == nil {
+			r, err = b.over(ctx, mine, answer)
+		}
+	}
+	switch {
+	case err != nil:
+	case len(r.Others) > 0:
+		b.log(ctx, slog.LevelError, "bought twice", r.Purchase, fmt.Errorf("the service named further orders for the key: %+v", r.Others))
+	default:
+		b.log(ctx, slog.LevelInfo, "bought", r.Purchase, nil)
+	}
+	return r, err
+}
+
+// disown takes an instance from the purchase that only a listing or a person gave it, and opens that one again.
+func (b *Buyer) disown(ctx context.Context, instanceID string) error {
+	ctx, cancel := journalContext(ctx)
+	defer cancel()
+	r, err := b.owner(ctx, store.InstanceID, instanceID)
+	if err != nil || r.version == "" {
+		return err
+	}
+	r, err = b.over(ctx, r, func(next *record) error {
+		switch {
+		case next.InstanceID != instanceID:
+			return errLost
+		case next.Evidence == EvidenceAnswer && next.NamedBy == "":
+			return errLost // two answers name it: the journal can't say so
+		}
+		next.disown()
+		next.Reported = true // by the record below
+		return nil
+	})
+	switch {
+	case errors.Is(err, errLost):
+		return nil
+	case err == nil:
+		b.log(ctx, slog.LevelError, "opened again: its instance is another key's", r.Purchase, nil)
+	}
+	return err
+}
+
+// over writes a change that may open a purchase again whose service another key has meanwhile. It is parked then: what is new
+// may be the other's.
+func (b *Buyer) over(ctx context.Context, r record, change func(next *record) error) (record, error) {
+	written, err := b.write(ctx, r, change)
+	if !errors.Is(err, errTaken) {
+		return written, err
+	}
+	return b.write(ctx, written, func(next *record) error {
+		if !next.Open() {
+			next.service = parked(next.Key)
+		}
+		return change(next)
+	})
+}
+
+// kept is an outcome that the journal could not take (rule 8).
+type kept struct {
+	record record
+	write  func(context.Context) (record, error)
+}
+
+func (b *Buyer) keep(ctx context.Context, what string, r record, cause error, write func(context.Context) (record, error)) {
+	b.mu.Lock()
+	b.kept[r.Claim] = kept{r, write}
+	b.mu.Unlock()
+	b.log(ctx, slog.LevelError, what, r.Purchase, cause)
+}
+
+// writeKept writes the outcomes that are kept for a key, or all of them. What somebody else has changed since is dropped.
+func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
+	if len(b.keptOf(key)) == 0 {
+		return nil
+	}
+	b.writing.Lock() // until it is written nobody reads the key
+	defer b.writing.Unlock()
+	for claim, k := range b.keptOf(key) {
+		if ctx.Err() != nil {
+			return join(err, ctx.Err())
+		}
+		r, failed := k.write(ctx)
+		if errors.Is(failed, ErrPending) { // the journal is still away
+			err = errors.Join(err, fmt.Errorf("once: key %q, instance %q, order %q, request id %q: %w",
+				k.record.Key, k.record.InstanceID, k.record.OrderID, k.record.RequestID, failed))
+			continue
+		}
+		b.mu.Lock()
+		delete(b.kept, claim)
+		b.mu.Unlock()
+		if failed != nil {
+			b.log(ctx, slog.LevelWarn, "dropped what could not be written", r.Purchase, failed)
+		}
+	}
+	return err
+}
+
+func (b *Buyer) keptOf(key string) map[string]kept {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found := map[string]kept{}
+	for claim, k := range b.kept {
+		if key == "" || k.record.Key == key {
+			found[claim] = k
+		}
+	}
+	return found
+}
