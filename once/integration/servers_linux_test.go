@@ -1,13 +1,19 @@
 package integration
 
 import (
+	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/integration/servers"
+	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
@@ -39,6 +45,48 @@ func startServer(t *testing.T, dialect string) *servers.Server {
 	s, err := servers.PostgreSQL()
 	require.NoError(t, err)
 	return s
+}
+
+// behindProxy is a server of its own, whose connections can be cut.
+func behindProxy(t *testing.T, dialect string) (database, *servers.Proxy) {
+	databaseOf(t, dialect) // if it was asked for
+	server := startServer(t, dialect)
+	t.Cleanup(func() { _ = server.Remove() })
+	proxy, err := servers.NewProxy(server.Address)
+	require.NoError(t, err)
+	return database{server.Dialect, server.Driver, strings.Replace(server.DSN, server.Address, proxy.Address(), 1)}, proxy
+}
+
+// A database that fails over is away for longer than a write tries; meanwhile the service refuses.
+func TestARefusalDuringAFailoverIsWrittenAfterIt(t *testing.T) {
+	for _, dialect := range []string{"postgresql", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			d, proxy := behindProxy(t, dialect)
+			service := &model.Service{}
+			refuse := true
+			service.Between = func(r *http.Request, serve func() *http.Response) (*http.Response, error) {
+				if model.IsPurchase(r) && refuse {
+					proxy.SetDown(true)
+					return service.Refuse(http.StatusForbidden, "AccessDenied", "no"), nil
+				}
+				return serve(), nil
+			}
+			buyer, _ := process(t, d, service)
+			_, err := buyer.Buy(t.Context(), "key", prepaid("svco-1"))
+			require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+			require.ErrorIs(t, err, once.ErrPending)
+			require.ErrorIs(t, err, computeunit.ErrAccessDenied)
+			proxy.SetDown(false)
+			refuse = false
+
+			_, err = buyer.Buy(t.Context(), "other key", prepaid("svco-1"))
+			assert.NoError(t, err, "the service is free: its process knows")
+			_, err = buyer.Buy(t.Context(), "key", prepaid("svco-1"))
+			assert.NoError(t, err)
+			assert.Len(t, service.Orders(0), 2)
+		})
+	}
 }
 
 // A standby answers, and what it answers may be old.
