@@ -1,10 +1,10 @@
 package computeunit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"strings"
 )
@@ -29,85 +29,60 @@ type Credentials struct {
 }
 
 // CredentialsProvider gives the credentials to sign with. It is asked at every attempt, so keys can rotate, and
-// it must be safe for concurrent use. Its error ends the purchase as [ErrNotPurchased]. The context is the
-// attempt's and ends with it.
+// it must be safe for concurrent use. Its error ends the call: a purchase as [ErrNotPurchased] and [ErrRetryable]. The context
+// is the attempt's. A provider that outlasts it is not waited for.
 type CredentialsProvider interface {
 	Credentials(context.Context) (Credentials, error)
 }
 
-// StaticCredentials provides one permanent access key. The keys are checked when a request is signed, not here.
+// StaticCredentials provides one permanent access key. [NewClient] refuses keys that cannot be used.
 func StaticCredentials(accessKeyID, secretAccessKey string) CredentialsProvider {
-	return credentialsFunc(func(context.Context) (Credentials, error) {
-		return Credentials{AccessKeyID: accessKeyID, SecretAccessKey: secretAccessKey}, nil
+	return staticCredentials(func() Credentials {
+		return Credentials{AccessKeyID: accessKeyID, SecretAccessKey: secretAccessKey}
 	})
 }
 
+// staticCredentials keeps keys in a closure: printing one, or what holds it, shows an address.
+type staticCredentials func() Credentials
+
+func (s staticCredentials) Credentials(context.Context) (Credentials, error) { return s(), nil }
+
 // EnvCredentials provides the keys in the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY, which
 // Baidu's own Qianfan SDKs read too. They are read at every attempt; while one is not set, that is an error.
-func EnvCredentials() CredentialsProvider { return credentialsFunc(readEnv) }
+func EnvCredentials() CredentialsProvider { return envCredentials{} }
 
-// credentialsFunc keeps keys in a closure: printing one, or what holds it, shows an address.
-type credentialsFunc func(context.Context) (Credentials, error)
+type envCredentials struct{}
 
-func (f credentialsFunc) Credentials(ctx context.Context) (Credentials, error) { return f(ctx) }
-
-func readEnv(context.Context) (Credentials, error) {
+func (envCredentials) Credentials(context.Context) (Credentials, error) {
 	credentials := Credentials{AccessKeyID: os.Getenv(envAccessKey), SecretAccessKey: os.Getenv(envSecretKey)}
-	for _, err := range []error{checkEnv(envAccessKey, credentials.AccessKeyID), checkEnv(envSecretKey, credentials.SecretAccessKey)} {
-		if err != nil {
-			return Credentials{}, err
-		}
-	}
-	if strings.Contains(credentials.AccessKeyID, "/") {
-		return Credentials{}, fmt.Errorf("the environment variable %s has a slash in it", envAccessKey)
+	err := cmp.Or(checkEnv(envAccessKey, credentials.AccessKeyID), checkEnv(envSecretKey, credentials.SecretAccessKey))
+	if err != nil {
+		return Credentials{}, err
 	}
 	return credentials, nil
 }
 
 // checkEnv finds what copying a value into an environment does to it. Its error never has the value in it.
 func checkEnv(name, value string) error {
-	problem := ""
-	switch first, last := firstAndLast(value); {
+	switch {
 	case value == "":
 		return fmt.Errorf("set the environment variables %s and %s: %s is not set, or empty", envAccessKey, envSecretKey, name)
-	case strings.HasPrefix(value, "\ufeff"):
-		problem = "begins with a byte order mark"
-	case last == '\n' || last == '\r':
-		problem = "ends with a newline"
-	case first <= ' ':
-		problem = "begins with a blank or a control character"
-	case last <= ' ':
-		problem = "ends with a blank or a control character"
-	case len(value) > 1 && first == last && strings.ContainsRune("\"'`", rune(first)):
-		problem = "is quoted"
-	case !printable(value):
-		problem = "has a blank, a control character or a character outside ASCII in it"
-	default:
-		return nil
+	case !printable(value) || strings.ContainsAny(value, "\"'`"):
+		return fmt.Errorf("the environment variable %s is quoted, or has a blank, a newline or a character outside ASCII in it", name)
 	}
-	return fmt.Errorf("the environment variable %s %s", name, problem)
-}
-
-func firstAndLast(value string) (first, last byte) {
-	if value == "" {
-		return 0, 0
-	}
-	return value[0], value[len(value)-1]
+	return nil
 }
 
 // check names the field that is wrong and never its value. A slash would break the Authorization header apart.
 func (c Credentials) check() error {
+	usable := func(text string) bool { return text != "" && printable(text) }
 	switch {
-	case c.AccessKeyID == "":
-		return errors.New("the access key id is empty")
-	case c.SecretAccessKey == "":
-		return errors.New("the secret access key is empty")
-	case !printable(c.AccessKeyID) || strings.Contains(c.AccessKeyID, "/"):
-		return errors.New("the access key id has a blank, a control character, a slash or a character outside ASCII in it")
-	case !printable(c.SecretAccessKey):
-		return errors.New("the secret access key has a blank, a control character or a character outside ASCII in it")
+	case !usable(c.AccessKeyID) || strings.Contains(c.AccessKeyID, "/"):
+		return errors.New("the access key id is empty, or has a blank, a slash or a character in it that is not printable ASCII")
+	case !usable(c.SecretAccessKey):
+		return errors.New("the secret access key is empty, or has a blank or a character in it that is not printable ASCII")
 	case !printable(c.SessionToken):
-		return errors.New("the session token has a blank, a control character or a character outside ASCII in it")
+		return errors.New("the session token has a blank or a character in it that is not printable ASCII")
 	}
 	return nil
 }
@@ -118,17 +93,8 @@ func printable(s string) bool {
 
 const redacted = "computeunit.Credentials(redacted)"
 
-// String returns a text without the secret, and without the access key: neither is needed to find a mistake.
-func (c Credentials) String() string { return redacted }
-
-// GoString is what %#v prints: the same as [Credentials.String].
-func (c Credentials) GoString() string { return redacted }
-
 // Format prints the same for every verb: without it %d or %x would go through the fields.
 func (c Credentials) Format(state fmt.State, _ rune) { fmt.Fprint(state, redacted) }
 
-// MarshalText makes encoding/json and others write what [Credentials.String] returns.
+// MarshalText makes encoding/json, log/slog and others write the same.
 func (c Credentials) MarshalText() ([]byte, error) { return []byte(redacted), nil }
-
-// LogValue is what slog logs: the same as [Credentials.String].
-func (c Credentials) LogValue() slog.Value { return slog.StringValue(redacted) }

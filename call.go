@@ -1,14 +1,12 @@
 package computeunit
 
 import (
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
 	"strings"
-
-	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
 // Call calls any other action of Qianfan's API: a signed POST of request as JSON to path with ?Action=action. The whole
@@ -17,46 +15,31 @@ import (
 // It makes one attempt: the package does not know what the action does. An error is an [*OutcomeError] and keeps the same two
 // apart as for a purchase: [ErrNotPurchased] means that it is certain that nothing was done, and [ErrOutcomeUnknown] that it
 // may have been done. For an action that only reads the difference does not matter. A success is a 2xx response with a JSON
-// object in it and no error code; one that does not fit response is unknown.
+// object in it and no error; one that does not fit response is unknown.
 //
-// For buying and listing compute units use the typed methods: they check what they send and what they get.
+// For buying, listing and releasing compute units use the typed methods: they check what they send and what they get.
 //
-// Source: https://cloud.baidu.com/doc/qianfan-api/s/2mo6wlr6u (ReleaseComputeUnit, as an example)
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/imo6weeaf (DescribeComputeUnit, as an example)
 func (c *Client) Call(ctx context.Context, path, action string, request, response any) error {
-	op := &operation{url: actionURL(c.endpoint, path, action), action: action}
-	op.verdictOf = func(a *transport.Attempt) verdict { return callVerdict(a, response) }
-	if err := checkCall(path, action, response); err != nil {
-		return c.refuse(ctx, op, err)
-	}
+	op := &operation{url: actionURL(c.endpoint, path, action), action: action, isCall: true, read: wholeInto(response)}
 	if request == nil {
 		request = struct{}{}
 	}
-	_, err := c.send(ctx, op, request)
+	_, err := c.send(ctx, op, request, checkCall(path, action, response))
 	return err
 }
 
-// callVerdict is judge's for an action that the package does not know: it is never sent again.
-func callVerdict(a *transport.Attempt, into any) verdict {
-	var r response
-	r.read(a, &r)
-	v := judge(a, &r, r.missingObject(), documentedRefusals)
-	v.again = transport.Never
-	if v.outcome == nil && into != nil {
-		if _, err := decode(r.body, into); err != nil {
-			v.outcome = ErrOutcomeUnknown
-			v.cause = r.cause(a, v.outcome, fmt.Errorf("the response does not fit: %w", shortened(err)))
+// wholeInto decodes the whole response. A type of the caller's can repeat it in an error.
+func wholeInto(whole any) func(*response) error {
+	return func(r *response) error {
+		err := r.success(new(json.RawMessage))
+		if err == nil && whole != nil {
+			if err = json.Unmarshal(r.body, whole); err != nil {
+				err = fmt.Errorf("the response does not fit: %.500s", r.attempt.Redact(err.Error()))
+			}
 		}
+		return err
 	}
-	return v
-}
-
-// missingObject refuses null, which decodes into anything, and an object that has an error under a name that is not documented.
-// Other JSON that is no object is unreadable already.
-func (r *response) missingObject() error {
-	if string(bytes.TrimSpace(r.body)) == "null" {
-		return errors.New("the response is not a JSON object")
-	}
-	return r.otherError(1)
 }
 
 func checkCall(path, action string, response any) error {

@@ -100,7 +100,7 @@ func assertCallsOutcome(t *testing.T, want, err error) {
 	assert.Empty(t, failed.ServiceID)
 	text := map[error]string{computeunit.ErrNotPurchased: "not done", computeunit.ErrOutcomeUnknown: "unknown"}[want]
 	assert.Contains(t, err.Error(), "computeunit: ModifyService: "+text+": ")
-	assert.Equal(t, text, attributes(failed.LogValue())[computeunit.LogKeyOutcome])
+	assert.Equal(t, text, attributes(failed.LogValue())["outcome"])
 	assert.Contains(t, marshal(t, err), `{"outcome":"`+text+`","action":"ModifyService","serviceId":"",`)
 	for how, print := range map[string]string{"error": err.Error(), "JSON": marshal(t, err), "slog": fmt.Sprint(failed.LogValue())} {
 		for _, word := range []string{"purchase", "bought", "buying", "order"} {
@@ -114,8 +114,8 @@ func TestCallLogsAnUnknownOutcomeInItsOwnWords(t *testing.T) {
 	err := newClient(t, failWith(io.EOF), book.option()).Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
 	assertCallsOutcome(t, computeunit.ErrOutcomeUnknown, err)
 	logged := book.only(t, slog.LevelError)
-	assert.Equal(t, "unknown", logged[computeunit.LogKeyOutcome])
-	assert.Equal(t, "ModifyService", logged[computeunit.LogKeyAction])
+	assert.Equal(t, "unknown", logged["outcome"])
+	assert.Equal(t, "ModifyService", logged["action"])
 }
 
 func TestCallIsNotDecidedByTheOptionWithRefusalCodes(t *testing.T) {

@@ -10,14 +10,10 @@ import (
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
-	"testing"
 	"time"
-	"unicode"
 
 	"github.com/qianfan-go/computeunit/internal/bceauth"
-	"github.com/qianfan-go/computeunit/internal/strictjson"
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
@@ -33,14 +29,16 @@ const (
 )
 
 // Client calls the compute unit API of Baidu Qianfan. It is immutable and safe for concurrent use; make one and share it: it
-// keeps connections for a few seconds, and the difference to the service's clock. Nothing needs closing; see
+// keeps connections for a few seconds, and follows the service's clock. Nothing needs closing; see
 // [Client.CloseIdleConnections]. The zero value is not usable: see [NewClient].
 type Client struct {
 	transport    *transport.Transport
 	endpoint     *url.URL
 	purchaseURL  *url.URL
 	describeURL  *url.URL
+	releaseURL   *url.URL
 	logger       *slog.Logger
+	hooks        []Hooks
 	refusalCodes []string
 }
 
@@ -50,23 +48,18 @@ func (c *Client) Endpoint() string { return c.endpoint.String() }
 // Timeout returns the limit of one attempt: see [WithTimeout].
 func (c *Client) Timeout() time.Duration { return c.transport.Timeout() }
 
-// CloseIdleConnections closes the connections that the client keeps for the next request. It may still be used. If
-// [WithHTTPClient] gave it a transport, that one's connections stay as they are: they are their owner's.
+// CloseIdleConnections closes the connections that the client keeps for the next request. It may still be used. Those of a
+// transport that [WithHTTPClient] gave it stay as they are: they are their owner's.
 func (c *Client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
 
-// String returns a short text with the endpoint.
-func (c *Client) String() string {
-	if c == nil || c.endpoint == nil {
-		return "computeunit.Client()"
+// Format prints the endpoint for every verb: without it %+v would go through fields that are in use.
+func (c *Client) Format(state fmt.State, _ rune) {
+	endpoint := ""
+	if c != nil && c.endpoint != nil {
+		endpoint = c.endpoint.String()
 	}
-	return "computeunit.Client(" + c.endpoint.String() + ")"
+	fmt.Fprintf(state, "computeunit.Client(%s)", endpoint)
 }
-
-// Format prints the same for every verb: without it %+v would go through fields that are in use.
-func (c *Client) Format(state fmt.State, _ rune) { fmt.Fprint(state, c.String()) }
-
-// LogValue is what slog logs: the same as [Client.String].
-func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // settings are what options change before a Client exists.
 type settings struct {
@@ -76,6 +69,7 @@ type settings struct {
 	timeout       time.Duration
 	maxAttempts   int
 	logger        *slog.Logger
+	hooks         []Hooks
 	userAgent     string
 	refusalCodes  []string
 }
@@ -86,12 +80,17 @@ type Option func(*settings) error
 // NewClient makes a Client that signs with the credentials it is given. It sends nothing. The error says which argument is
 // wrong, and repeats no part of it that could be a secret.
 //
-// A test must not spend money. In a test binary ([testing.Testing]) a Client without [WithHTTPClient] sends through
+// A test must not spend money. In a test binary a Client without [WithHTTPClient] sends through
 // [http.DefaultTransport] if that was replaced, as httpmock.Activate does; if it was not, a purchase at the default endpoint
 // is refused, also with an http.Client that has no Transport. A test of the real service says so with [WithEndpoint].
 func NewClient(credentials CredentialsProvider, options ...Option) (*Client, error) {
 	if credentials == nil {
 		return nil, errors.New("computeunit: the credentials provider is nil: use StaticCredentials or EnvCredentials")
+	}
+	if static, ok := credentials.(staticCredentials); ok {
+		if err := static().check(); err != nil {
+			return nil, fmt.Errorf("computeunit: StaticCredentials: %w", err)
+		}
 	}
 	s := settings{timeout: defaultTimeout, maxAttempts: defaultMaxAttempts, logger: slog.New(slog.DiscardHandler), userAgent: defaultUserAgent}
 	s.endpoint, _ = parseEndpoint(defaultEndpoint)
@@ -107,19 +106,34 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		endpoint:     s.endpoint,
 		purchaseURL:  actionURL(s.endpoint, servicePath, purchaseAction),
 		describeURL:  actionURL(s.endpoint, servicePath, describeAction),
+		releaseURL:   actionURL(s.endpoint, servicePath, releaseAction),
 		logger:       s.logger,
-		refusalCodes: append(slices.Clip(documentedRefusals), s.refusalCodes...),
-		transport: transport.New(transport.Config{
-			Client:          s.httpClient,
-			Timeout:         s.timeout,
-			MaxAttempts:     s.maxAttempts,
-			UserAgent:       s.userAgent,
-			Credentials:     checked(credentials),
-			Testing:         testing.Testing(),
-			DefaultEndpoint: !s.endpointNamed,
-			Replaced:        logReplaced(s.logger),
-		}),
+		hooks:        s.hooks,
+		refusalCodes: s.refusalCodes,
+		transport:    s.transport(credentials),
 	}, nil
+}
+
+func (s *settings) transport(credentials CredentialsProvider) *transport.Transport {
+	config := transport.Config{
+		Timeout:     s.timeout,
+		MaxAttempts: s.maxAttempts,
+		UserAgent:   s.userAgent,
+		Credentials: checked(credentials),
+	}
+	if theirs := s.httpClient; theirs != nil {
+		config.RoundTripper = theirs.Transport
+		if config.RoundTripper == nil {
+			config.RoundTripper = http.DefaultTransport // as net/http does
+		}
+		if theirs.Timeout > 0 {
+			config.Timeout = min(s.timeout, theirs.Timeout)
+		}
+	}
+	if theirs, ok := config.RoundTripper.(*http.Transport); config.RoundTripper == nil || ok && theirs == originalTransport {
+		config.Mock = mock(isTest, !s.endpointNamed, logReplaced(s.logger))
+	}
+	return transport.New(config)
 }
 
 // NewClientFromEnv makes a Client from the environment variables QIANFAN_ACCESS_KEY, QIANFAN_SECRET_KEY and, if set,
@@ -157,6 +171,9 @@ func envEndpointOption(s *settings) error {
 func checked(provider CredentialsProvider) func(context.Context) (bceauth.Credentials, error) {
 	return func(ctx context.Context) (bceauth.Credentials, error) {
 		c, err := provider.Credentials(ctx)
+		if _, isEnv := provider.(envCredentials); err != nil && !isEnv { // waiting sets no variable
+			err = retryable{err}
+		}
 		if err == nil {
 			err = c.check()
 		}
@@ -175,16 +192,15 @@ func WithEndpoint(endpoint string) Option {
 	}
 }
 
-// WithHTTPClient sends through a client of your own. It is copied: later changes to it have no effect. Its
-// Transport and its Timeout are used; redirects are never followed and its cookie jar is not asked.
+// WithHTTPClient sends through a client of your own. It is copied: later changes to it have no effect. Its Transport and its
+// Timeout are used; redirects are never followed and its cookie jar is not asked.
 //
-// If its Transport is not an [*http.Transport] (a mock, a tracer, a retrier), or has a protocol of your own in TLSNextProto,
-// this package cannot see what was sent: each of its errors is then [ErrOutcomeUnknown], a failed connection too.
+// A Transport that is an [*http.Transport] is cloned: the clone has its settings and connections of its own, and speaks
+// HTTP/1.1 only. Of any other Transport (a mock, a tracer, a retrier) this package cannot see what was sent: each of its errors
+// is then [ErrOutcomeUnknown], a failed connection too.
 //
-// A transport that sends again by itself is stopped before it orders twice if it is built on net/http or golang.org/x/net and
-// keeps the request's context and its x-bce-request-id for each try: the connection is closed, which over HTTP/2 makes other
-// requests on it fail too. One that gives a try a context or a request id of its own, or is built on something else, is not
-// stopped, and can order twice: do not give the client a transport that retries. docs/outcomes.md has the details.
+// Do not give the client a transport that retries by itself. It is stopped before it orders twice if it is built on net/http or
+// golang.org/x/net and keeps the request's context and its x-bce-request-id for each try. docs/outcomes.md has the details.
 func WithHTTPClient(client *http.Client) Option {
 	return func(s *settings) error {
 		if client == nil {
@@ -220,8 +236,20 @@ func WithMaxAttempts(attempts int) Option {
 	}
 }
 
-// WithLogger writes records about attempts, purchases, retries and unknown outcomes: see [LogKeyServiceID] for their
-// attributes. The default is to write none.
+// WithLogger writes records. The default is to write none. At debug there is one for each attempt, at info one for each
+// purchase that was made, at warn one for each retry and one if http.DefaultTransport was replaced and is not used, at error
+// one for each purchase (or Call) whose outcome is unknown. No record has a secret key or a signature in it; the error of an
+// unknown outcome shows the beginning of a response that was not understood. Their attributes:
+//
+//	action             string    the API's, such as PurchaseComputeUnit
+//	service_id         string    the service bought for; empty for Call
+//	request_id         string    the service's, which Baidu's support asks for; empty if it named none
+//	client_request_id  string    the x-bce-request-id that was sent with the attempt
+//	attempt            int       how many attempts were made by then
+//	status, duration             attempt: the HTTP status, 0 if no response came; how long it took
+//	reason, wait                 retry: why; how long until the next attempt
+//	outcome, error     string    outcome unknown: "outcome unknown", or "unknown" after Call; the cause
+//	instance_id, order_id        bought: what was bought; one of them can be empty
 func WithLogger(logger *slog.Logger) Option {
 	return func(s *settings) error {
 		if logger == nil {
@@ -235,49 +263,19 @@ func WithLogger(logger *slog.Logger) Option {
 // WithRefusalCodes adds to the documented error codes that refuse a purchase in a response with a 2xx status. The codes for a
 // shortage of stock or balance are not documented: a purchase that ends in one is [ErrOutcomeUnknown] until somebody who has
 // seen the code, and knows that nothing is bought with it, adds it here. It is compared byte for byte; an integer code by its
-// digits. Codes that mean success, work that goes on or a failure inside the service are refused. The error of a purchase
-// says if this option decided it.
+// digits. Blanks, 0, success and the codes of failures inside the service are refused. The error of a purchase says if this
+// option decided it.
 func WithRefusalCodes(codes ...string) Option {
 	return func(s *settings) error {
 		for _, code := range codes {
-			if err := checkRefusalCode(code); err != nil {
-				return fmt.Errorf("WithRefusalCodes: %w", err)
+			meansSuccess := slices.Contains([]string{"", "0", "ok", "success"}, strings.ToLower(code))
+			if meansSuccess || isFailureInside(code) || code != strings.TrimSpace(code) {
+				return fmt.Errorf("WithRefusalCodes: %q is blank, or means success or a failure inside the service: it does not refuse", code)
 			}
 		}
 		s.refusalCodes = append(s.refusalCodes, codes...)
 		return nil
 	}
-}
-
-func checkRefusalCode(code string) error {
-	number, err := strconv.ParseFloat(code, 64)
-	plain := strings.Join(strings.Fields(code), "")
-	switch {
-	case strings.TrimSpace(code) == "" || code != strings.TrimSpace(code):
-		return fmt.Errorf("the code %q is blank or has blanks around it", code)
-	case isInternalFailure(plain) || strictjson.HasCode(plain, "InternalServerError"):
-		return fmt.Errorf("the code %q means a failure inside the service, after which an order may exist", code)
-	case err == nil && (number == 0 || isSuccess(int(number))) || meansSuccess(plain):
-		return fmt.Errorf("the code %q means success, or nothing yet", code)
-	}
-	return nil
-}
-
-// meansSuccess knows 成功 (success) in any code but 不成功 (not successful).
-func meansSuccess(plain string) bool {
-	if strings.Contains(strings.ReplaceAll(plain, "不成功", ""), "成功") {
-		return true
-	}
-	plain = strings.TrimFunc(plain, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	return slices.ContainsFunc(successCodes, func(code string) bool { return strings.EqualFold(code, plain) })
-}
-
-// successCodes are what services write that did it, are doing it, or have nothing to say.
-var successCodes = []string{
-	"success", "succeed", "succeeded", "successful", "successfully", "ok", "okay", "true", "yes", "done", "accepted", "created",
-	"complete", "completed", "finish", "finished", "purchased", "bought", "ordered", "paid", "normal",
-	"processing", "pending", "creating", "running", "in_progress", "inprogress", "null", "nil", "none",
-	"OrderCreated", "submitted", "queued", "已完成", "完成", "正常", "处理中", "创建中", "排队中",
 }
 
 // WithUserAgent replaces the User-Agent header, in printable ASCII.
@@ -295,20 +293,12 @@ func WithUserAgent(userAgent string) Option {
 func parseEndpoint(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case text == "":
-		return nil, errors.New("the endpoint is empty: it looks like https://host or https://host:port")
-	case err != nil:
-		return nil, errors.New("the endpoint is not a URL (it is not repeated here, it may hold a password)")
-	case u.User != nil:
-		return nil, errors.New("the endpoint must not have a user or a password in it")
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(text, "#"):
-		return nil, errors.New("the endpoint must not have a query or a fragment")
-	case u.RawPath != "":
-		return nil, errors.New("the endpoint's path must be plain: no escapes, and no character that needs one, such as * or brackets")
-	case !validHost(u):
-		return nil, errors.New("the endpoint has no valid host: it looks like https://host or https://host:port")
+	case err != nil || !validHost(u):
+		return nil, errors.New("the endpoint is no valid URL: it looks like https://host or https://host:port")
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
 		return nil, errors.New("the endpoint's scheme must be https; http is for loopback addresses only, as the body is not signed")
+	case u.User != nil || u.RawPath != "" || strings.ContainsAny(text, "?#"):
+		return nil, errors.New("the endpoint must have a scheme, a host and perhaps a plain path: no password, no query, no escapes")
 	}
 	return &url.URL{Scheme: u.Scheme, Host: plainHost(u), Path: strings.TrimRight(u.Path, "/")}, nil
 }
@@ -324,15 +314,7 @@ func plainHost(u *url.URL) string {
 
 // validHost refuses what net/http would send in another way: the host is part of the signature.
 func validHost(u *url.URL) bool {
-	name := u.Hostname()
-	if name == "" || strings.Contains(name, "%") || !printable(name) {
-		return false
-	}
-	if u.Port() == "" {
-		return true
-	}
-	port, err := strconv.ParseUint(u.Port(), 10, 16)
-	return err == nil && port > 0
+	return u.Hostname() != "" && printable(u.Host) && !strings.Contains(u.Host, "%")
 }
 
 func loopback(host string) bool {

@@ -628,7 +628,6 @@ func TestAClientThatIsNoneCanBePrinted(t *testing.T) {
 	var none *computeunit.Client
 	for _, client := range []*computeunit.Client{none, {}} {
 		assert.NotPanics(t, func() {
-			assert.Equal(t, "computeunit.Client()", client.String())
 			assert.Equal(t, "computeunit.Client()", fmt.Sprintf("%+v", client))
 		})
 	}

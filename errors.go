@@ -9,19 +9,23 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/qianfan-go/computeunit/internal/bceauth"
 )
 
 // The two outcomes of a purchase that did not end with a nil error. Every error that
 // [Client.PurchaseComputeUnit] returns matches exactly one of them with [errors.Is].
 var (
-	// ErrNotPurchased means that it is certain: nothing was bought. Correct what the error names, and buy again.
+	// ErrNotPurchased means that it is certain: nothing was bought.
 	ErrNotPurchased = errors.New("not purchased")
 	// ErrOutcomeUnknown means that an order may exist. No idempotency token is documented for the call, so buying
 	// again may buy twice. Package once keeps a purchase from being sent again, and finds out what became of it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
+
+// ErrRetryable is matched, beside [ErrNotPurchased], by an error after which the same call may succeed later: no connection was
+// made, the service answered 429 or RequestExpired, the context ended before anything was sent, or a [CredentialsProvider]
+// failed. Whoever retries waits in between, and limits how often. An unknown outcome never matches it. An error of a call that
+// may be repeated ([Client.DescribeComputeUnits], [Client.ReleaseComputeUnit]) matches it after whatever is not a refusal, too.
+var ErrRetryable = errors.New("retryable")
 
 // Families of documented error codes, for [errors.Is]. They say why, not whether something was bought.
 // Codes are an open set: for others see [APIError.Code].
@@ -53,8 +57,8 @@ var codeFamilies = map[string]error{
 }
 
 // OutcomeError is every error that [Client.PurchaseComputeUnit] and [Client.Call] return. [errors.Is] with [ErrNotPurchased]
-// or [ErrOutcomeUnknown] says what it means for the money; [errors.As] finds the cause: [*ValidationError], [*APIError] or the
-// transport's.
+// or [ErrOutcomeUnknown] says what it means for the money, and with [ErrRetryable] whether to call again; [errors.As] finds the
+// cause: [*ValidationError], [*APIError] or the transport's.
 type OutcomeError struct {
 	// Action is the API's: PurchaseComputeUnit, or the one given to [Client.Call].
 	Action string
@@ -62,30 +66,32 @@ type OutcomeError struct {
 	Outcome error
 	// ServiceID is the request's; empty after [Client.Call].
 	ServiceID string
-	// RequestID is what Baidu's support asks for: the service's, or if no response came the x-bce-request-id that was sent,
-	// or was about to be. Empty if it did not come to that.
+	// RequestID is what Baidu's support asks for: the service's, or if it named none the same as ClientRequestID.
 	RequestID string
-	// Attempts is how many attempts were begun: 0 if the request was not valid.
+	// ClientRequestID is the x-bce-request-id that was sent with the last attempt, or was about to be. Empty if it did not
+	// come to that.
+	ClientRequestID string
+	// Attempts is how many attempts were made: 0 if the request was not valid, or the context had ended.
 	Attempts int
-	// Err is the cause, never nil in an error that this package returns. One made for a test may leave it out.
+	// Err is the cause, never nil in an error that this package returns. One made for a test may leave it out, or be
+	// ErrRetryable.
 	Err error
+
+	isCall bool // by Call: what the action does is not known, and it is named as it was given
 }
 
 // Error names the service, the outcome, the cause, the request id, and what to do now.
 func (e *OutcomeError) Error() string {
 	var b strings.Builder
-	b.WriteString("computeunit: " + plain(cmp.Or(e.Action, purchaseAction)))
+	b.WriteString("computeunit: " + e.actionText())
 	if e.ServiceID != "" {
 		fmt.Fprintf(&b, " for service %q", e.ServiceID)
 	}
-	b.WriteString(": " + e.outcomeText())
+	b.WriteString(": " + outcomeText(e.outcome(), e.isOther()))
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
-	if e.RequestID != "" {
-		fmt.Fprintf(&b, " (request id %.100q, attempt %d)", e.RequestID, e.Attempts)
-	}
-	return b.String() + "; " + e.advice()
+	return b.String() + attemptText(e.RequestID, e.ClientRequestID, e.Attempts) + "; " + e.advice()
 }
 
 // Is makes the outcome match, and no other: see [errors.Is].
@@ -94,28 +100,33 @@ func (e *OutcomeError) Is(target error) bool { return target == e.outcome() }
 // Unwrap returns the cause.
 func (e *OutcomeError) Unwrap() error { return e.Err }
 
-// LogValue gives slog the fields one by one, under the same names as the client's own records.
+// LogValue gives slog the fields one by one, under the same names as the client's own records: see [WithLogger].
 func (e *OutcomeError) LogValue() slog.Value {
 	return slog.GroupValue(
-		slog.String(LogKeyAction, e.Action),
-		slog.String(LogKeyOutcome, e.outcomeText()),
-		slog.String(LogKeyServiceID, e.ServiceID),
-		slog.String(LogKeyRequestID, e.RequestID),
-		slog.Int(LogKeyAttempt, e.Attempts),
-		slog.String(LogKeyError, e.causeText()),
+		slog.String("action", e.Action),
+		slog.String("outcome", outcomeText(e.outcome(), e.isOther())),
+		slog.Bool("retryable", errors.Is(e, ErrRetryable)),
+		slog.String("service_id", e.ServiceID),
+		slog.String("request_id", e.RequestID),
+		slog.String("client_request_id", e.ClientRequestID),
+		slog.Int("attempt", e.Attempts),
+		slog.String("error", e.causeText()),
 	)
 }
 
-// MarshalJSON writes the fields as texts and numbers: outcome, action, serviceId, requestId, attempts, error.
+// MarshalJSON writes the fields as texts and numbers: outcome, retryable, action, serviceId, requestId, clientRequestId,
+// attempts, error.
 func (e *OutcomeError) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Outcome   string `json:"outcome"`
-		Action    string `json:"action"`
-		ServiceID string `json:"serviceId"`
-		RequestID string `json:"requestId"`
-		Attempts  int    `json:"attempts"`
-		Error     string `json:"error"`
-	}{e.outcomeText(), e.Action, e.ServiceID, e.RequestID, e.Attempts, e.causeText()})
+	return json.Marshal(map[string]any{
+		"outcome":         outcomeText(e.outcome(), e.isOther()),
+		"retryable":       errors.Is(e, ErrRetryable),
+		"action":          e.Action,
+		"serviceId":       e.ServiceID,
+		"requestId":       e.RequestID,
+		"clientRequestId": e.ClientRequestID,
+		"attempts":        e.Attempts,
+		"error":           e.causeText(),
+	})
 }
 
 func (e *OutcomeError) causeText() string {
@@ -125,35 +136,55 @@ func (e *OutcomeError) causeText() string {
 	return e.Err.Error()
 }
 
-// plain quotes a name that would break a line of a log.
-func plain(name string) string {
-	if printable(name) {
-		return name
-	}
-	return strconv.Quote(name)
+// isOther reports whether it was no purchase. An error made for a test may leave the action out.
+func (e *OutcomeError) isOther() bool {
+	return e.isCall || e.Action != "" && e.Action != purchaseAction
 }
 
-func (e *OutcomeError) isPurchase() bool { return e.Action == "" || e.Action == purchaseAction }
+// actionText quotes a name that would break a line of a log.
+func (e *OutcomeError) actionText() string {
+	switch {
+	case e.Action == "" && !e.isCall:
+		return purchaseAction
+	case e.Action == "" || !printable(e.Action):
+		return strconv.Quote(e.Action)
+	}
+	return e.Action
+}
 
 // outcomeText speaks of purchases only if it was one.
-func (e *OutcomeError) outcomeText() string {
+func outcomeText(outcome error, isOther bool) string {
 	switch {
-	case e.isPurchase():
-		return e.outcome().Error()
-	case e.outcome() == ErrNotPurchased:
+	case !isOther:
+		return outcome.Error()
+	case outcome == ErrNotPurchased:
 		return "not done"
 	}
 	return "unknown"
 }
 
+// attemptText names the request, if there was one.
+func attemptText(requestID, sentID string, attempts int) string {
+	switch id := cmp.Or(requestID, sentID); {
+	case id == "":
+		return ""
+	case attempts == 0:
+		return fmt.Sprintf(" (request id %.100q)", id)
+	default:
+		return fmt.Sprintf(" (request id %.100q, attempt %d)", id, attempts)
+	}
+}
+
 func (e *OutcomeError) advice() string {
 	switch {
+	case e.outcome() == ErrNotPurchased && errors.Is(e.Err, ErrRetryable):
+		return "nothing was done, and a later try can succeed"
 	case e.outcome() == ErrNotPurchased:
 		return "it is safe to correct this and try again"
-	case e.isPurchase():
-		return "an order may exist: list the service's instances before buying again"
+	case e.isOther():
+		return "it may have been done: look before trying again"
 	}
-	return "it may have been done: look before trying again"
+	return "an order may exist: list the service's instances before buying again"
 }
 
 // outcome reads an OutcomeError without one as the outcome that is safe to act on.
@@ -203,8 +234,8 @@ type APIError struct {
 	Message string
 	// RequestID is the service's, or the one that was sent if the response named none.
 	RequestID string
-	// Evidence describes a response that was not understood: its content type and encoding, its length, and the beginning
-	// of its body without signatures. Empty if the other fields say all.
+	// Evidence describes a response that was not understood: its content type, its length, and the beginning of its body
+	// without signatures. Empty if the other fields say all.
 	Evidence string
 
 	sender string // who seems to have answered, with a comma if more follows
@@ -221,10 +252,10 @@ func (e *APIError) Error() string {
 		b.WriteString(" " + text)
 	}
 	if e.Code != "" {
-		fmt.Fprintf(&b, ", code %.80q", bceauth.Redact(e.Code))
+		fmt.Fprintf(&b, ", code %.80q", e.Code)
 	}
 	if e.Message != "" {
-		fmt.Fprintf(&b, ", message %.400q", bceauth.Redact(e.Message))
+		fmt.Fprintf(&b, ", message %.400q", e.Message)
 	}
 	if e.Evidence != "" {
 		b.WriteString(", " + e.Evidence)
@@ -239,6 +270,25 @@ func (e *APIError) Is(target error) bool {
 	}
 	family := codeFamilies[e.Code]
 	return family != nil && family == target
+}
+
+// retryable makes a cause match ErrRetryable, with the text that it has.
+type retryable struct{ error }
+
+func (r retryable) Unwrap() error { return r.error }
+
+func (r retryable) Is(target error) bool { return target == ErrRetryable }
+
+// err is the cause as it is wrapped in what the caller gets.
+func (v verdict) err() error {
+	cause := withoutVerdict(v.cause)
+	switch matches := errors.Is(cause, ErrRetryable); {
+	case v.retryable && !matches:
+		return retryable{cause}
+	case v.outcome == ErrOutcomeUnknown && !v.retryable && matches:
+		return foreign{cause.Error()}
+	}
+	return cause
 }
 
 // foreign is a cause whose own verdict about some other purchase must not be taken for this one's. It happens:

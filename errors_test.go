@@ -166,7 +166,7 @@ func TestAZeroOutcomeErrorIsReadAsUnknownEverywhere(t *testing.T) {
 	var zero computeunit.OutcomeError
 	assert.Contains(t, zero.Error(), "outcome unknown")
 	assert.Contains(t, zero.Error(), "an order may exist")
-	assert.Equal(t, "outcome unknown", attributes(zero.LogValue())[computeunit.LogKeyOutcome])
+	assert.Equal(t, "outcome unknown", attributes(zero.LogValue())["outcome"])
 }
 
 func TestAValidationErrorListsEveryViolationInItsMessage(t *testing.T) {
@@ -299,11 +299,11 @@ func TestAnOutcomeErrorLogsItsFieldsOneByOne(t *testing.T) {
 		Err: &computeunit.APIError{StatusCode: 403, Code: "AccessDenied"},
 	}
 	logged := attributes(err.LogValue())
-	assert.Equal(t, "not purchased", logged[computeunit.LogKeyOutcome])
-	assert.Equal(t, "svco-1", logged[computeunit.LogKeyServiceID])
-	assert.Equal(t, "r-1", logged[computeunit.LogKeyRequestID])
-	assert.Equal(t, int64(2), logged[computeunit.LogKeyAttempt])
-	assert.Equal(t, `HTTP 403 Forbidden, code "AccessDenied"`, logged[computeunit.LogKeyError])
+	assert.Equal(t, "not purchased", logged["outcome"])
+	assert.Equal(t, "svco-1", logged["service_id"])
+	assert.Equal(t, "r-1", logged["request_id"])
+	assert.Equal(t, int64(2), logged["attempt"])
+	assert.Equal(t, `HTTP 403 Forbidden, code "AccessDenied"`, logged["error"])
 }
 
 func TestAnOutcomeErrorInALogRecordIsAGroup(t *testing.T) {
@@ -337,7 +337,7 @@ func TestAnOutcomeErrorInJSONHasItsOutcomeAsText(t *testing.T) {
 func TestAHalfMadeOutcomeErrorIsWrittenWithoutACause(t *testing.T) {
 	var zero computeunit.OutcomeError
 	assert.Contains(t, marshal(t, &zero), `"error":""`)
-	assert.Empty(t, attributes(zero.LogValue())[computeunit.LogKeyError])
+	assert.Empty(t, attributes(zero.LogValue())["error"])
 	assert.Equal(t, "null", marshal(t, (*computeunit.OutcomeError)(nil)))
 }
 

@@ -136,7 +136,7 @@ func ExampleClient_DescribeComputeUnits() {
 	// Output: Prepaid 5 Running
 }
 
-func ExampleClient_WaitUntilRunning() {
+func ExampleClient_WaitUntilRunningFunc() {
 	server := computeunittest.NewServer()
 	defer server.Close()
 	client := server.Client()
@@ -148,7 +148,7 @@ func ExampleClient_WaitUntilRunning() {
 		return
 	}
 
-	instance, err := client.WaitUntilRunning(ctx, fiveMonths.ServiceID, bought.Result.InstanceID,
+	instance, err := client.WaitUntilRunningFunc(ctx, fiveMonths.ServiceID, bought.Result.InstanceID,
 		func(status computeunit.InstanceStatus, elapsed time.Duration) {
 			fmt.Println("progress:", status, elapsed < time.Minute)
 		})
@@ -306,7 +306,7 @@ func ExampleWithMaxAttempts() {
 func ExampleWithLogger() {
 	withoutTime := func(_ []string, a slog.Attr) slog.Attr {
 		switch a.Key {
-		case slog.TimeKey, computeunit.LogKeyRequestID, computeunit.LogKeyError:
+		case slog.TimeKey, "request_id", "error":
 			return slog.Attr{}
 		}
 		return a
@@ -339,12 +339,12 @@ func ExampleWithRefusalCodes() {
 }
 
 // Hooks around each attempt: here the first is throttled, and the client tries again.
-func ExampleWithTrace() {
+func ExampleContextWithHooks() {
 	server := computeunittest.NewServer()
 	defer server.Close()
 	server.NextPurchases(computeunittest.Throttled(0))
 
-	ctx := computeunit.WithTrace(context.Background(), &computeunit.Trace{
+	ctx := computeunit.ContextWithHooks(context.Background(), computeunit.Hooks{
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
 			fmt.Println("attempt", a.Number, "of", a.Action, "for", a.ServiceID)
 			return nil // an error would keep the attempt from being sent

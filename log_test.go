@@ -55,9 +55,9 @@ func TestTheAttributeNamesAreWhatDashboardsAreBuiltOn(t *testing.T) {
 			"action", "service_id", "attempt", "status", "duration", "request_id", "reason", "wait", "outcome", "error", "instance_id", "order_id",
 		},
 		[]string{
-			computeunit.LogKeyAction, computeunit.LogKeyServiceID, computeunit.LogKeyAttempt, computeunit.LogKeyStatus, computeunit.LogKeyDuration, computeunit.LogKeyRequestID,
-			computeunit.LogKeyReason, computeunit.LogKeyWait, computeunit.LogKeyOutcome, computeunit.LogKeyError,
-			computeunit.LogKeyInstance, computeunit.LogKeyOrder,
+			"action", "service_id", "attempt", "status", "duration", "request_id",
+			"reason", "wait", "outcome", "error",
+			"instance_id", "order_id",
 		})
 }
 
@@ -70,11 +70,11 @@ func TestAPurchaseLogsItsAttemptAtDebug(t *testing.T) {
 		}
 		require.NoError(t, buy(t, newClient(t, roundTripFunc(slow), book.option())))
 		attempt := book.only(t, slog.LevelDebug)
-		assert.Equal(t, "svco-48esssdpa594", attempt[computeunit.LogKeyServiceID])
-		assert.Equal(t, 1.0, attempt[computeunit.LogKeyAttempt])
-		assert.Equal(t, 200.0, attempt[computeunit.LogKeyStatus])
-		assert.Equal(t, float64(2*time.Second), attempt[computeunit.LogKeyDuration])
-		assert.Equal(t, "1bef3f87-c5b2-4419-936b-50f9884f10d4", attempt[computeunit.LogKeyRequestID])
+		assert.Equal(t, "svco-48esssdpa594", attempt["service_id"])
+		assert.Equal(t, 1.0, attempt["attempt"])
+		assert.Equal(t, 200.0, attempt["status"])
+		assert.Equal(t, float64(2*time.Second), attempt["duration"])
+		assert.Equal(t, "1bef3f87-c5b2-4419-936b-50f9884f10d4", attempt["request_id"])
 		assert.Len(t, strings.Split(strings.TrimSpace(book.text.String()), "\n"), 2, "the attempt and the purchase")
 	})
 }
@@ -84,8 +84,8 @@ func TestAnAttemptWithoutAnAnswerIsLoggedWithStatusZeroAndTheRequestIDThatWasSen
 	transport := record(failWith(errors.New("reset")))
 	require.Error(t, buy(t, newClient(t, transport, book.option())))
 	attempt := book.only(t, slog.LevelDebug)
-	assert.Equal(t, 0.0, attempt[computeunit.LogKeyStatus])
-	assert.Equal(t, transport.only(t).Header.Get("X-Bce-Request-Id"), attempt[computeunit.LogKeyRequestID])
+	assert.Equal(t, 0.0, attempt["status"])
+	assert.Equal(t, transport.only(t).Header.Get("X-Bce-Request-Id"), attempt["request_id"])
 }
 
 func TestARetryIsLoggedAtWarnWithItsReasonAndWait(t *testing.T) {
@@ -94,11 +94,11 @@ func TestARetryIsLoggedAtWarnWithItsReasonAndWait(t *testing.T) {
 		transport := record(answerWith(429, `{"code":"TooFast","message":"slow down"}`, "Retry-After", "7"), answerBought())
 		require.NoError(t, buy(t, newClient(t, transport, book.option())))
 		retry := book.only(t, slog.LevelWarn)
-		assert.Equal(t, "svco-48esssdpa594", retry[computeunit.LogKeyServiceID])
-		assert.Equal(t, 1.0, retry[computeunit.LogKeyAttempt])
-		assert.Equal(t, float64(7*time.Second), retry[computeunit.LogKeyWait])
-		assert.Contains(t, retry[computeunit.LogKeyReason], "HTTP 429")
-		assert.Contains(t, retry[computeunit.LogKeyReason], "TooFast")
+		assert.Equal(t, "svco-48esssdpa594", retry["service_id"])
+		assert.Equal(t, 1.0, retry["attempt"])
+		assert.Equal(t, float64(7*time.Second), retry["wait"])
+		assert.Contains(t, retry["reason"], "HTTP 429")
+		assert.Contains(t, retry["reason"], "TooFast")
 		assert.Len(t, book.records(t, slog.LevelDebug), 2)
 		assert.Empty(t, book.records(t, slog.LevelError))
 	})
@@ -117,11 +117,11 @@ func TestAnUnknownOutcomeIsLoggedAtErrorOnce(t *testing.T) {
 	var book logBook
 	assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, newClient(t, answerWith(500, `{"requestId":"r-1","code":"InternalError"}`), book.option())))
 	unknown := book.only(t, slog.LevelError)
-	assert.Equal(t, "svco-48esssdpa594", unknown[computeunit.LogKeyServiceID])
-	assert.Equal(t, "outcome unknown", unknown[computeunit.LogKeyOutcome])
-	assert.Equal(t, "r-1", unknown[computeunit.LogKeyRequestID])
-	assert.Equal(t, 1.0, unknown[computeunit.LogKeyAttempt])
-	assert.Contains(t, unknown[computeunit.LogKeyError], "InternalError")
+	assert.Equal(t, "svco-48esssdpa594", unknown["service_id"])
+	assert.Equal(t, "outcome unknown", unknown["outcome"])
+	assert.Equal(t, "r-1", unknown["request_id"])
+	assert.Equal(t, 1.0, unknown["attempt"])
+	assert.Contains(t, unknown["error"], "InternalError")
 	assert.Empty(t, book.records(t, slog.LevelWarn))
 }
 
@@ -293,9 +293,9 @@ func TestAPurchaseWritesOneInfoRecordThatNamesWhatWasBought(t *testing.T) {
 		bought := book.only(t, slog.LevelInfo)
 		assert.Len(t, strings.Split(strings.TrimSpace(book.text.String()), "\n"), 1)
 		assert.Equal(t, "computeunit: bought", bought[slog.MessageKey])
-		assert.Equal(t, purchaseAction, bought[computeunit.LogKeyAction])
-		assert.Equal(t, testService, bought[computeunit.LogKeyServiceID])
-		assert.Equal(t, want, [3]any{bought[computeunit.LogKeyInstance], bought[computeunit.LogKeyOrder], bought[computeunit.LogKeyRequestID]})
+		assert.Equal(t, purchaseAction, bought["action"])
+		assert.Equal(t, testService, bought["service_id"])
+		assert.Equal(t, want, [3]any{bought["instance_id"], bought["order_id"], bought["request_id"]})
 	}
 }
 

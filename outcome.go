@@ -1,10 +1,11 @@
 package computeunit
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"slices"
 
-	"github.com/qianfan-go/computeunit/internal/strictjson"
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
@@ -12,46 +13,62 @@ import (
 type verdict struct {
 	outcome   error // nil: it was done. Else ErrNotPurchased or ErrOutcomeUnknown
 	again     transport.Again
+	retryable bool // the same call may succeed later, and does no harm: see ErrRetryable
 	cause     error
-	requestID string
+	requestID string // the service's; empty if it named none
+	sentID    string // the x-bce-request-id of the attempt
 	attempts  int
 }
 
 // judge is the outcome table, row for row: docs/outcomes.md shows it. Certainty needs a proof from a closed list; what is on
-// no list is unknown, and never sent again. missing is nil if the response shows what makes it a success. refusals are the
-// codes that refuse in a 2xx.
-func judge(a *transport.Attempt, r *response, missing error, refusals []string) verdict {
-	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: r.requestID(a)}
+// no list is unknown, and never sent again. missing is nil if a 2xx shows what makes it a success. refusals are codes that refuse in a
+// 2xx, beside the documented ones.
+func judge(r *response, missing error, refusals []string) verdict {
+	a := r.attempt
+	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: r.requestID(), sentID: a.RequestID, attempts: a.Number}
 	notPurchased := func(again transport.Again) { v.outcome, v.again = ErrNotPurchased, again }
 	switch status := a.Status; {
 	case a.Reached == transport.Unready: // no credentials, context already done, refused before it was sent
 		notPurchased(transport.Never)
-	case a.Reached == transport.Unconnected && a.Permanent: // bad certificate, impossible host name, a proxy's 407
+	case a.Reached == transport.Unconnected && a.Permanent: // bad certificate, a peer that speaks no TLS, a proxy's 407
 		notPurchased(transport.Never)
 	case a.Reached == transport.Unconnected: // no connection, or an idle one that was closed before a byte was written on it
 		notPurchased(transport.AfterBackoff)
 	case a.Reached != transport.Answered: // time-out, reset, cancelled: the request may have left
-	case status == http.StatusTooManyRequests && r.provesNothingDone(a):
+	case status == http.StatusTooManyRequests && r.refuses():
 		notPurchased(transport.AfterRetryAfter)
-	case isRefusalStatus(status) && r.provesNothingDone(a) && r.code == codeRequestExpired: // the clock is off
+	case isRefusalStatus(status) && r.refuses() && r.code() == codeRequestExpired: // the clock is off
 		notPurchased(transport.WithClockCorrected)
-	case isRefusalStatus(status) && r.provesNothingDone(a):
+	case isRefusalStatus(status) && r.refuses():
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isCertain() && slices.Contains(refusals, r.code) && !r.hasFailureCode(a) && r.result() == "":
+	case isSuccess(status) && r.isObject && isRefusal(r.code(), refusals) && r.refuses():
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isCertain() && r.code == "" && !r.hasFailureCode(a) && missing == nil:
+	case isSuccess(status) && missing == nil:
 		v.outcome = nil // bought
 	default: // every other status, and every other 2xx
 	}
+	if a.Reached == transport.Unready {
+		v.attempts--
+	}
+	v.retryable = v.outcome == ErrNotPurchased && (v.again != transport.Never || r.code() == codeRequestExpired || hasEnded(a))
 	if v.outcome != nil {
-		v.cause = r.cause(a, v.outcome, missing)
+		v.cause = r.cause(v.outcome, missing)
 	}
 	return v
 }
 
+func isRefusal(code string, more []string) bool {
+	return slices.Contains(documentedRefusals, code) || slices.Contains(more, code)
+}
+
+// hasEnded reports whether a context ended before anything was sent.
+func hasEnded(a *transport.Attempt) bool {
+	return a.Reached == transport.Unready && (errors.Is(a.Err, context.Canceled) || errors.Is(a.Err, context.DeadlineExceeded))
+}
+
 func isSuccess(status int) bool { return 200 <= status && status <= 299 }
 
-// isRefusalStatus reports whether a status proves that nothing was done, if its body does not say otherwise. 429 is a row of
+// isRefusalStatus reports whether a status proves that nothing was done, if its body does not contradict it. 429 is a row of
 // its own. Not here, although they look like it: 303 (done, see elsewhere), 406 (some servers find out after the work that
 // they can't say it), 408, 409, 416, 418, 423 to 425, 499 (the caller hung up).
 func isRefusalStatus(status int) bool {
@@ -72,25 +89,4 @@ var documentedRefusals = []string{
 	"AccessDenied", "InvalidAccessKeyId", "InvalidHTTPAuthHeader", "SignatureDoesNotMatch", "InvalidMarker",
 	"IdempotentParameterMismatch", "IamSignatureInvalid", codeRequestExpired, "OptInRequired", "InappropriateJSON",
 	"MalformedJSON", "InvalidHTTPRequest", "InvalidURI", "InvalidVersion", "PreconditionFailed",
-}
-
-// internalFailures are codes of failures inside the service, after which an order may exist, whatever the status.
-var internalFailures = []string{"InternalError", "336000", "336100", "500000"}
-
-func isInternalFailure(code string) bool { return strictjson.HasCode(code, internalFailures...) }
-
-// listingVerdict is judge's for an action that changes nothing: whatever is not certain may be tried again. A status that
-// refuses is certain enough: nothing about money has to be proved by its body.
-func listingVerdict(a *transport.Attempt, r *response, missing error) verdict {
-	v := judge(a, r, missing, documentedRefusals)
-	refused := isRefusalStatus(a.Status) && a.Err == nil && !isInternalFailure(r.code)
-	if v.outcome == ErrOutcomeUnknown && !refused {
-		v.again = transport.AfterBackoff
-	}
-	return v
-}
-
-// mayPass reports whether a listing that failed with v may succeed later. Waiting does not correct a clock.
-func (v verdict) mayPass() bool {
-	return v.again == transport.AfterBackoff || v.again == transport.AfterRetryAfter
 }

@@ -627,7 +627,7 @@ func TestWhatIsKnownBeforehandIsNotPurchasedAtEachLevelOfTrust(t *testing.T) {
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
 	broken := errors.New("no")
-	refusing := computeunit.WithTrace(t.Context(), &computeunit.Trace{
+	refusing := computeunit.ContextWithHooks(t.Context(), computeunit.Hooks{
 		BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { return broken },
 	})
 	for _, level := range levels(t) {

@@ -1,12 +1,9 @@
 package computeunit
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"fmt"
-
-	"github.com/qianfan-go/computeunit/internal/strictjson"
-	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
 const (
@@ -29,56 +26,42 @@ const (
 //
 // Source: https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8
 func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComputeUnitRequest) (*PurchaseComputeUnitResponse, error) {
-	var answer purchaseResponse
+	var bought PurchaseResult
 	purchase := &operation{
 		url:       c.purchaseURL,
 		action:    purchaseAction,
 		serviceID: request.ServiceID,
-		verdictOf: func(a *transport.Attempt) verdict {
-			answer = purchaseResponse{}
-			answer.read(a, &answer)
-			return judge(a, &answer.response, answer.missing(), c.refusalCodes)
-		},
+		read:      func(r *response) (missing error) { bought, missing = r.bought(); return missing },
+		refusals:  c.refusalCodes,
 	}
-	if err := request.Validate(); err != nil {
-		return nil, c.refuse(ctx, purchase, err)
-	}
-	v, err := c.send(ctx, purchase, request.wire())
+	v, err := c.send(ctx, purchase, request, request.Validate())
 	if err != nil {
 		return nil, err
 	}
-	bought := &PurchaseComputeUnitResponse{RequestID: v.requestID, Result: answer.bought()}
-	c.logBought(ctx, request.ServiceID, bought)
+	c.logBought(ctx, purchase, v, bought)
+	return &PurchaseComputeUnitResponse{RequestID: cmp.Or(v.requestID, v.sentID), Result: bought}, nil
+}
+
+var (
+	errNoID  = errors.New("the response has neither an instance id nor an order id")
+	errBadID = errors.New("the response has an id twice, of another type than a text, or with a character that is not printable ASCII")
+)
+
+// bought reads the ids. The error is what is missing for a success.
+func (r *response) bought() (bought PurchaseResult, missing error) {
+	var ids struct {
+		InstanceID field `json:"instanceId"`
+		OrderID    field `json:"orderId"`
+	}
+	if err := r.success(&ids); err != nil {
+		return bought, err
+	}
+	bought = PurchaseResult{InstanceID: ids.InstanceID.String(), OrderID: ids.OrderID.String()}
+	switch {
+	case !ids.InstanceID.is(aText) || !ids.OrderID.is(aText) || !printable(bought.InstanceID+bought.OrderID):
+		return PurchaseResult{}, errBadID
+	case bought == PurchaseResult{}:
+		return bought, errNoID
+	}
 	return bought, nil
-}
-
-// purchaseResponse is any response to a purchase: a success has the result, an error the fields around it.
-type purchaseResponse struct {
-	response
-	Result struct {
-		InstanceID strictjson.Text `json:"instanceId"`
-		OrderID    strictjson.Text `json:"orderId"`
-	} `json:"result"`
-}
-
-// bought leaves out a blank id beside the other one: nobody could look it up.
-func (p *purchaseResponse) bought() PurchaseResult {
-	return PurchaseResult{InstanceID: firstNonBlank(p.Result.InstanceID.Value()), OrderID: firstNonBlank(p.Result.OrderID.Value())}
-}
-
-var errNoID = errors.New("the response has neither an instance id nor an order id")
-
-// missing is nil if the response has what makes it a success: an id, none that is ambiguous, and no error anywhere.
-func (p *purchaseResponse) missing() error {
-	for i, id := range [...]*strictjson.Text{&p.Result.InstanceID, &p.Result.OrderID} {
-		if id.IsAmbiguous() || !id.IsPrintable() {
-			name := [...]string{"instance id", "order id"}[i]
-			return fmt.Errorf("the %s is ambiguous: given twice with different values, of another type, or with unprintable characters (%q)",
-				name, append(id.Values(), id.OtherType))
-		}
-	}
-	if firstNonBlank(p.Result.InstanceID.Value(), p.Result.OrderID.Value()) == "" {
-		return errNoID
-	}
-	return p.otherError(anyLevel)
 }

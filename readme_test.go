@@ -447,7 +447,7 @@ func commentsAndStrings(code string) string {
 // docs/outcomes.md is what users read, and outcome.go what happens.
 func TestTheOutcomesDocumentIsWhatTheClientDoes(t *testing.T) {
 	text := read(t, "docs/outcomes.md")
-	refuses := statuses(t, row(t, text, `(?m)^\| 6 \| (.+?), if the body`))
+	refuses := statuses(t, row(t, text, `(?m)^\| 6 \| (.+?), refused`))
 	unknowns := statuses(t, row(t, text, `(?m)^\| 9 \| Every other status: (.+?), 5xx`))
 	for status := 300; status <= 999; status++ {
 		want := computeunit.ErrOutcomeUnknown
@@ -457,22 +457,46 @@ func TestTheOutcomesDocumentIsWhatTheClientDoes(t *testing.T) {
 		assert.ErrorIs(t, buyAnswered(t, status, "{}"), want, status)
 		assert.False(t, refuses[status] && unknowns[status], "%d is in rows 6 and 9", status)
 	}
-	for _, code := range codes(row(t, text, `(?s)documented refusal code\*\*, byte for byte: (.+?)\.\n`)) {
+	refusals := row(t, text, `(?s)\*\*documented refusal\*\* is (.+?)\. The codes`)
+	for _, code := range all(`([A-Z]\w+)`, refusals) {
 		assert.ErrorIs(t, buyAnswered(t, 200, `{"code":"`+code+`"}`), computeunit.ErrNotPurchased, code)
 	}
-	for _, code := range codes(row(t, text, `(?s)code of a failure inside\*\*: (.+?)\. After`)) {
-		assert.ErrorIs(t, buyAnswered(t, 400, `{"code":"`+code+`"}`), computeunit.ErrOutcomeUnknown, code)
-	}
-	for _, name := range codes(row(t, text, `(?s)one of these names,.+?: (.+?)\. In a listing`)) {
-		body := `{"result":{"instanceId":"i"},"more":{"` + name + `":"X"}}`
-		assert.ErrorIs(t, buyAnswered(t, 200, body), computeunit.ErrOutcomeUnknown, name)
-	}
-	for _, name := range append(all("`((?:instance|order)_?[Ii]ds?)`", text), "result") {
-		body := `{"` + name + `":7}`
-		assert.ErrorIs(t, buyAnswered(t, 400, body), computeunit.ErrOutcomeUnknown, name)
-	}
 	for _, code := range all(`"(\w+)"`, row(t, read(t, "outcome.go"), `(?s)documentedRefusals = \[\]string\{(.+?)\}`)) {
-		assert.Contains(t, text, code, "a code of outcome.go")
+		assert.Contains(t, refusals, code, "a code of outcome.go")
+	}
+	for _, code := range all(`(\d{6})`, row(t, text, `(?s)\*\*Failure inside\*\*: (.+?), or a text`)) {
+		assert.ErrorIs(t, buyAnswered(t, 400, `{"code":`+code+`}`), computeunit.ErrOutcomeUnknown, code)
+	}
+}
+
+// ofType is a value of each type that a field can have.
+var ofType = map[string]string{
+	"string": `"x"`, "integer": "7", "object": `{"x":1}`, "boolean": "true", "number": "1.5", "list": "[1]",
+}
+
+// The field table of docs/outcomes.md, cell by cell.
+func TestTheFieldsOfTheOutcomesDocumentAreWhatTheClientReads(t *testing.T) {
+	cells := regexp.MustCompile("(?m)^\\| (`.+?`.*?) \\| (.+?) \\| missing, (.+?) \\|$")
+	rows := cells.FindAllStringSubmatch(read(t, "docs/outcomes.md"), -1)
+	require.Len(t, rows, 5)
+	for _, cells := range rows {
+		types := cells[2][strings.LastIndex(cells[2], ":")+1:] // of a result: in a refusal
+		for _, name := range all("`(.+?)`", cells[1]) {
+			for _, nothing := range all("`(.+?)`", cells[3]) {
+				body := fmt.Sprintf(`{"code":"AccessDenied",%q:%s}`, name, nothing)
+				if name == "code" {
+					body = fmt.Sprintf(`{"error_code":"AccessDenied",%q:%s}`, name, nothing)
+				}
+				assert.ErrorIs(t, buyAnswered(t, 403, body), computeunit.ErrNotPurchased, body)
+			}
+			for kind, value := range ofType {
+				if strings.Contains(types, kind) && name != "success" {
+					continue // it is an error, and whether one refuses is another row
+				}
+				body := fmt.Sprintf(`{%q:%s}`, name, value)
+				assert.ErrorIs(t, buyAnswered(t, 403, body), computeunit.ErrOutcomeUnknown, body)
+			}
+		}
 	}
 }
 
@@ -483,8 +507,6 @@ func row(t *testing.T, text, pattern string) string {
 	require.Len(t, found, 1, pattern)
 	return found[0]
 }
-
-func codes(list string) []string { return all(`(\w+)`, list) }
 
 // statuses reads a list like "400–405, 407 or 410".
 func statuses(t *testing.T, list string) map[int]bool {

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-
-	"github.com/qianfan-go/computeunit/internal/strictjson"
 )
 
 // PaymentTiming says when compute units are paid for. The zero value is not valid.
@@ -166,18 +164,6 @@ type billingJSON struct {
 	ReleaseTime   *string       `json:"releaseTime,omitempty"`
 }
 
-// requestJSON is PurchaseComputeUnitRequest for encoding/json to write in one go: it encodes what a MarshalJSON returns a
-// second time.
-type requestJSON struct {
-	ServiceID     string      `json:"serviceId"`
-	Billing       billingJSON `json:"billing"`
-	ReplicasCount int         `json:"replicasCount"`
-}
-
-func (r PurchaseComputeUnitRequest) wire() requestJSON {
-	return requestJSON{r.ServiceID, r.Billing.wire(), r.ReplicasCount}
-}
-
 func (b Billing) wire() billingJSON {
 	wire := billingJSON{PaymentTiming: b.PaymentTiming, Reservation: b.Reservation}
 	if !b.ReleaseTime.IsZero() {
@@ -191,8 +177,8 @@ func (b Billing) wire() billingJSON {
 func (b Billing) MarshalJSON() ([]byte, error) { return json.Marshal(b.wire()) }
 
 // UnmarshalJSON reads the documented JSON, the release time in either form: see [ParseReleaseTime]. A field that is not
-// documented is an error, whatever the caller's decoder allows: a misspelt one would buy something else. So is one that is
-// given twice, and a release time that is given and zero or empty. Null changes nothing.
+// documented is an error, whatever the caller's decoder allows: a misspelt one would buy something else. So is a release time
+// that is given and zero or empty. Null changes nothing.
 func (b *Billing) UnmarshalJSON(data []byte) error {
 	if string(data) == "null" {
 		return nil
@@ -201,10 +187,7 @@ func (b *Billing) UnmarshalJSON(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&wire); err != nil {
-		return fmt.Errorf("computeunit: billing: %w", shortened(err))
-	}
-	if name := strictjson.Repeated(data); name != "" { // last: now the names are few, and it is JSON
-		return fmt.Errorf("computeunit: billing: field %q is given twice", name)
+		return fmt.Errorf("computeunit: billing: %w", err)
 	}
 	read := Billing{PaymentTiming: wire.PaymentTiming, Reservation: wire.Reservation}
 	if wire.ReleaseTime != nil {
@@ -251,6 +234,16 @@ type DescribeComputeUnitsResponse struct {
 type DescribeResult struct {
 	// Instances is empty, and not nil, if the service has none.
 	Instances []Instance `json:"instances"`
+}
+
+// ReleaseComputeUnitRequest names the instance to release.
+//
+// Source: https://cloud.baidu.com/doc/qianfan-api/s/2mo6wlr6u (request body)
+type ReleaseComputeUnitRequest struct {
+	// ServiceID is the service that the instance is of. Required.
+	ServiceID string `json:"serviceId"`
+	// InstanceID is the instance, which must be postpaid. Required.
+	InstanceID string `json:"instanceId"`
 }
 
 // Instance is one compute unit instance. A listing is not decoded into it but by instances.go, which tolerates other types:

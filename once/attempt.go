@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/aftercare"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
@@ -55,7 +56,7 @@ func (a *attempt) claim() (bought record, outcome, why error) {
 	c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed.Purchase, nil)
 	listed, err := c.buyer.list(c.ctx, r.Request.ServiceID) // rule 2: after claiming
 	if err != nil {
-		return a.end(listingFailed(c.ended(), err))
+		return a.end(join(c.ended(), err))
 	}
 	a.listed, a.before = time.Now(), Listing{Date: listed.Date.UTC(), InstanceIDs: append([]string{}, ids(listed.Result.Instances)...)}
 	response, err := a.send()
@@ -72,18 +73,6 @@ func (c *call) holds(a *attempt) {
 	c.attempt = a
 }
 
-// listingFailed is again the reason to call Buy again, unless the service has refused the listing for good.
-func listingFailed(ended, err error) error {
-	var answered *computeunit.APIError
-	switch {
-	case ended != nil:
-		return ended
-	case errors.As(err, &answered) && answered.StatusCode < 500 && answered.StatusCode != 408 && !isRetryable(err):
-		return err
-	}
-	return again(err)
-}
-
 // send is one call of PurchaseComputeUnit.
 func (a *attempt) send() (*computeunit.PurchaseComputeUnitResponse, error) {
 	// Rule 9: the caller's context ends the call's waits and prevents an attempt, and never ends one.
@@ -92,14 +81,14 @@ func (a *attempt) send() (*computeunit.PurchaseComputeUnitResponse, error) {
 	arm := func() { a.disarm = context.AfterFunc(a.call.ctx, stop) }
 	arm()
 	defer func() { a.disarm() }()
-	traced := computeunit.WithTrace(ctx, &computeunit.Trace{
+	hooked := computeunit.ContextWithHooks(aftercare.Context(ctx), computeunit.Hooks{
 		BeforeAttempt: a.begin,
 		AfterAttempt: func(_ context.Context, info computeunit.AttemptInfo, err error) error {
 			arm()
 			return a.refused(info, err)
 		},
 	})
-	return a.call.buyer.client.PurchaseComputeUnit(traced, a.record.Request)
+	return a.call.buyer.client.PurchaseComputeUnit(hooked, a.record.Request)
 }
 
 // begin writes "sending", with everything that somebody else needs to look after the attempt, before a byte of it leaves
@@ -130,7 +119,7 @@ func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
 	}
 	a.underWay.Store(false)
 	return join(a.worthWaiting(info, err), a.write(slog.LevelWarn, "refused", err, func(next *record) {
-		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), isRetryable(err)
+		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), errors.Is(err, computeunit.ErrRetryable)
 		next.Unknown, next.Candidates, next.ListedAt, next.Reported = false, nil, time.Time{}, false
 	}, StateSending))
 }
@@ -169,7 +158,7 @@ func checkFence(expires, listed time.Time) error {
 // worthWaiting says at once if the wait that the service asks for would end after the caller's deadline, or so long after the
 // listing that the fence would be too far.
 func (a *attempt) worthWaiting(info computeunit.AttemptInfo, refused error) error {
-	if wait := info.RetryAfter; wait > 0 && isRetryable(refused) {
+	if wait := info.RetryAfter; wait > 0 && errors.Is(refused, computeunit.ErrRetryable) {
 		if deadline, ok := a.call.caller.Deadline(); ok && time.Until(deadline) <= wait {
 			return again(fmt.Errorf("the next attempt is due in %s, after the context's deadline: %w", wait, context.DeadlineExceeded))
 		}
@@ -195,17 +184,28 @@ func (a *attempt) end(cause error) (record, error, error) {
 	if a.requestID == "" || a.call.ended() != nil && isPending(cause) { // it did not come to send, or the caller left: nobody's answer
 		by = ""
 	}
-	err := a.write(slog.LevelWarn, "not purchased", cause, func(next *record) {
+	b, mine, requestID := a.call.buyer, a.record, a.requestID
+	// It is about this attempt, or about the one before if "sending" has not arrived.
+	closed := func(next *record) error {
+		of := next.RequestID == requestID || next.RequestID == mine.RequestID
+		if next.Claim != mine.Claim || !of || next.State != StatePreparing && next.State != StateSending {
+			return errLost
+		}
 		next.become(StateNotPurchased, by, Order{})
-		next.Refusal, next.Retryable = causeError{cause}.Error(), isPending(cause)
-	}, StatePreparing, StateSending)
+		next.Refusal, next.Retryable = causeError{error: cause}.Error(), isPending(cause)
+		return nil
+	}
+	r, err := b.write(a.call.ctx, mine, closed)
 	switch {
 	case err == nil:
-		return a.record, computeunit.ErrNotPurchased, cause
+		b.log(a.call.ctx, slog.LevelWarn, "not purchased", r.Purchase, cause)
+		return r, computeunit.ErrNotPurchased, cause
 	case !errors.Is(err, errLost):
-		a.keep(join(cause, err), by)
+		b.keep(a.call.ctx, "not purchased, but the journal can't be written", mine, join(cause, err), func(ctx context.Context) (record, error) {
+			return b.write(ctx, mine, closed)
+		})
 	}
-	return a.record, computeunit.ErrOutcomeUnknown, join(cause, err)
+	return mine, computeunit.ErrOutcomeUnknown, join(cause, err)
 }
 
 // answered writes an answer with an id over whatever the record says (rule 7), and returns the purchase. It has no error:
@@ -213,19 +213,15 @@ func (a *attempt) end(cause error) (record, error, error) {
 func (b *Buyer) answered(ctx context.Context, mine record, response *computeunit.PurchaseComputeUnitResponse) record {
 	o := Order{InstanceID: response.Result.InstanceID, OrderID: response.Result.OrderID, RequestID: mine.RequestID}
 	r, err := b.writeAnswer(ctx, mine, o)
-	switch {
-	case err == nil:
+	if err == nil {
 		return r
-	case !errors.Is(err, ErrPending): // it is not the journal that is away
-		mine.answer(o)
-		b.log(ctx, slog.LevelError, "bought, but the journal can't be written", mine.Purchase, err)
-	default:
-		mine.answer(o)
-		b.keepOutcome(ctx, "bought, but the journal can't be written", mine, err, func(ctx context.Context) (record, error) {
-			return b.writeAnswer(ctx, mine, o)
-		})
 	}
-	return mine
+	told := mine
+	told.answer(o)
+	b.keep(ctx, "bought, but the journal can't be written", told, err, func(ctx context.Context) (record, error) {
+		return b.writeAnswer(ctx, mine, o)
+	})
+	return told
 }
 
 func (b *Buyer) writeAnswer(ctx context.Context, mine record, o Order) (record, error) {
@@ -265,7 +261,7 @@ func (b *Buyer) disown(ctx context.Context, instanceID string) error {
 		case next.InstanceID != instanceID:
 			return errLost
 		case next.Evidence == EvidenceAnswer && next.NamedBy == "":
-			return fmt.Errorf("two answers name instance %q, the other for key %q", instanceID, next.Key)
+			return errLost // two answers name it: the journal can't say so
 		}
 		next.disown()
 		next.Reported = true // by the record below
@@ -301,26 +297,7 @@ type kept struct {
 	write  func(context.Context) (record, error)
 }
 
-// keep keeps that the last attempt was refused or prevented. It is written only while the record is still about that attempt,
-// or about the one before if "sending" has never arrived.
-func (a *attempt) keep(cause error, by Evidence) {
-	b, mine, requestID := a.call.buyer, a.record, a.requestID
-	failed := mine
-	failed.Refusal = cause.Error()
-	b.keepOutcome(a.call.ctx, "not purchased, but the journal can't be written", failed, cause, func(ctx context.Context) (record, error) {
-		return b.write(ctx, mine, func(next *record) error {
-			of := next.RequestID == requestID || next.RequestID == mine.RequestID
-			if next.Claim != mine.Claim || !of || next.State != StatePreparing && next.State != StateSending {
-				return errLost
-			}
-			next.become(StateNotPurchased, by, Order{})
-			next.Refusal, next.Retryable = causeError{cause}.Error(), isPending(cause)
-			return nil
-		})
-	})
-}
-
-func (b *Buyer) keepOutcome(ctx context.Context, what string, r record, cause error, write func(context.Context) (record, error)) {
+func (b *Buyer) keep(ctx context.Context, what string, r record, cause error, write func(context.Context) (record, error)) {
 	b.mu.Lock()
 	b.kept[r.Claim] = kept{r, write}
 	b.mu.Unlock()
@@ -339,15 +316,17 @@ func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
 			return join(err, ctx.Err())
 		}
 		r, failed := k.write(ctx)
-		if failed != nil && !errors.Is(failed, errLost) {
+		if errors.Is(failed, ErrPending) { // the journal is still away
 			err = errors.Join(err, fmt.Errorf("once: key %q, instance %q, order %q, request id %q: %w",
 				k.record.Key, k.record.InstanceID, k.record.OrderID, k.record.RequestID, failed))
 			continue
 		}
-		b.log(ctx, slog.LevelWarn, "written later", r.Purchase, failed)
 		b.mu.Lock()
 		delete(b.kept, claim)
 		b.mu.Unlock()
+		if failed != nil {
+			b.log(ctx, slog.LevelWarn, "dropped what could not be written", r.Purchase, failed)
+		}
 	}
 	return err
 }

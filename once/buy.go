@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -179,6 +180,7 @@ func (c *call) loop() (r record, outcome, why error) {
 		if !begun {
 			c.first = r.version
 		}
+		differs := differences(r.Request, c.asked.Request)
 		outcome := computeunit.ErrNotPurchased
 		if r.Open() || r.State == StateBought {
 			outcome = computeunit.ErrOutcomeUnknown
@@ -190,8 +192,8 @@ func (c *call) loop() (r record, outcome, why error) {
 			return r, computeunit.ErrOutcomeUnknown, join(c.lost, c.over, again(err))
 		case r.version == "" && c.seen:
 			return r, computeunit.ErrOutcomeUnknown, join(c.lost, errDeleted)
-		case r.version != "" && !sameRequest(r.Request, c.asked.Request):
-			return r, outcome, reused(r.Request, c.asked.Request)
+		case r.version != "" && len(differs) > 0:
+			return r, outcome, fmt.Errorf("%w: %s", ErrKeyReused, strings.Join(differs, "; "))
 		case r.State == StateBought:
 			return r, nil, nil
 		case r.State == StateNotPurchased && r.Evidence != "" && r.version != c.first: // what this call waited for

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -88,12 +86,16 @@ func again(err error) error {
 func (e pendingError) Is(target error) bool { return target == ErrPending }
 func (e pendingError) Unwrap() error        { return e.error }
 
-// buyError is what Buy returns: an error that matches exactly one of the two outcomes, ErrPending if it is, and whatever the
-// cause matches but for those. It says what to do with the key, which is not what to do after one call.
+// isPending reports whether it can help to call Buy again.
+func isPending(cause error) bool {
+	return errors.Is(cause, ErrPending) || errors.Is(cause, computeunit.ErrRetryable)
+}
+
+// buyError is what Buy returns: an error that matches exactly one of the two outcomes, and whatever the cause matches but for
+// another outcome. It says what to do with the key, which is not what to do after one call.
 type buyError struct {
-	key     string
-	known   *computeunit.OutcomeError
-	pending bool
+	key   string
+	known *computeunit.OutcomeError
 }
 
 // failed makes the error of a purchase. An unknown one is pending, but if nobody can finish it with this request and journal.
@@ -103,40 +105,34 @@ func failed(outcome error, p Purchase, cause error) error {
 		pending = pending && !errors.Is(cause, final)
 	}
 	known := &computeunit.OutcomeError{
-		Action: "PurchaseComputeUnit", Outcome: outcome, ServiceID: p.Request.ServiceID, RequestID: p.RequestID, Err: causeError{cause},
+		Action: "PurchaseComputeUnit", Outcome: outcome, ServiceID: p.Request.ServiceID, RequestID: p.RequestID, ClientRequestID: p.RequestID,
+		Err: causeError{cause, pending, outcome == computeunit.ErrNotPurchased},
 	}
-	if called := (*computeunit.OutcomeError)(nil); errors.As(cause, &called) && called.Action == known.Action {
-		known.Attempts = called.Attempts
+	if called := (*computeunit.OutcomeError)(nil); errors.As(cause, &called) {
+		known.Attempts, known.RequestID = called.Attempts, cmp.Or(called.RequestID, p.RequestID)
 	}
-	return &buyError{p.Key, known, pending}
+	return &buyError{p.Key, known}
 }
 
 // Error names the key, the outcome, the cause, and what to do.
 func (e *buyError) Error() string {
-	notPurchased := e.known.Outcome == computeunit.ErrNotPurchased
-	outcome, advice := e.known.Outcome.Error()+": ", "nothing was sent"
-	switch {
+	outcome, sent, advice := e.known.Outcome.Error()+": ", "", "nothing was sent"
+	switch pending, notPurchased := errors.Is(e, ErrPending), e.known.Outcome == computeunit.ErrNotPurchased; {
 	case errors.Is(e, ErrKeyReused):
 		outcome, advice = "", "nothing was sent: ask with the request that the key has, or take another key for another purchase"
-	case notPurchased && e.pending:
+	case errors.Is(e, errDeleted):
+		advice = "look what the service has before you buy again: nothing keeps the key from being sent now"
+	case notPurchased && pending:
 		advice = "the key has no order; call Buy again later with the same key and request"
 	case notPurchased:
 		advice = "the key has no order; correct what is named here"
-	case e.pending:
+	case pending:
 		advice = "call Buy again with the same key and request: it looks for the order, and never sends again"
-	case errors.Is(e, errDeleted):
-		advice = "look what the service has before you buy again: nothing keeps the key from being sent now"
 	}
-	sent := ""
 	if e.known.RequestID != "" {
 		sent = fmt.Sprintf(" (request id %q)", e.known.RequestID)
 	}
 	return fmt.Sprintf("once: key %q for service %q: %s%v%s; %s", e.key, e.known.ServiceID, outcome, e.known.Err, sent, advice)
-}
-
-// Is matches ErrPending, and computeunit.ErrRetryable if it is pending and nothing was bought.
-func (e *buyError) Is(target error) bool {
-	return e.pending && (target == ErrPending || target == errRetryable && e.known.Outcome == computeunit.ErrNotPurchased)
 }
 
 // Unwrap returns a *computeunit.OutcomeError.
@@ -144,16 +140,12 @@ func (e *buyError) Unwrap() error { return e.known }
 
 // MarshalJSON writes what that of computeunit.OutcomeError writes, and the key.
 func (e *buyError) MarshalJSON() ([]byte, error) {
-	fields := map[string]any{}
 	data, err := json.Marshal(e.known)
-	if err == nil {
-		err = json.Unmarshal(data, &fields)
-	}
-	fields["key"] = e.key
-	if err != nil {
+	key, keyErr := json.Marshal(e.key)
+	if err = cmp.Or(err, keyErr); err != nil {
 		return nil, err
 	}
-	return json.Marshal(fields)
+	return fmt.Appendf(nil, `{"key":%s,%s`, key, data[1:]), nil
 }
 
 // LogValue gives slog what that of computeunit.OutcomeError gives it, and the key.
@@ -161,21 +153,12 @@ func (e *buyError) LogValue() slog.Value {
 	return slog.GroupValue(append([]slog.Attr{slog.String("key", e.key)}, e.known.LogValue().Group()...)...)
 }
 
-// errRetryable and isRetryable stand in for computeunit.ErrRetryable.
-var errRetryable = errors.New("retryable")
-
-func isRetryable(err error) bool {
-	var answered *computeunit.APIError
-	var invalid *computeunit.ValidationError
-	return errors.Is(err, computeunit.ErrThrottled) || errors.Is(err, computeunit.ErrRequestExpired) ||
-		errors.Is(err, computeunit.ErrNotPurchased) && !errors.As(err, &answered) && !errors.As(err, &invalid)
-}
-
-func isPending(err error) bool { return errors.Is(err, ErrPending) || isRetryable(err) }
-
 // causeError is the cause of a buyError. What it says of one step, an outcome or that it may be tried again, is not said of
 // the purchase.
-type causeError struct{ error }
+type causeError struct {
+	error
+	pending, notPurchased bool
+}
 
 // Error is the cause's, without the advice of an OutcomeError, which is about one call.
 func (e causeError) Error() string {
@@ -187,62 +170,39 @@ func (e causeError) Error() string {
 }
 
 func (e causeError) Is(target error) bool {
-	for _, of := range []error{computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown, errRetryable, ErrPending} {
-		if target == of {
-			return false
-		}
+	switch target {
+	case ErrPending:
+		return e.pending
+	case computeunit.ErrRetryable:
+		return e.pending && e.notPurchased
+	case computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown:
+		return false
 	}
 	return errors.Is(e.error, target)
 }
 
 func (e causeError) As(target any) bool {
-	if _, outcome := target.(**computeunit.OutcomeError); outcome {
-		return false
-	}
-	return errors.As(e.error, target)
+	_, isOutcome := target.(**computeunit.OutcomeError)
+	return !isOutcome && errors.As(e.error, target)
 }
 
-// reused says in what a request differs from the one that the key has.
-func reused(kept, asked computeunit.PurchaseComputeUnitRequest) error {
-	has, wants := fieldsOf(kept), fieldsOf(asked)
-	var differences []string
-	for _, field := range slices.Sorted(maps.Keys(merged(has, wants))) {
-		if has[field] != wants[field] {
-			differences = append(differences, fmt.Sprintf("%s is %s there and %s here", field, cmp.Or(has[field], "missing"), cmp.Or(wants[field], "missing")))
+// differences says in what a request differs from the one that a key has: in the JSON that is sent, release times taken as
+// instants.
+func differences(has, asked computeunit.PurchaseComputeUnitRequest) (texts []string) {
+	has.Billing.ReleaseTime, asked.Billing.ReleaseTime = has.Billing.ReleaseTime.UTC(), asked.Billing.ReleaseTime.UTC()
+	for _, field := range []struct {
+		name       string
+		has, asked any
+	}{
+		{"serviceId", has.ServiceID, asked.ServiceID}, {"billing", has.Billing, asked.Billing}, {"replicasCount", has.ReplicasCount, asked.ReplicasCount},
+	} {
+		is, _ := json.Marshal(field.has)
+		wanted, err := json.Marshal(field.asked)
+		if err != nil || string(is) != string(wanted) {
+			texts = append(texts, fmt.Sprintf("%s is %s there and %s here", field.name, is, wanted))
 		}
 	}
-	return fmt.Errorf("%w: %s", ErrKeyReused, strings.Join(differences, "; "))
-}
-
-// fieldsOf is the JSON of a request, by path.
-func fieldsOf(request computeunit.PurchaseComputeUnitRequest) map[string]string {
-	request.Billing.ReleaseTime = request.Billing.ReleaseTime.UTC()
-	data, err := json.Marshal(request)
-	if err != nil {
-		return map[string]string{"request": err.Error()}
-	}
-	var document any
-	_ = json.Unmarshal(data, &document) // it was just encoded
-	fields := map[string]string{}
-	var walk func(path string, value any)
-	walk = func(path string, value any) {
-		if object, ok := value.(map[string]any); ok {
-			for name, inner := range object {
-				walk(strings.TrimPrefix(path+"."+name, "."), inner)
-			}
-			return
-		}
-		text, _ := json.Marshal(value)
-		fields[path] = string(text)
-	}
-	walk("", document)
-	return fields
-}
-
-func merged(a, b map[string]string) map[string]string {
-	all := maps.Clone(a)
-	maps.Copy(all, b)
-	return all
+	return texts
 }
 
 // join is errors.Join on one line.

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -123,11 +122,6 @@ func invalid(path, value, rule string) error {
 	return &computeunit.ValidationError{Violations: []computeunit.Violation{{Path: path, Rule: rule, Value: strconv.Quote(value)}}}
 }
 
-// sameRequest reports whether both send the same JSON, release times taken as instants.
-func sameRequest(a, b computeunit.PurchaseComputeUnitRequest) bool {
-	return maps.Equal(fieldsOf(a), fieldsOf(b))
-}
-
 // journalTimeout limits one write, with all its tries.
 const journalTimeout = 10 * time.Second
 
@@ -142,7 +136,7 @@ func journalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 func (b *Buyer) lookup(ctx context.Context, key string) (r record, hasEndpoint bool, err error) {
 	rows, err := b.store.Find(ctx, store.Key, key, endpointKey)
 	if err != nil {
-		return r, false, fmt.Errorf("reading the journal: %w", err)
+		return r, false, again(fmt.Errorf("reading the journal: %w", err))
 	}
 	var other error
 	for _, row := range rows {
@@ -174,7 +168,7 @@ func (b *Buyer) owner(ctx context.Context, column store.Column, value string) (r
 	rows, err := b.store.Find(ctx, column, value)
 	switch {
 	case err != nil:
-		return record{}, fmt.Errorf("reading the journal: %w", err)
+		return record{}, again(fmt.Errorf("reading the journal: %w", err))
 	case len(rows) == 0:
 		return record{}, nil
 	default:

@@ -145,7 +145,7 @@ var errNoDate = errors.New("the listing has no Date header, so nothing is known 
 func (b *Buyer) list(ctx context.Context, serviceID string) (*computeunit.DescribeComputeUnitsResponse, error) {
 	listed, err := b.client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: serviceID})
 	if err == nil && listed.Date.IsZero() {
-		err = errNoDate
+		err = again(errNoDate)
 	}
 	return listed, err
 }

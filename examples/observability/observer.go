@@ -35,7 +35,7 @@ func (o *observer) purchase(
 ) (*computeunit.PurchaseComputeUnitResponse, error) {
 	ctx, span := o.tracer.Start(ctx, "PurchaseComputeUnit", trace.WithAttributes(attribute.String("service_id", request.ServiceID)))
 	defer span.End()
-	ctx = computeunit.WithTrace(ctx, o.trace())
+	ctx = computeunit.ContextWithHooks(ctx, o.trace())
 	ctx = httptrace.WithClientTrace(ctx, otelhttptrace.NewClientTrace(ctx,
 		otelhttptrace.WithoutSubSpans(), // events: an attempt can have several connections, or none
 		otelhttptrace.WithoutHeaders())) // a session token is in one
@@ -51,8 +51,8 @@ func (o *observer) purchase(
 }
 
 // trace makes events and a counter of attempts.
-func (o *observer) trace() *computeunit.Trace {
-	return &computeunit.Trace{
+func (o *observer) trace() computeunit.Hooks {
+	return computeunit.Hooks{
 		BeforeAttempt: func(ctx context.Context, a computeunit.AttemptInfo) error {
 			trace.SpanFromContext(ctx).AddEvent("attempt", trace.WithAttributes(
 				attribute.Int("number", a.Number), attribute.String("request_id", a.RequestID)))

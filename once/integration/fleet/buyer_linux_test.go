@@ -110,7 +110,7 @@ func runBuyer(p place) error {
 func (j job) do(buyer *once.Buyer, out *lines) *answer {
 	ctx, cancel := context.WithTimeout(context.Background(), j.Timeout)
 	defer cancel()
-	ctx = computeunit.WithTrace(ctx, &computeunit.Trace{
+	ctx = computeunit.ContextWithHooks(ctx, computeunit.Hooks{
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
 			if a.Action == "PurchaseComputeUnit" {
 				out.write(line{Key: j.Key, RequestID: a.RequestID})

@@ -25,8 +25,8 @@ type diary struct {
 	errs     []error                   // of AfterAttempt
 }
 
-func (d *diary) trace(name string) *computeunit.Trace {
-	return &computeunit.Trace{
+func (d *diary) trace(name string) computeunit.Hooks {
+	return computeunit.Hooks{
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
 			d.lines = append(d.lines, fmt.Sprint(name, " before ", a.Number))
 			d.attempts = append(d.attempts, a)
@@ -43,8 +43,8 @@ func (d *diary) trace(name string) *computeunit.Trace {
 var errHook = errors.New("the hook says no")
 
 // refusingBefore refuses from the n-th attempt on.
-func refusingBefore(n int) *computeunit.Trace {
-	return &computeunit.Trace{BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
+func refusingBefore(n int) computeunit.Hooks {
+	return computeunit.Hooks{BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
 		if a.Number >= n {
 			return errHook
 		}
@@ -52,8 +52,8 @@ func refusingBefore(n int) *computeunit.Trace {
 	}}
 }
 
-func refusingAfter() *computeunit.Trace {
-	return &computeunit.Trace{AfterAttempt: func(context.Context, computeunit.AttemptInfo, error) error { return errHook }}
+func refusingAfter() computeunit.Hooks {
+	return computeunit.Hooks{AfterAttempt: func(context.Context, computeunit.AttemptInfo, error) error { return errHook }}
 }
 
 // throttled answers two attempts with a 429, so that there are three.
@@ -66,7 +66,7 @@ func TestATraceSeesEveryAttemptFromBothSides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
 		transport := throttled(answerBought())
-		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), seen.trace("a")), documentedRequest())
+		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), documentedRequest())
 		require.NoError(t, err)
 		assert.Equal(t, []string{"a before 1", "a after 1", "a before 2", "a after 2", "a before 3", "a after 3"}, seen.lines)
 		for i, sent := range transport.requests() {
@@ -91,13 +91,13 @@ func TestAHookThatTakesTimeDoesNotChangeTheSignature(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		signed := time.Now().Truncate(time.Second)
 		var info computeunit.AttemptInfo
-		slow := &computeunit.Trace{BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
+		slow := computeunit.Hooks{BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
 			info = a
 			time.Sleep(20 * time.Second)
 			return nil
 		}}
 		transport := record(answerBought())
-		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), slow), documentedRequest())
+		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), slow), documentedRequest())
 		require.NoError(t, err)
 		assert.Equal(t, signed.UTC().Format(time.RFC3339), transport.only(t).Header.Get("X-Bce-Date"))
 		assert.True(t, info.SignatureExpires.Equal(signed.Add(300*time.Second)), info.SignatureExpires)
@@ -108,7 +108,7 @@ func TestTheSignatureThatATraceSeesIsByTheCorrectedClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
 		transport := record(clockedService(time.Hour))
-		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), seen.trace("a")), documentedRequest())
+		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), documentedRequest())
 		require.NoError(t, err)
 		require.Len(t, seen.attempts, 2)
 		assert.True(t, seen.attempts[0].SignatureExpires.Equal(time.Now().Add(300*time.Second)))
@@ -118,8 +118,8 @@ func TestTheSignatureThatATraceSeesIsByTheCorrectedClock(t *testing.T) {
 
 func TestTracesComposeInTheOrderOfTheirAdding(t *testing.T) {
 	var seen diary
-	ctx := computeunit.WithTrace(computeunit.WithTrace(t.Context(), seen.trace("a")), nil)
-	ctx = computeunit.WithTrace(computeunit.WithTrace(ctx, &computeunit.Trace{}), seen.trace("b"))
+	ctx := computeunit.ContextWithHooks(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), computeunit.Hooks{})
+	ctx = computeunit.ContextWithHooks(computeunit.ContextWithHooks(ctx, computeunit.Hooks{}), seen.trace("b"))
 	_, err := newClient(t, answerBought()).PurchaseComputeUnit(ctx, documentedRequest())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a before 1", "b before 1", "a after 1", "b after 1"}, seen.lines)
@@ -127,8 +127,8 @@ func TestTracesComposeInTheOrderOfTheirAdding(t *testing.T) {
 
 func TestTwoContextsOfOneParentShareNoTraces(t *testing.T) {
 	var seen diary
-	parent := computeunit.WithTrace(computeunit.WithTrace(computeunit.WithTrace(t.Context(), seen.trace("a")), seen.trace("b")), seen.trace("c"))
-	one, _ := computeunit.WithTrace(parent, seen.trace("1")), computeunit.WithTrace(parent, seen.trace("2"))
+	parent := computeunit.ContextWithHooks(computeunit.ContextWithHooks(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), seen.trace("b")), seen.trace("c"))
+	one, _ := computeunit.ContextWithHooks(parent, seen.trace("1")), computeunit.ContextWithHooks(parent, seen.trace("2"))
 	_, err := newClient(t, answerBought()).PurchaseComputeUnit(one, documentedRequest())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a before 1", "b before 1", "c before 1", "1 before 1", "a after 1", "b after 1", "c after 1", "1 after 1"}, seen.lines)
@@ -137,8 +137,8 @@ func TestTwoContextsOfOneParentShareNoTraces(t *testing.T) {
 func TestATraceIsCopied(t *testing.T) {
 	var seen diary
 	trace := seen.trace("a")
-	ctx := computeunit.WithTrace(t.Context(), trace)
-	*trace = *refusingBefore(1)
+	ctx := computeunit.ContextWithHooks(t.Context(), trace)
+	trace.BeforeAttempt, trace.AfterAttempt = refusingBefore(1).BeforeAttempt, nil
 	_, err := newClient(t, answerBought()).PurchaseComputeUnit(ctx, documentedRequest())
 	require.NoError(t, err)
 	assert.Len(t, seen.lines, 2)
@@ -151,7 +151,7 @@ func TestAnErrorOfBeforeAttemptSendsNothingMore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				transport := throttled(answerBought())
-				_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), refusingBefore(row.refuses)), documentedRequest())
+				_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), refusingBefore(row.refuses)), documentedRequest())
 				assertOutcome(t, computeunit.ErrNotPurchased, err)
 				assert.ErrorIs(t, err, errHook)
 				assert.Len(t, transport.requests(), row.sent)
@@ -164,8 +164,8 @@ func TestAnErrorOfBeforeAttemptSendsNothingMore(t *testing.T) {
 // A hook that let an attempt through learns how it ended, also if another one refused it then.
 func TestTheFirstErrorOfBeforeAttemptEndsTheCallAndTheOthersAreNotAsked(t *testing.T) {
 	var seen diary
-	ctx := computeunit.WithTrace(t.Context(), seen.trace("a"))
-	ctx = computeunit.WithTrace(computeunit.WithTrace(ctx, refusingBefore(1)), seen.trace("b"))
+	ctx := computeunit.ContextWithHooks(t.Context(), seen.trace("a"))
+	ctx = computeunit.ContextWithHooks(computeunit.ContextWithHooks(ctx, refusingBefore(1)), seen.trace("b"))
 	transport := record(answerBought())
 	_, err := newClient(t, transport).PurchaseComputeUnit(ctx, documentedRequest())
 	assertOutcome(t, computeunit.ErrNotPurchased, err)
@@ -178,10 +178,10 @@ func TestTheFirstErrorOfBeforeAttemptEndsTheCallAndTheOthersAreNotAsked(t *testi
 
 // The error of a hook can be that of another purchase, as when it keeps a journal with calls of its own.
 func TestAHooksErrorThatClaimsAnOutcomeDoesNotChangeThisOne(t *testing.T) {
-	claims := &computeunit.Trace{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error {
+	claims := computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error {
 		return fmt.Errorf("journal: %w", computeunit.ErrOutcomeUnknown)
 	}}
-	_, err := newClient(t, answerBought()).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), claims), documentedRequest())
+	_, err := newClient(t, answerBought()).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), claims), documentedRequest())
 	assertOutcome(t, computeunit.ErrNotPurchased, err)
 }
 
@@ -196,7 +196,7 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			transport := record(row.answer)
-			_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), refusingAfter()), documentedRequest())
+			_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), refusingAfter()), documentedRequest())
 			assertOutcome(t, row.want, err)
 			assert.ErrorIs(t, err, errHook)
 			transport.only(t)
@@ -205,7 +205,7 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 }
 
 func TestAnErrorOfAfterAttemptDoesNotTakeABoughtInstanceAway(t *testing.T) {
-	bought, err := newClient(t, answerBought()).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), refusingAfter()), documentedRequest())
+	bought, err := newClient(t, answerBought()).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), refusingAfter()), documentedRequest())
 	require.NoError(t, err)
 	assert.NotEmpty(t, bought.Result.InstanceID)
 }
@@ -213,7 +213,7 @@ func TestAnErrorOfAfterAttemptDoesNotTakeABoughtInstanceAway(t *testing.T) {
 // Every hook learns how its attempt ended, whatever the one before it returned.
 func TestAnErrorOfAfterAttemptKeepsNoOtherFromItsEnd(t *testing.T) {
 	var seen diary
-	ctx := computeunit.WithTrace(computeunit.WithTrace(t.Context(), refusingAfter()), seen.trace("b"))
+	ctx := computeunit.ContextWithHooks(computeunit.ContextWithHooks(t.Context(), refusingAfter()), seen.trace("b"))
 	_, err := newClient(t, failWith(io.EOF)).PurchaseComputeUnit(ctx, documentedRequest())
 	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
 	assert.Equal(t, []string{"b before 1", "b after 1"}, seen.lines)
@@ -224,14 +224,14 @@ func TestAfterAttemptGetsWhatTheCallWouldReturn(t *testing.T) {
 		var seen diary
 		wait := answerWith(429, ``, "Retry-After", "1")
 		_, err := newClient(t, record(wait, answerWith(403, deniedBody))).
-			PurchaseComputeUnit(computeunit.WithTrace(t.Context(), seen.trace("a")), documentedRequest())
+			PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), documentedRequest())
 		require.Len(t, seen.errs, 2)
 		assertOutcome(t, computeunit.ErrNotPurchased, seen.errs[0])
 		assert.ErrorIs(t, seen.errs[0], computeunit.ErrThrottled)
 		assert.Equal(t, 1, attemptsOf(t, seen.errs[0]))
 		assert.Equal(t, err, seen.errs[1])
 		seen = diary{}
-		_, err = newClient(t, answerBought()).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), seen.trace("a")), documentedRequest())
+		_, err = newClient(t, answerBought()).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), documentedRequest())
 		assert.NoError(t, err)
 		assert.Equal(t, []error{nil}, seen.errs)
 	})
@@ -243,7 +243,7 @@ func TestAfterAttemptRunsBeforeTheLogAndTheWait(t *testing.T) {
 		var book logBook
 		started := time.Now()
 		first := true
-		early := &computeunit.Trace{AfterAttempt: func(context.Context, computeunit.AttemptInfo, error) error {
+		early := computeunit.Hooks{AfterAttempt: func(context.Context, computeunit.AttemptInfo, error) error {
 			if first {
 				assert.Empty(t, book.text.String())
 				assert.Zero(t, time.Since(started))
@@ -251,7 +251,7 @@ func TestAfterAttemptRunsBeforeTheLogAndTheWait(t *testing.T) {
 			first = false
 			return nil
 		}}
-		_, err := newClient(t, throttled(answerBought()), book.option()).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), early), documentedRequest())
+		_, err := newClient(t, throttled(answerBought()), book.option()).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), early), documentedRequest())
 		require.NoError(t, err)
 		assert.Len(t, book.records(t, slog.LevelDebug), 3)
 		assert.Equal(t, 14*time.Second, time.Since(started))
@@ -262,8 +262,8 @@ func TestAfterAttemptRunsBeforeTheLogAndTheWait(t *testing.T) {
 func TestAContextThatEndsInBeforeAttemptSendsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var seen diary
-	ctx = computeunit.WithTrace(ctx, seen.trace("a"))
-	ctx = computeunit.WithTrace(ctx, &computeunit.Trace{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error {
+	ctx = computeunit.ContextWithHooks(ctx, seen.trace("a"))
+	ctx = computeunit.ContextWithHooks(ctx, computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error {
 		cancel()
 		return nil
 	}})
@@ -278,11 +278,11 @@ func TestAContextThatEndsInBeforeAttemptSendsNothing(t *testing.T) {
 func TestTheAttemptsTimeoutEndsInBeforeAttemptToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport := record(answerBought())
-		waits := &computeunit.Trace{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
+		waits := computeunit.Hooks{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
 			<-ctx.Done()
 			return nil
 		}}
-		_, err := newClient(t, transport, computeunit.WithTimeout(time.Second)).PurchaseComputeUnit(computeunit.WithTrace(t.Context(), waits), documentedRequest())
+		_, err := newClient(t, transport, computeunit.WithTimeout(time.Second)).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), waits), documentedRequest())
 		assertOutcome(t, computeunit.ErrNotPurchased, err)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Empty(t, transport.requests())
@@ -304,7 +304,7 @@ func TestNoHookRunsForWhatIsNotSigned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen diary
-			_, err := row.client.PurchaseComputeUnit(computeunit.WithTrace(row.ctx, seen.trace("a")), row.request)
+			_, err := row.client.PurchaseComputeUnit(computeunit.ContextWithHooks(row.ctx, seen.trace("a")), row.request)
 			assertOutcome(t, computeunit.ErrNotPurchased, err)
 			assert.Empty(t, seen.lines)
 		})
@@ -314,7 +314,7 @@ func TestNoHookRunsForWhatIsNotSigned(t *testing.T) {
 func TestATraceSeesListingsAndCallsToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
-		ctx := computeunit.WithTrace(t.Context(), seen.trace("a"))
+		ctx := computeunit.ContextWithHooks(t.Context(), seen.trace("a"))
 		client := newClient(t, record(answerWith(503, ``), answerWith(200, listing()), answerWith(200, `{}`), answerWith(403, deniedBody)))
 		_, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: testService})
 		require.NoError(t, err)
@@ -346,13 +346,13 @@ func actions(attempts []computeunit.AttemptInfo) (actions []string) {
 }
 
 func TestAnErrorOfAHookEndsAListingAndAWait(t *testing.T) {
-	for name, trace := range map[string]*computeunit.Trace{"before": refusingBefore(1), "after": refusingAfter()} {
+	for name, trace := range map[string]computeunit.Hooks{"before": refusingBefore(1), "after": refusingAfter()} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				for _, answer := range []roundTripFunc{answerWith(503, ``), answerWith(429, ``, "Retry-After", "1")} {
 					transport := record(answer)
 					client := newClient(t, transport)
-					_, err := client.WaitUntilRunning(computeunit.WithTrace(within(t, time.Hour), trace), testService, "i-1", nil)
+					_, err := client.WaitUntilRunning(computeunit.ContextWithHooks(within(t, time.Hour), trace), testService, "i-1")
 					assertNoVerdict(t, err)
 					assert.ErrorIs(t, err, errHook)
 					assert.NotErrorIs(t, err, context.DeadlineExceeded)
@@ -371,11 +371,11 @@ func TestTheTransportSeesTheContextsValues(t *testing.T) {
 		return answerBought()(req)
 	})
 	var seen any
-	trace := &computeunit.Trace{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
+	trace := computeunit.Hooks{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
 		seen = ctx.Value(key{})
 		return nil
 	}}
-	ctx := computeunit.WithTrace(context.WithValue(t.Context(), key{}, "span"), trace)
+	ctx := computeunit.ContextWithHooks(context.WithValue(t.Context(), key{}, "span"), trace)
 	_, err := newClient(t, transport).PurchaseComputeUnit(ctx, documentedRequest())
 	require.NoError(t, err)
 	assert.Equal(t, "span", seen)
@@ -384,7 +384,7 @@ func TestTheTransportSeesTheContextsValues(t *testing.T) {
 // A hook that returns what it is given must not cost the caller the cause.
 func TestATraceThatReturnsTheErrorItGetsKeepsTheCause(t *testing.T) {
 	client := newClient(t, answerWith(http.StatusForbidden, deniedBody))
-	ctx := computeunit.WithTrace(t.Context(), &computeunit.Trace{
+	ctx := computeunit.ContextWithHooks(t.Context(), computeunit.Hooks{
 		AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error { return err },
 	})
 	_, err := client.PurchaseComputeUnit(ctx, documentedRequest())
