@@ -309,8 +309,12 @@ func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
 	if len(b.keptOf(key)) == 0 {
 		return nil
 	}
-	b.writing.Lock() // until it is written nobody reads the key
-	defer b.writing.Unlock()
+	select { // until it is written nobody reads the key
+	case b.writing <- struct{}{}:
+		defer func() { <-b.writing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for claim, k := range b.keptOf(key) {
 		if ctx.Err() != nil {
 			return join(err, ctx.Err())

@@ -56,7 +56,7 @@ type Buyer struct {
 	mu      sync.Mutex
 	calls   sync.WaitGroup  // of Buy
 	kept    map[string]kept // by claim: outcomes that could not be written (rule 8)
-	writing sync.Mutex      // while they are
+	writing chan struct{}   // has one place: while they are
 }
 
 // Option changes a default of [New]. New fails if one gets a nil or invalid value.
@@ -77,6 +77,7 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 		takeover: client.Timeout() + takeoverMargin,
 		margin:   defaultFenceMargin,
 		kept:     map[string]kept{},
+		writing:  make(chan struct{}, 1),
 	}
 	b.closing, b.close = context.WithCancel(context.Background())
 	for _, option := range options {

@@ -294,7 +294,7 @@ func (h *History) bought(c *call, p once.Purchase) {
 // pending holds ErrPending against what may help: to call again.
 func (h *History) pending(unknown bool, err error) {
 	blocked := (*once.BlockedError)(nil)
-	again := unknown || errors.Is(err, computeunit.ErrThrottled) || errors.As(err, &blocked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	again := unknown || errors.Is(err, computeunit.ErrRetryable) || errors.As(err, &blocked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	if is := errors.Is(err, once.ErrPending); again && !is || is && errors.Is(err, computeunit.ErrAccessDenied) && !unknown {
 		h.violate("ErrPending is %t for: %v", is, err)
 	}
@@ -303,7 +303,7 @@ func (h *History) pending(unknown bool, err error) {
 // asRead holds an error against the record that the call has read or written last: nothing is said by what was read before.
 func (h *History) asRead(c *call, refused, unknown bool, err error) {
 	open := c.seen.State == once.StatePreparing || c.seen.State == once.StateSending || stage(c.seen) == "unnamed"
-	if (unknown && !open && c.err() == nil) || (refused && (open || c.seen.State == once.StateBought)) || err == nil && c.seen.State != once.StateBought {
+	if (unknown && !open && c.err() == nil && c.firstRead > 0) || (refused && (open || c.seen.State == once.StateBought)) || err == nil && c.seen.State != once.StateBought {
 		h.violate("key %s was %q when the call read it last, and it said: %v", c.key, stage(c.seen), err)
 	}
 }

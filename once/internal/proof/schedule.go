@@ -112,6 +112,10 @@ func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool
 // whole process stands still.
 func (s *scheduler) Direct(ctx context.Context, p *Process, kind Kind) Fate {
 	s.mu.Lock()
+	if s.calm {
+		s.mu.Unlock()
+		return Go
+	}
 	a := s.actors[slices.IndexFunc(s.actors, func(a *actor) bool { return a.Process == p })]
 	w := &step{actor: a, kind: kind, fate: make(chan Fate, 1)}
 	for _, c := range a.calls {
@@ -417,8 +421,10 @@ func (s *scheduler) run(a *actor, what does, key string, do func(context.Context
 
 // drain has everybody finish without faults, what is late arrive, every process end, and everything settled and bought.
 func (s *scheduler) drain() {
-	s.calm = true
 	s.note("no more faults")
+	s.mu.Lock()
+	s.calm = true
+	s.mu.Unlock()
 	s.world.Away(0, false)
 	s.calmDown()
 	for s.world.Deliver() || s.world.Land() {
@@ -451,14 +457,12 @@ func (c *call) shutDown(ctx context.Context) error {
 	return err
 }
 
+// calmDown waits until no call runs. In the calm nobody waits for the scheduler any more.
 func (s *scheduler) calmDown() {
-	for synctest.Wait(); ; synctest.Wait() {
-		if ready := s.ready(); len(ready) > 0 {
-			s.goOn(ready[0], Go)
-		} else if s.running() == 0 {
-			return
-		} else {
-			time.Sleep(30 * time.Second)
-		}
+	for _, w := range s.ready() {
+		s.goOn(w, Go)
+	}
+	for synctest.Wait(); s.running() > 0; synctest.Wait() {
+		time.Sleep(30 * time.Second)
 	}
 }
