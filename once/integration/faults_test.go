@@ -20,23 +20,6 @@ import (
 
 // What public reports of other journals, queues and SDKs had go wrong, on real databases: see docs/once-design.md.
 
-// process is one with a Buyer, on a journal in a database, and the pool that it has there.
-func process(t *testing.T, d database, service *model.Service, options ...once.Option) (*once.Buyer, *sql.DB) {
-	client, err := service.Client(computeunit.WithTimeout(300 * time.Millisecond))
-	require.NoError(t, err)
-	pool := d.open(t)
-	journal, err := once.SQL(pool, once.Dialect(d.dialect))
-	require.NoError(t, err)
-	require.NoError(t, journal.Migrate(t.Context()))
-	buyer, err := once.New(client, journal, options...)
-	require.NoError(t, err)
-	return buyer, pool
-}
-
-func prepaid(service string) computeunit.PurchaseComputeUnitRequest {
-	return computeunit.PurchaseComputeUnitRequest{ServiceID: service, Billing: computeunit.Prepaid(1), ReplicasCount: 1}
-}
-
 // encoded is a database whose connections change bytes, each in a way of its own.
 type encoded struct {
 	name, dialect string
@@ -47,7 +30,7 @@ type encoded struct {
 
 var encodings = []encoded{
 	{"PostgreSQL in LATIN1", "postgresql", "LATIN1", []string{"&client_encoding=UTF8", "&client_encoding=LATIN1", ""}, ""},
-	{"PostgreSQL in EUC_CN", "postgresql", "EUC_CN", []string{"&client_encoding=UTF8", "&client_encoding=EUC_CN", "&client_encoding=GBK"}, ""},
+	{"PostgreSQL in EUC_CN", "postgresql", "EUC_CN", []string{"&client_encoding=UTF8", "&client_encoding=EUC_CN", ""}, ""},
 	{"PostgreSQL in SQL_ASCII", "postgresql", "SQL_ASCII", []string{"&client_encoding=UTF8", "&client_encoding=SQL_ASCII", "&client_encoding=LATIN1"}, ""},
 	{"MariaDB by DSN", "mysql", "latin1", []string{"", "?charset=latin1", "?charset=gbk", "?character_set_connection=latin1", "?character_set_client=gbk"}, ""},
 	{"MariaDB by init_connect", "mysql", "utf8mb4", []string{"", "?charset=utf8mb4"}, "SET character_set_connection = latin1"},
@@ -90,12 +73,16 @@ var foreignKeys = []string{"订单-1", "訂單-1", "заказ-1", "commande é"
 func TestAKeyHasOneOrderWhateverAConnectionDoesToBytes(t *testing.T) {
 	onEachEncoding(t, func(t *testing.T, members []database) {
 		service, ledger := &model.Service{}, map[string]string{}
+		var buyers []*once.Buyer
+		for _, member := range members {
+			buyer, _ := process(t, member, service)
+			buyers = append(buyers, buyer)
+		}
 		for first := range members {
 			for _, key := range foreignKeys {
 				key = fmt.Sprint(first, " ", key)
-				for i := range members {
-					buyer, _ := process(t, members[(first+i)%len(members)], service)
-					bought, err := buyer.Buy(t.Context(), key, prepaid("服务-é"))
+				for i := range buyers {
+					bought, err := buyers[(first+i)%len(buyers)].Buy(t.Context(), key, prepaid("服务-é"))
 					if !assert.NoError(t, err) {
 						continue
 					}
@@ -107,7 +94,7 @@ func TestAKeyHasOneOrderWhateverAConnectionDoesToBytes(t *testing.T) {
 				}
 			}
 		}
-		assert.Len(t, service.Orders(0), len(ledger), "an order for each key")
+		assert.Equal(t, len(ledger), len(service.Orders(0)), "an order for each key")
 		owners := map[string]string{}
 		for key, instance := range ledger {
 			assert.Empty(t, owners[instance], "%q and %q are told of one instance", owners[instance], key)
@@ -161,7 +148,7 @@ func crash(t *testing.T, d database, service *model.Service, key string, during 
 // A cron job or a function has a new process for each call, and each has less time than a take-over waits.
 func TestProcessesThatLiveForOneCallSettle(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		newStore(t, d.open(t), d.dialect)
+		d.empty(t)
 		service := &model.Service{}
 		crash(t, d, service, "preparing", func(r *http.Request) bool { return !model.IsPurchase(r) })
 		crash(t, d, service, "sending", model.IsPurchase)

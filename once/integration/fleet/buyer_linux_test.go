@@ -13,14 +13,13 @@ import (
 	"time"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
 	"github.com/qianfan-go/computeunit/once"
 )
 
 const (
 	attemptTimeout = time.Second
 	takeoverAfter  = 1500 * time.Millisecond
-	// The simulator accepts a signature for expiryLeeway after its expiry, and the margin of the fence covers it.
+	// The service accepts a signature for expiryLeeway after its expiry, and the margin of the fence covers it.
 	expiryLeeway = 20 * time.Second
 	fenceMargin  = time.Minute
 )
@@ -31,26 +30,27 @@ type place struct {
 	Dialect, Driver, DSN string
 }
 
-// buyer is a Buyer at a place, with its pool of connections.
-func (p place) buyer() (*once.Buyer, *sql.DB, error) {
+func (p place) pool() (*sql.DB, error) {
 	db, err := sql.Open(p.Driver, p.DSN)
-	if err != nil {
-		return nil, nil, err
+	if err == nil {
+		db.SetMaxOpenConns(8)
+		db.SetMaxIdleConns(8)
 	}
-	db.SetMaxOpenConns(8)
-	db.SetMaxIdleConns(8)
+	return db, err
+}
+
+// buyer is a Buyer at a place.
+func (p place) buyer(db *sql.DB) (*once.Buyer, error) {
 	journal, err := once.SQL(db, once.Dialect(p.Dialect))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), // not a secret: nothing checks it
 		computeunit.WithEndpoint(p.Endpoint), computeunit.WithTimeout(attemptTimeout))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	buyer, err := once.New(client, journal, once.WithTakeoverAfter(takeoverAfter), once.WithFenceMargin(fenceMargin))
-	return buyer, db, err
+	return once.New(client, journal, once.WithTakeoverAfter(takeoverAfter), once.WithFenceMargin(fenceMargin))
 }
 
 // job is a line to a buyer: buy.
@@ -61,9 +61,10 @@ type job struct {
 	Timeout time.Duration // of the caller's context
 }
 
-// line is what a buyer says: that an attempt of a key will be sent with a request id, that the service refused one as
+// line is what a buyer says: that an attempt of a job will be sent with a request id, that the service refused one as
 // expired, or how a job ended.
 type line struct {
+	Job            int
 	Key, RequestID string `json:",omitempty"`
 	Expired        bool   `json:",omitempty"`
 	Answer         *answer
@@ -76,21 +77,24 @@ const (
 	bought       outcome = "bought"
 	notPurchased outcome = "not purchased"
 	unknown      outcome = "unknown"
-	contradicts  outcome = "neither or both"
+	contradicts  outcome = "neither or both, or unknown and not pending"
 )
 
 type answer struct {
-	Job                 int
 	Outcome             outcome
+	Pending             bool
 	InstanceID, OrderID string
-	Blocked             bool
 	Error               string
 }
 
 // runBuyer is the process of a buyer: it does the jobs that it reads, all at the same time, and looks after what is open
-// when it starts.
+// when it starts. At the end of its input it shuts down.
 func runBuyer(p place) error {
-	buyer, _, err := p.buyer()
+	db, err := p.pool()
+	if err != nil {
+		return err
+	}
+	buyer, err := p.buyer(db)
 	if err != nil {
 		return err
 	}
@@ -102,8 +106,11 @@ func runBuyer(p place) error {
 		if err := json.Unmarshal(in.Bytes(), &j); err != nil {
 			return err
 		}
-		go func() { out.write(line{Answer: j.do(buyer, out)}) }()
+		go func() { out.write(line{Job: j.ID, Answer: j.do(buyer, out)}) }()
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = buyer.Shutdown(ctx) // what it could not write, somebody finds
 	return in.Err()
 }
 
@@ -113,7 +120,7 @@ func (j job) do(buyer *once.Buyer, out *lines) *answer {
 	ctx = computeunit.ContextWithHooks(ctx, computeunit.Hooks{
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
 			if a.Action == "PurchaseComputeUnit" {
-				out.write(line{Key: j.Key, RequestID: a.RequestID})
+				out.write(line{Job: j.ID, Key: j.Key, RequestID: a.RequestID})
 			}
 			return nil
 		},
@@ -124,28 +131,24 @@ func (j job) do(buyer *once.Buyer, out *lines) *answer {
 			return nil
 		},
 	})
-	purchase, err := buyer.Buy(ctx, j.Key, j.Request)
-	a := &answer{Job: j.ID, Outcome: outcomeOf(err), InstanceID: purchase.InstanceID, OrderID: purchase.OrderID}
-	var blocked *once.BlockedError
-	a.Blocked = errors.As(err, &blocked)
-	if err != nil {
-		a.Error = err.Error()
-	}
-	return a
+	return answerOf(buyer.Buy(ctx, j.Key, j.Request))
 }
 
-func outcomeOf(err error) outcome {
-	not, open := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown)
-	switch {
-	case err == nil:
-		return bought
-	case not == open:
-		return contradicts
-	case not:
-		return notPurchased
-	default:
-		return unknown
+func answerOf(p once.Purchase, err error) *answer {
+	a := &answer{Outcome: bought, Pending: errors.Is(err, once.ErrPending), InstanceID: p.InstanceID, OrderID: p.OrderID}
+	if err == nil {
+		return a
 	}
+	a.Error = err.Error()
+	switch not, open := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown); {
+	case not == open || open && !a.Pending:
+		a.Outcome = contradicts
+	case not:
+		a.Outcome = notPurchased
+	default:
+		a.Outcome = unknown
+	}
+	return a
 }
 
 // lines writes each line in one piece, so that one that is written has left the process, whatever becomes of that.

@@ -12,7 +12,7 @@ import (
 // counters show that what the test is about did happen.
 type counters struct {
 	kills, stops, stopsPastTheFence, jumps, cuts, serverKills atomic.Int64
-	tooEarly, saidBought, saidNot, expired, gaveUp            atomic.Int64
+	tooEarly, saidBought, saidNot, expired, gaveUp, short     atomic.Int64
 }
 
 // pastTheFence is more than a signature's life and the margin.

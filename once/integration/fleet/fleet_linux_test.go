@@ -23,6 +23,7 @@ import (
 
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once/integration/servers"
+	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
@@ -81,9 +82,10 @@ type fleet struct {
 	proxy    *servers.Proxy
 	service  *service
 	clock    sync.RWMutex // the service's: it does not jump while somebody holds it
+	here     place
 	members  []*member
-	attempts *attempts
-	ledger   *ledger
+	bill     *bill
+	ledger   *model.Ledger
 	operator *operator
 	history  *history
 	counters counters
@@ -93,8 +95,8 @@ type fleet struct {
 func newFleet(t *testing.T, dialect string) *fleet {
 	f := &fleet{
 		seed:     *seed,
-		attempts: &attempts{keys: map[string]string{}},
-		history:  &history{calls: map[string][]call{}},
+		ledger:   model.NewLedger(),
+		history:  &history{},
 		requests: map[string]computeunit.PurchaseComputeUnitRequest{},
 	}
 	if f.seed == 0 {
@@ -105,18 +107,20 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	f.service, err = startService(f.seed)
 	require.NoError(t, err)
 	t.Cleanup(f.service.process.kill)
-	f.ledger = &ledger{service: f.service, attempts: f.attempts}
+	f.bill = &bill{service: f.service}
 
-	here := f.place(t, dialect)
-	buyer, db, err := here.buyer()
+	f.here = f.place(t, dialect)
+	pool, err := f.here.pool()
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
-	journal, err := store.NewSQL(db, dialect)
+	t.Cleanup(func() { _ = pool.Close() })
+	journal, err := store.NewSQL(pool, dialect, store.DefaultTable)
 	require.NoError(t, err)
 	require.NoError(t, journal.Migrate(t.Context()))
-	f.operator = &operator{buyer: buyer, journal: journal, fleet: f, since: map[string]time.Time{}}
+	buyer, err := f.here.buyer(pool)
+	require.NoError(t, err)
+	f.operator = &operator{buyer: buyer, pool: pool, journal: journal, fleet: f, since: map[string]time.Time{}}
 	for range fleetSize {
-		m := &member{place: here, attempts: f.attempts, counters: &f.counters}
+		m := f.member()
 		require.NoError(t, m.start())
 		t.Cleanup(m.kill)
 		f.members = append(f.members, m)
@@ -125,6 +129,10 @@ func newFleet(t *testing.T, dialect string) *fleet {
 		f.requests[fmt.Sprintf("key-%05d", i)] = f.request()
 	}
 	return f
+}
+
+func (f *fleet) member() *member {
+	return &member{place: f.here, ledger: f.ledger, counters: &f.counters}
 }
 
 // place is the same for all members. A server is reached through a proxy.

@@ -12,9 +12,11 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 )
 
-// The test's binary is also that of the buyers and of the simulator.
+// The test's binary is also that of the buyers and of the service.
 const (
 	roleVariable  = "ONCE_FLEET_ROLE"
 	placeVariable = "ONCE_FLEET_PLACE"
@@ -73,10 +75,16 @@ func (p *process) kill() {
 	<-p.ended
 }
 
+// end has the process end by itself.
+func (p *process) end() {
+	_ = p.in.Close()
+	<-p.ended
+}
+
 // member is a buyer of the fleet: a process that is started again after it was killed.
 type member struct {
 	place    place
-	attempts *attempts
+	ledger   *model.Ledger
 	counters *counters
 
 	chaos sync.Mutex // one thing happens to it at a time
@@ -85,25 +93,6 @@ type member struct {
 	process    *process // nil while there is none
 	jobs       map[int]chan *answer
 	outOfOrder error // what it said and nobody expected
-}
-
-// attempts knows by its request id whose an order is.
-type attempts struct {
-	mu   sync.Mutex
-	keys map[string]string
-}
-
-func (a *attempts) add(requestID, key string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.keys[requestID] = key
-}
-
-func (a *attempts) keyOf(requestID string) (string, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	key, found := a.keys[requestID]
-	return key, found
 }
 
 func (m *member) start() error {
@@ -132,21 +121,24 @@ func (m *member) heard(text []byte) {
 		return
 	}
 	if l.Answer == nil {
-		m.attempts.add(l.RequestID, l.Key)
+		m.ledger.Sent(l.RequestID, model.Attempt{Key: l.Key, Call: l.Job, At: time.Now().UnixNano()})
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.jobs[l.Answer.Job] == nil {
+	if m.jobs[l.Job] == nil {
 		m.outOfOrder = fmt.Errorf("an answer to no job: %s", text)
 		return
 	}
-	m.jobs[l.Answer.Job] <- l.Answer
-	delete(m.jobs, l.Answer.Job)
+	m.jobs[l.Job] <- l.Answer
+	delete(m.jobs, l.Job)
 }
 
 // kill ends the process; whoever waits for it gets no answer.
-func (m *member) kill() {
+func (m *member) kill() { m.end(false) }
+
+// end ends the process, at once or by a shutdown.
+func (m *member) end(gently bool) {
 	m.mu.Lock()
 	p := m.process
 	m.process = nil
@@ -154,7 +146,11 @@ func (m *member) kill() {
 	if p == nil {
 		return
 	}
-	p.kill()
+	if gently {
+		p.end()
+	} else {
+		p.kill()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, waiting := range m.jobs {
@@ -191,7 +187,7 @@ func (m *member) do(j job) (*answer, bool) {
 	return <-waiting, true
 }
 
-// service is the simulator's process, as the test controls it.
+// service is the service's process, as the test controls it.
 type service struct {
 	process           *process
 	endpoint, control string
@@ -213,8 +209,8 @@ func startService(seed uint64) (*service, error) {
 		endpoint, control, _ := strings.Cut(both, " ")
 		return &service{p, endpoint, control}, nil
 	case <-p.ended:
-		return nil, fmt.Errorf("the simulator ended at its start")
+		return nil, fmt.Errorf("the service ended at its start")
 	case <-time.After(time.Minute):
-		return nil, fmt.Errorf("the simulator does not start")
+		return nil, fmt.Errorf("the service does not start")
 	}
 }

@@ -15,6 +15,9 @@ const (
 	WrongRecord = "a record that is not the ledger's"
 )
 
+// Promises are all of them.
+var Promises = []string{TwoOrders, ToldTwice, FalseAnswer, OpenListed, WrongRecord}
+
 // Ledger holds what is said of keys against the orders, in any order of calls. It is safe for concurrent use. Moments are
 // whatever grows: a count, or a time.
 type Ledger struct {
@@ -176,7 +179,7 @@ func (l *Ledger) Broken(promise string) []string {
 
 // Violations are those of every promise.
 func (l *Ledger) Violations() (all []string) {
-	for _, promise := range []string{TwoOrders, ToldTwice, FalseAnswer, OpenListed, WrongRecord} {
+	for _, promise := range Promises {
 		all = append(all, l.Broken(promise)...)
 	}
 	return all
