@@ -157,11 +157,7 @@ func (b *Buyer) check(ctx context.Context) error {
 		}
 		b.logger.InfoContext(ctx, "once: the journal is there", "schema", place)
 	}
-	_, known, err := b.lookup(ctx, endpointKey)
-	if err == nil && !known {
-		err = b.keepEndpoint(ctx)
-	}
-	if err != nil {
+	if err := b.keepEndpoint(ctx); err != nil {
 		return err
 	}
 	rows, err := b.store.Find(ctx, store.OpenService)

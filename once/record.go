@@ -134,6 +134,9 @@ func journalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 // lookup returns the record of a key, without a version if there is none, and the journal's own record in the same statement.
 // The error is errEndpoint if only that does not fit.
 func (b *Buyer) lookup(ctx context.Context, key string) (r record, hasEndpoint bool, err error) {
+	if ctx == nil {
+		return r, false, errNoContext
+	}
 	rows, err := b.store.Find(ctx, store.Key, key, endpointKey)
 	if err != nil {
 		return r, false, again(fmt.Errorf("reading the journal: %w", err))
@@ -151,6 +154,9 @@ func (b *Buyer) lookup(ctx context.Context, key string) (r record, hasEndpoint b
 
 // keepEndpoint makes the journal the client's endpoint's if it is nobody's.
 func (b *Buyer) keepEndpoint(ctx context.Context) error {
+	if _, known, err := b.lookup(ctx, endpointKey); err != nil || known {
+		return err
+	}
 	row, err := encodeEndpoint(b.client.Endpoint(), newVersion())
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 	if err := b.writeKept(ctx, ""); err != nil {
 		b.logger.WarnContext(ctx, "once: settling without them", "error", err)
 	}
-	_, _, err := b.lookup(ctx, endpointKey)
+	err := b.keepEndpoint(ctx)
 	var rows []store.Record
 	if err == nil {
 		rows, err = b.store.Find(ctx, store.OpenService)

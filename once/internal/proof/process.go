@@ -28,7 +28,7 @@ const (
 	Leave           // of the journal: it is away from now on, for longer than a write tries
 	Ended           // whoever waits for it has stopped waiting
 
-	// Only for a purchase request, and LoseAnswer for a listing:
+	// Only for a purchase request, LoseAnswer and Refuse for a listing, too:
 	Lose        // it never arrives, and no answer comes
 	LoseAnswer  // it is served, and no answer comes
 	Late        // it is served later, and no answer comes
@@ -220,9 +220,12 @@ func (p *Process) roundTrip(r *http.Request) (*http.Response, error) {
 	if !done || err != nil {
 		return nil, err
 	}
-	if fate == LoseAnswer {
+	switch fate {
+	case LoseAnswer:
 		<-r.Context().Done()
 		return nil, r.Context().Err()
+	case Refuse:
+		return p.world.refuse(http.StatusForbidden, "AccessDenied"), nil
 	}
 	return p.world.serve(r, true), nil
 }

@@ -50,8 +50,8 @@ func NewSQL(db *sql.DB, name, table string) (*SQL, error) {
 	}, nil
 }
 
-// database is a pool, or a transaction of Migrate's.
-type database interface {
+// runner is a pool, or a transaction of Migrate's.
+type runner interface {
 	QueryContext(ctx context.Context, query string, arguments ...any) (*sql.Rows, error)
 	ExecContext(ctx context.Context, statement string, arguments ...any) (sql.Result, error)
 }
@@ -82,7 +82,7 @@ func (s *SQL) Find(ctx context.Context, column Column, values ...string) (found 
 
 // find has a query that returns at least one row, which says whether the connection is refused. A row that does not have
 // exactly what was asked for is an error: a collation, or a connection that converts characters, took one text for another.
-func (s *SQL) find(ctx context.Context, db database, column Column, values []string) (found []Record, err error) {
+func (s *SQL) find(ctx context.Context, db runner, column Column, values []string) (found []Record, err error) {
 	condition, arguments := " > ''", make([]any, len(values)) // which an index answers, unlike IS NOT NULL in SQLite
 	if len(values) > 0 {
 		condition = " IN (?" + strings.Repeat(", ?", len(values)-1) + ")"
@@ -143,7 +143,7 @@ func (s *SQL) Put(ctx context.Context, version string, record Record) (done bool
 	return done, err
 }
 
-func (s *SQL) put(ctx context.Context, db database, version string, r Record) (bool, error) {
+func (s *SQL) put(ctx context.Context, db runner, version string, r Record) (bool, error) {
 	for _, value := range []string{r.Key, r.OpenService, r.InstanceID, r.State} {
 		if len(value) > most {
 			return false, fmt.Errorf("a value has %d bytes, more than %d, and some databases cut it off: %.60q", len(value), most, value)
