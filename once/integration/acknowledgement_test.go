@@ -30,7 +30,8 @@ func TestAStatementThatIsCutIsFoundOut(t *testing.T) {
 					bought, err = buyer.Buy(t.Context(), key, prepaid(key))
 				}
 				require.NoError(t, err)
-				kept, _, err := buyer.Lookup(t.Context(), key)
+				other, _ := process(t, d, service)
+				kept, _, err := other.Lookup(t.Context(), key)
 				require.NoError(t, err)
 				assert.Equal(t, bought, kept)
 				require.NoError(t, buyer.Shutdown(t.Context()))

@@ -109,12 +109,14 @@ func (w *World) AddOutside(id string, stays bool) {
 		w.strangers = map[string]bool{}
 	}
 	w.strangers[id] = stays
-	w.Add(model.Instance(id, request()), stays)
+	w.Service.Add(model.Instance(id, request()), stays)
 }
 
 // ReleaseOutside has whoever bought outside release everything.
 func (w *World) ReleaseOutside() {
-	w.Release(func(id string) bool { _, outside := w.strangers[id]; return outside })
+	for id := range w.strangers {
+		w.Release(id)
+	}
 }
 
 // startBeside replaces what is started by what the seed's world needs: while an answer is late, somebody who lists, or buys

@@ -102,9 +102,10 @@ func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process)
 func crash(t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second []fault) (metFirst, metSecond bool) {
 	synctest.Test(t, func(t *testing.T) {
 		world, director, journal := NewWorld(), &script{scenario: scenario}, open(t)
+		world.Add("older")
 		for i, faults := range [][]fault{first, second} {
 			director.next(faults...)
-			buyOnce(NewProcess(world, director, 0, journal))
+			buyOnce(NewProcess(world, director, journal))
 			if met := director.met == len(faults); i == 0 {
 				metFirst = met
 			} else {
@@ -113,7 +114,7 @@ func crash(t *testing.T, scenario Scenario, open func(t *testing.T) func(*Proces
 		}
 		director.next()
 		director.scenario.Fates = nil
-		finish(world, NewProcess(world, director, 0, journal), []string{"key"})
+		finish(world, NewProcess(world, director, journal), []string{"key"})
 		time.Sleep(time.Hour) // what is left of dead processes ends
 		for _, violation := range world.Violations() {
 			t.Errorf("first %+v, second %+v; %s", first, second, violation)

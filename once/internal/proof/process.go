@@ -68,8 +68,8 @@ var (
 )
 
 // NewProcess starts a process on a journal, whose calls have to go through Process.Store or Process.Statement.
-func NewProcess(world *World, director Director, ahead time.Duration, journal func(*Process) once.Journal, options ...once.Option) *Process {
-	p := &Process{world: world, director: director, Ahead: ahead}
+func NewProcess(world *World, director Director, journal func(*Process) once.Journal, options ...once.Option) *Process {
+	p := &Process{world: world, director: director}
 	client, err := model.NewClient(p)
 	if err == nil {
 		p.Buyer, err = once.New(client, journal(p), options...)
@@ -225,7 +225,7 @@ func (p *Process) roundTrip(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	case Refuse:
-		return p.world.refuse(http.StatusForbidden, "AccessDenied"), nil
+		return p.world.Refuse(http.StatusForbidden, "AccessDenied", "refused"), nil
 	}
 	return p.world.serve(r, true), nil
 }

@@ -102,6 +102,9 @@ func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool
 	s.faults = pick(random, []int{0, 3, 8, 20})
 	s.world.Leeway, s.world.RetryAfter = pick(random, leeways), pick(random, waits)
 	s.world.Lag = func() time.Duration { return pick(random, s.beside.lags()) }
+	if random.IntN(2) == 0 {
+		s.world.Add("older")
+	}
 	if verbose {
 		s.options = []once.Option{once.WithLogger(slog.New(slog.NewTextHandler(s, nil)))}
 	}
@@ -323,7 +326,8 @@ func (s *scheduler) living() *actor {
 
 func (s *scheduler) newActor(short bool) *actor {
 	a := &actor{name: fmt.Sprintf("process %d", len(s.actors)+1), short: short}
-	a.Process = NewProcess(s.world, s, pick(s.random, clocks), s.journal, s.options...)
+	a.Process = NewProcess(s.world, s, s.journal, s.options...)
+	a.Ahead = pick(s.random, clocks)
 	s.mu.Lock()
 	s.actors = append(s.actors, a)
 	s.mu.Unlock()

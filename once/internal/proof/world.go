@@ -19,6 +19,7 @@ import (
 type World struct {
 	model.Service
 	History
+	Offset     time.Duration // the service's clock, of the processes'
 	RetryAfter time.Duration // what a 429 asks for
 	late       []*http.Request
 	unlanded   []func() // statements of the journal that failed, and are still on their way
@@ -27,11 +28,19 @@ type World struct {
 	served     int  // orders that the ledger has
 }
 
-// NewWorld has an instance that was there before, and is nobody's.
+// NewWorld is one in which nothing has happened.
 func NewWorld() *World {
 	w := &World{RetryAfter: time.Second, History: History{Ledger: model.NewLedger()}}
-	w.Add(model.Instance("older", request()), true)
+	w.Clock = func() time.Time { return time.Now().Add(w.Offset) }
 	return w
+}
+
+// Add lists an instance that no key's order made: one that was there before, or that somebody outside bought.
+func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
+
+// AddLike lists one of the timing and size of a request.
+func (w *World) AddLike(instanceID string, like computeunit.PurchaseComputeUnitRequest) {
+	w.Service.Add(model.Instance(instanceID, like), true)
 }
 
 func request() computeunit.PurchaseComputeUnitRequest {

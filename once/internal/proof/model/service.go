@@ -235,9 +235,9 @@ func (s *Service) Add(instance computeunit.Instance, stays bool) {
 }
 
 // Release takes what Add has listed out of the listing.
-func (s *Service) Release(is func(instanceID string) bool) {
+func (s *Service) Release(instanceID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	released := func(i computeunit.Instance) bool { return is(i.InstanceID) }
+	released := func(i computeunit.Instance) bool { return i.InstanceID == instanceID }
 	s.others, s.glimpses = slices.DeleteFunc(s.others, released), slices.DeleteFunc(s.glimpses, released)
 }
