@@ -180,6 +180,9 @@ func (c *call) loop() (r record, outcome, why error) {
 		if !begun {
 			c.first = r.version
 		}
+		if blocked := (*BlockedError)(nil); errors.As(c.over, &blocked) && blocked.Key == r.Key && !r.Open() {
+			c.over = nil // it was about what the key was
+		}
 		differs := differences(r.Request, c.asked.Request)
 		outcome := computeunit.ErrNotPurchased
 		if r.Open() || r.State == StateBought {
@@ -199,7 +202,7 @@ func (c *call) loop() (r record, outcome, why error) {
 		case r.State == StateNotPurchased && r.Evidence != "" && r.version != c.first: // what this call waited for
 			return r, outcome, r.refused()
 		case c.over != nil:
-			return r, outcome, join(c.lost, c.over)
+			return r, outcome, join(c.lost, again(c.over))
 		}
 		c.seen = r.version != ""
 		switch {
@@ -260,6 +263,9 @@ const blockedAfter = 5 * time.Second
 // makeWay looks after the purchase that keeps the service closed, if there is one.
 func (c *call) makeWay() error {
 	other, err := c.buyer.owner(c.ctx, store.OpenService, serviceOf(c.asked.Request))
+	if err == nil && other.version != "" && len(c.buyer.keptOf(other.Key)) > 0 { // this process knows better (rule 8)
+		return again(c.buyer.writeKept(c.ctx, other.Key))
+	}
 	if c.taken = err == nil && other.version != ""; !c.taken {
 		return again(err)
 	}

@@ -41,7 +41,7 @@ func TestRules(t *testing.T) {
 	for _, rule := range rules {
 		changed, err := rule.Apply("..")
 		require.NoError(t, err)
-		output, err := testWith(t, changed, rule.FoundBy)
+		output, err := testWith(t, changed, rule)
 		var failed *exec.ExitError
 		if assert.ErrorAs(t, err, &failed, "%s: no test fails", rule.Name) {
 			t.Logf("%-32s %s", rule.Name, how(t, string(output), rule.FoundBy))
@@ -50,7 +50,7 @@ func TestRules(t *testing.T) {
 }
 
 // testWith runs tests of this package in a copy of the module with other files.
-func testWith(t *testing.T, changed map[string]string, run string) ([]byte, error) {
+func testWith(t *testing.T, changed map[string]string, rule proof.Rule) ([]byte, error) {
 	root := t.TempDir()
 	for _, part := range []string{".", "internal", "once"} {
 		require.NoError(t, copyTree("..", part, root))
@@ -58,8 +58,11 @@ func testWith(t *testing.T, changed map[string]string, run string) ([]byte, erro
 	for name, text := range changed {
 		require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(text), 0o600))
 	}
-	command := exec.Command("go", "test", "-trimpath", "-vet=off", "./once", "-count=1", "-run", "^"+run, "-schedule=10000")
-	command.Dir = root
+	command := exec.Command("go", "test", "-trimpath", "-vet=off", "-timeout=10m", "-count=1", "-run", "^"+rule.FoundBy+"$")
+	if rule.FoundBy == "TestSchedule" {
+		command.Args = append(command.Args, "-schedule=20000")
+	}
+	command.Dir = filepath.Join(root, rule.In)
 	return command.CombinedOutput()
 }
 
@@ -70,7 +73,7 @@ func copyTree(from, part, to string) error {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && part == "." && name != ".", entry.IsDir() && filepath.Base(name) == "integration":
+		case entry.IsDir() && part == "." && name != ".":
 			return fs.SkipDir
 		case entry.IsDir():
 			return os.MkdirAll(filepath.Join(to, name), 0o700)

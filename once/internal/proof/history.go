@@ -188,7 +188,7 @@ func (w *World) changed(c *call, was written, is once.Purchase) {
 	if was.State == once.StateSending {
 		w.notSending(was.Purchase, is)
 	}
-	if is.State == once.StatePreparing && was.by != c && was.at > c.firstRead && was.State == once.StateNotPurchased && was.Evidence != "" {
+	if is.State == once.StatePreparing && was.at > c.firstRead && was.State == once.StateNotPurchased && was.Evidence != "" && !was.isOf(c) {
 		w.violate("key %s was %s, for which a Buy has waited, and that claims it again", is.Key, brief(was.Purchase))
 	}
 	if was.InstanceID != "" && is.InstanceID == "" {
@@ -201,6 +201,12 @@ func (w *World) changed(c *call, was written, is once.Purchase) {
 	if is.State == once.StateNotPurchased && is.Evidence == once.EvidencePerson && c.overlooks != nil {
 		w.overlooked(c)
 	}
+}
+
+// isOf reports whether a call has written it, or another one of the same process that had ended by then: the call had to write
+// that before it read its key.
+func (was written) isOf(c *call) bool {
+	return was.by == c || was.by.process == c.process && was.by.err() != nil
 }
 
 // notSending holds against the service that an attempt is said to be refused or prevented (rule 8), and that another

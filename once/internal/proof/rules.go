@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,13 +9,11 @@ import (
 	"strings"
 )
 
-// Rule is a rule of docs/once.md, switched off by a patch in testdata/rules. Its file says in its first line what the
-// patch does, and in its second which test has to fail then.
+// Rule is a rule of docs/once-design.md, switched off by a patch in testdata/rules. Its file says in its first line what the
+// patch does, and in its second which test has to fail then, and in which folder if it is not once.
 type Rule struct {
-	Name    string
-	Does    string
-	FoundBy string
-	hunks   []hunk
+	Name, Does, FoundBy, In string
+	hunks                   []hunk
 }
 
 // hunk is a part of a unified diff, found by its text and not by its line numbers.
@@ -38,7 +37,8 @@ func Rules(folder string) ([]Rule, error) {
 func parse(name, text string) Rule {
 	head, diff, _ := strings.Cut(text, "\n\n")
 	does, foundBy, _ := strings.Cut(head, "\nFound by: ")
-	rule := Rule{Name: name, Does: does, FoundBy: foundBy}
+	foundBy, in, _ := strings.Cut(foundBy, " in ")
+	rule := Rule{Name: name, Does: does, FoundBy: foundBy, In: cmp.Or(in, "once")}
 	file := ""
 	for line := range strings.Lines(diff) {
 		switch last := len(rule.hunks) - 1; {
