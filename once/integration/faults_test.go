@@ -173,50 +173,6 @@ func TestProcessesThatLiveForOneCallSettle(t *testing.T) {
 	})
 }
 
-// One service that does not answer its listing costs its own key only.
-func TestASilentServiceDoesNotStarveTheOthers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		service, journal := &model.Service{}, once.InMemory()
-		buyer := func() *once.Buyer {
-			client, err := service.Client()
-			require.NoError(t, err)
-			buyer, err := once.New(client, journal)
-			require.NoError(t, err)
-			return buyer
-		}
-		service.Between = func(r *http.Request, serve func() *http.Response) (*http.Response, error) {
-			response := serve()
-			if model.IsPurchase(r) {
-				return nil, http.ErrServerClosed
-			}
-			return response, nil
-		}
-		service.Lag = func() time.Duration { return time.Minute }
-		keys := []string{"silent", "second", "third", "fourth"}
-		for _, key := range keys {
-			_, err := buyer().Buy(t.Context(), key, prepaid(key))
-			require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
-		}
-		time.Sleep(time.Hour)
-		service.Between = func(r *http.Request, serve func() *http.Response) (*http.Response, error) {
-			if model.ServiceOf(r) != "silent" {
-				return serve(), nil
-			}
-			<-r.Context().Done()
-			return nil, r.Context().Err()
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		_, err := buyer().Settle(ctx)
-		assert.Error(t, err, "one service was not listed")
-		for _, key := range keys[1:] {
-			kept, _, err := buyer().Lookup(t.Context(), key)
-			require.NoError(t, err)
-			assert.Equal(t, once.StateBought, kept.State, key)
-		}
-	})
-}
-
 // The mistake of a Buy inside the caller's own transaction ends, also if the caller's patience does not.
 func TestBuyInTheCallersTransactionOnAPoolOfOneConnectionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

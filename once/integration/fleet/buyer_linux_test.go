@@ -1,15 +1,12 @@
 package fleet
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"sync"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -24,9 +21,9 @@ const (
 	fenceMargin  = time.Minute
 )
 
-// place is where a buyer buys, and where it keeps its journal.
+// place is where a buyer buys, where it keeps its journal, and whom it tells of what it is about to do.
 type place struct {
-	Endpoint             string
+	Endpoint, Observer   string
 	Dialect, Driver, DSN string
 }
 
@@ -53,7 +50,7 @@ func (p place) buyer(db *sql.DB) (*once.Buyer, error) {
 	return once.New(client, journal, once.WithTakeoverAfter(takeoverAfter), once.WithFenceMargin(fenceMargin))
 }
 
-// job is a line to a buyer: buy.
+// job is what a buyer is asked for: to buy.
 type job struct {
 	ID      int
 	Key     string
@@ -61,13 +58,12 @@ type job struct {
 	Timeout time.Duration // of the caller's context
 }
 
-// line is what a buyer says: that an attempt of a job will be sent with a request id, that the service refused one as
-// expired, or how a job ended.
-type line struct {
+// seen is what a buyer tells before it goes on: that an attempt of a job will be sent with a request id, or that the service
+// refused one as expired.
+type seen struct {
 	Job            int
-	Key, RequestID string `json:",omitempty"`
-	Expired        bool   `json:",omitempty"`
-	Answer         *answer
+	Key, RequestID string
+	Expired        bool
 }
 
 // outcome is how a Buy ended.
@@ -87,8 +83,8 @@ type answer struct {
 	Error               string
 }
 
-// runBuyer is the process of a buyer: it does the jobs that it reads, all at the same time, and looks after what is open
-// when it starts. At the end of its input it shuts down.
+// runBuyer is the process of a buyer: it does the jobs that it is asked for, all at the same time, and looks after what is open
+// when it starts. When it is told to end it shuts down.
 func runBuyer(p place) error {
 	db, err := p.pool()
 	if err != nil {
@@ -99,34 +95,31 @@ func runBuyer(p place) error {
 		return err
 	}
 	go func() { _, _ = buyer.Settle(context.Background()) }()
-	out := &lines{to: os.Stdout}
-	in := bufio.NewScanner(os.Stdin)
-	for in.Scan() {
+	serveUntilTold(httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var j job
-		if err := json.Unmarshal(in.Bytes(), &j); err != nil {
-			return err
+		if json.NewDecoder(r.Body).Decode(&j) == nil {
+			_ = json.NewEncoder(w).Encode(j.do(p, buyer))
 		}
-		go func() { out.write(line{Job: j.ID, Answer: j.do(buyer, out)}) }()
-	}
+	})).URL)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_ = buyer.Shutdown(ctx) // what it could not write, somebody finds
-	return in.Err()
+	return nil
 }
 
-func (j job) do(buyer *once.Buyer, out *lines) *answer {
+func (j job) do(p place, buyer *once.Buyer) *answer {
 	ctx, cancel := context.WithTimeout(context.Background(), j.Timeout)
 	defer cancel()
 	ctx = computeunit.ContextWithHooks(ctx, computeunit.Hooks{
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
-			if a.Action == "PurchaseComputeUnit" {
-				out.write(line{Job: j.ID, Key: j.Key, RequestID: a.RequestID})
+			if a.Action != "PurchaseComputeUnit" {
+				return nil
 			}
-			return nil
+			return post(p.Observer, seen{Job: j.ID, Key: j.Key, RequestID: a.RequestID}, nil)
 		},
 		AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error {
 			if errors.Is(err, computeunit.ErrRequestExpired) {
-				out.write(line{Expired: true})
+				return post(p.Observer, seen{Expired: true}, nil)
 			}
 			return nil
 		},
@@ -149,20 +142,4 @@ func answerOf(p once.Purchase, err error) *answer {
 		a.Outcome = unknown
 	}
 	return a
-}
-
-// lines writes each line in one piece, so that one that is written has left the process, whatever becomes of that.
-type lines struct {
-	mu sync.Mutex
-	to io.Writer
-}
-
-func (l *lines) write(what line) {
-	text, err := json.Marshal(what)
-	if err != nil {
-		panic(err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintf(l.to, "%s\n", text)
 }

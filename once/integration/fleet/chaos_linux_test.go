@@ -47,7 +47,7 @@ func (f *fleet) chaos(stop chan struct{}) {
 func (f *fleet) killMember(m *member) {
 	m.chaos.Lock()
 	defer m.chaos.Unlock()
-	m.kill()
+	m.end(false)
 	f.counters.kills.Add(1)
 	f.must(m.start())
 }

@@ -55,7 +55,7 @@ func (c *customer) ask() (answers []*answer) {
 		j := job{ID: int(jobID.Add(1)), Key: c.key, Request: c.fleet.requests[c.key], Timeout: c.timeout()}
 		all.Go(func() {
 			if short == 0 {
-				m = c.fleet.member()
+				m = &member{place: c.fleet.here}
 				c.fleet.must(m.start())
 				c.fleet.counters.short.Add(1)
 				defer m.end(j.ID%2 == 0)

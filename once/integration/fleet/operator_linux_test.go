@@ -148,9 +148,12 @@ func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase
 	}
 }
 
+// service is where the service serves, and where it is controlled.
+type service struct{ endpoint, control string }
+
 // bill is the service's: every order.
 type bill struct {
-	service *service
+	service service
 	mu      sync.Mutex
 	orders  []*model.Order
 }
@@ -183,12 +186,12 @@ func (f *fleet) ordersOf(key string) (orders []*model.Order, certain bool) {
 }
 
 // now is the service's clock.
-func (s *service) now() (now time.Time, err error) {
+func (s service) now() (now time.Time, err error) {
 	err = s.get("/now", &now)
 	return now, err
 }
 
-func (s *service) get(path string, into any) error {
+func (s service) get(path string, into any) error {
 	response, err := http.Get(s.control + path)
 	if err != nil {
 		return err
@@ -197,10 +200,4 @@ func (s *service) get(path string, into any) error {
 	return json.NewDecoder(response.Body).Decode(into)
 }
 
-func (s *service) post(path string) error {
-	response, err := http.Post(s.control+path, "", nil)
-	if err != nil {
-		return err
-	}
-	return response.Body.Close()
-}
+func (s service) post(path string) error { return post(s.control+path, nil, nil) }

@@ -2,11 +2,9 @@ package fleet
 
 import (
 	"encoding/json"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -15,13 +13,13 @@ import (
 	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 )
 
-// runService is the process of the service. It prints where it serves and where it is controlled, and ends with its input.
+// runService is the process of the service. It serves clients and, at another address, the test that controls it.
 //
 // A signature of the client lives five minutes, and that is what the fence is made of. To see it pass without waiting,
 // the service's clock jumps ahead: what was signed before is then refused as expired, whoever sends it and however late,
 // and the Date of each answer says what time it is. The clients are behind, as a machine with a wrong clock is, until a
 // response corrects them.
-func runService(seed uint64) error {
+func runService(seed uint64) {
 	var ahead atomic.Int64
 	n := &network{random: rand.New(rand.NewPCG(seed, 1)), inside: new(sync.WaitGroup)}
 	n.service = &model.Service{
@@ -40,9 +38,7 @@ func runService(seed uint64) error {
 	control.HandleFunc("/drain", func(http.ResponseWriter, *http.Request) { n.drain() })
 	control.HandleFunc("/now", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(n.service.Now()) })
 	control.HandleFunc("/calm", func(http.ResponseWriter, *http.Request) { n.calm.Store(true) })
-	fmt.Printf("%s %s\n", httptest.NewServer(n).URL, httptest.NewServer(control).URL)
-	_, _ = os.Stdin.Read(make([]byte, 1)) // it is told to end
-	return nil
+	serveUntilTold(httptest.NewServer(n).URL, httptest.NewServer(control).URL)
 }
 
 // network is what is between the clients and the service: it loses, holds and mangles at random, until it is calm.

@@ -251,6 +251,25 @@ func (h *History) Denied(key string) {
 	h.NotPurchased(key, 0, h.tick())
 }
 
+// Moment is one that later answers can be about.
+func (h *History) Moment() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tick()
+}
+
+// Told holds a purchase that Settle or Lookup returned against the ledger: it was so at some time since a moment.
+func (h *History) Told(p once.Purchase, since int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case p.State == once.StateNotPurchased:
+		h.NotPurchased(p.Key, 0, since)
+	case p.State == once.StateBought && (!h.harmed || byAnswer(p)):
+		h.Bought(p.Key, p.InstanceID, p.OrderID)
+	}
+}
+
 // Answered holds what a Buy returned against the ledger, the journal, and what it may say at all.
 func (h *History) Answered(c *call, p once.Purchase, err error) {
 	h.mu.Lock()

@@ -292,12 +292,13 @@ type does string
 const (
 	buy     does = "Buy"
 	settle  does = "Settle"
+	lookup  does = "Lookup"
 	resolve does = "Resolve"
 	last    does = "Shutdown"
 )
 
 // calls has each as often as it is picked.
-var calls = []does{buy, buy, buy, buy, buy, buy, settle, settle, resolve, resolve}
+var calls = []does{buy, buy, buy, buy, buy, buy, settle, settle, resolve, resolve, lookup}
 
 // start has a process begin a call: one that lives, or a new one.
 func (s *scheduler) start() {
@@ -308,6 +309,8 @@ func (s *scheduler) start() {
 		s.run(a, buy, key, func(ctx context.Context, c *call) { s.buy(ctx, c) })
 	case settle:
 		s.run(a, settle, "", s.settle)
+	case lookup:
+		s.run(a, lookup, key, s.lookup)
 	default:
 		person := s.person()
 		s.run(a, resolve, key, func(ctx context.Context, c *call) { s.resolve(ctx, c, person) })
@@ -380,11 +383,29 @@ const leaves = time.Second
 
 func (s *scheduler) settle(ctx context.Context, c *call) {
 	for range 3 {
+		since := s.world.Moment()
 		settled, err := c.process.Buyer.Settle(ctx)
 		s.note("Settle: %v %+v", err, settled)
+		for _, p := range settled {
+			s.told(c, p, since)
+		}
 		if err := sleep(ctx, time.Minute); err != nil {
 			return
 		}
+	}
+}
+
+func (s *scheduler) lookup(ctx context.Context, c *call) {
+	since := s.world.Moment()
+	p, _, err := c.process.Buyer.Lookup(ctx, c.key)
+	s.note("Lookup %s: %v %s", c.key, err, brief(p))
+	s.told(c, p, since)
+}
+
+// told holds what a process says against the ledger, if it lived to say it.
+func (s *scheduler) told(c *call, p once.Purchase, since int64) {
+	if !c.process.dead.Load() {
+		s.world.Told(p, since)
 	}
 }
 
