@@ -167,7 +167,7 @@ func stage(p once.Purchase) string {
 // table is that of docs/once-design.md: what a record may become, and by which evidence; "=" is what it had.
 var table = map[string][]string{
 	"":              {"preparing", "bought answer", "unnamed answer"},
-	"not_purchased": {"preparing", "bought answer", "unnamed answer", "not_purchased ="},
+	"not_purchased": {"preparing", "bought answer", "unnamed answer"},
 	"preparing":     {"sending", "not_purchased", "not_purchased answer", "not_purchased person", "bought answer", "unnamed answer"},
 	"sending": {"sending", "preparing", "not_purchased answer", "not_purchased person", "bought answer", "bought listing",
 		"bought person", "unnamed answer", "unnamed person", "not_purchased"},
