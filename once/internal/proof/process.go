@@ -83,7 +83,9 @@ func NewProcess(world *World, director Director, journal func(*Process) once.Jou
 // call is one call of a Buyer, which the contexts of all that it does name.
 type call struct {
 	process   *Process
+	does      does
 	key       string
+	over      bool
 	ctx       context.Context
 	cancel    context.CancelFunc
 	ended     atomic.Pointer[time.Time] // when the context did

@@ -46,14 +46,7 @@ type actor struct {
 	short  bool      // it ends after its call
 	frozen time.Time // none of its steps goes on before
 	slowed bool      // slowDown has had its chance
-	calls  []*running
-}
-
-// running is a call that a process makes, on a goroutine of its own.
-type running struct {
-	*call
-	does  does
-	ended bool
+	calls  []*call   // each on a goroutine of its own
 }
 
 // step is one that waits for the scheduler.
@@ -120,12 +113,7 @@ func (s *scheduler) Direct(ctx context.Context, p *Process, kind Kind) Fate {
 		return Go
 	}
 	a := s.actors[slices.IndexFunc(s.actors, func(a *actor) bool { return a.Process == p })]
-	w := &step{actor: a, kind: kind, fate: make(chan Fate, 1)}
-	for _, c := range a.calls {
-		if c.call == p.callOf(ctx) {
-			w.does = c.does
-		}
-	}
+	w := &step{actor: a, kind: kind, does: p.callOf(ctx).does, fate: make(chan Fate, 1)}
 	s.waiting = append(s.waiting, w)
 	s.mu.Unlock()
 	select {
@@ -227,7 +215,7 @@ func (s *scheduler) running() (n int) {
 
 func (a *actor) running() (n int) {
 	for _, c := range a.calls {
-		if !c.ended && !a.dead.Load() {
+		if !c.over && !a.dead.Load() {
 			n++
 		}
 	}
@@ -427,15 +415,15 @@ func (s *scheduler) run(a *actor, what does, key string, do func(context.Context
 	limit := pick(s.random, s.limits(what))
 	s.note("%s begins %s %s, for %s", a.name, what, key, limit)
 	ctx, c := a.begin(limit, key)
-	r := &running{call: c, does: what}
+	c.does = what
 	s.mu.Lock()
-	a.calls = append(a.calls, r)
+	a.calls = append(a.calls, c)
 	s.mu.Unlock()
 	go func() {
 		defer func() {
 			c.cancel()
 			s.mu.Lock()
-			r.ended = true
+			c.over = true
 			s.mu.Unlock()
 			s.note("%s has ended %s %s", a.name, what, key)
 		}()
