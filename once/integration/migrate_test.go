@@ -60,7 +60,7 @@ func TestSchemaIsTheTableOfMigrate(t *testing.T) {
 		pool := d.empty(t).open(t)
 		journal, err := once.SQL(pool, once.Dialect(d.dialect))
 		require.NoError(t, err)
-		require.ErrorContains(t, buyerOn(t, journal, &model.Service{}).Check(t.Context()), "Migrate")
+		require.ErrorContains(t, buyerOn(t, journal, &model.Service{}).Check(t.Context()), table)
 		execute(t, pool, once.Schema(once.Dialect(d.dialect)))
 		require.NoError(t, buyerOn(t, journal, &model.Service{}).Check(t.Context()))
 		require.NoError(t, journal.Migrate(t.Context()))
@@ -76,13 +76,17 @@ func TestAnotherTableIsRefused(t *testing.T) {
 			require.NotEqual(t, schema, changed)
 			return []string{"DROP TABLE " + table, changed}
 		}
+		var nocase []string
+		if d.dialect == "sqlite" {
+			nocase = again("purchase_key TEXT", "purchase_key TEXT COLLATE NOCASE")
+		}
 		for change, statements := range map[string][]string{
 			"no unique key":      again(" PRIMARY KEY", ""),
 			"no unique service":  again(" UNIQUE,   -- closed", ",   -- closed"),
 			"no unique instance": again(" UNIQUE,   -- belongs", ",   -- belongs"),
 			"a missing column":   {"ALTER TABLE " + table + " DROP COLUMN data"},
 			"letters compared without case": map[string][]string{
-				"sqlite": again("purchase_key TEXT", "purchase_key TEXT COLLATE NOCASE"),
+				"sqlite": nocase,
 				"postgresql": {
 					`CREATE COLLATION IF NOT EXISTS nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
 					`ALTER TABLE ` + table + ` ALTER COLUMN instance_id TYPE TEXT COLLATE nocase`,
@@ -110,5 +114,29 @@ func TestAnotherTableIsRefused(t *testing.T) {
 				}
 			})
 		}
+	})
+}
+
+// Two tables are two journals, also in schemas of one database.
+func TestATableInASchemaOfItsOwn(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		withOldKey(t, d)
+		pool, name := d.open(t), "own_table"
+		if d.dialect != "sqlite" {
+			name = "own_schema.own_table"
+			execute(t, pool, "CREATE SCHEMA IF NOT EXISTS own_schema")
+		}
+		execute(t, pool, "DROP TABLE IF EXISTS "+name)
+		journal, err := once.SQL(pool, once.Dialect(d.dialect), once.WithTable(name))
+		require.NoError(t, err)
+		require.NoError(t, journal.Migrate(t.Context()))
+		other := buyerOn(t, journal, &model.Service{})
+		require.NoError(t, other.Check(t.Context()))
+		_, found, err := other.Lookup(t.Context(), "old")
+		require.NoError(t, err)
+		assert.False(t, found)
+		_, err = other.Buy(t.Context(), "new", prepaid("svco-new"))
+		require.NoError(t, err)
+		unchanged(t, d)
 	})
 }

@@ -93,7 +93,7 @@ func TestAPostgreSQLStandbyIsRefused(t *testing.T) {
 	d := withOldKey(t, databaseOf(t, "postgresql"))
 	server, err := shared.servers[d.dialect].Standby()
 	require.NoError(t, err)
-	defer func() { require.NoError(t, server.Remove()) }()
+	t.Cleanup(func() { assert.NoError(t, server.Remove()) })
 	refused(t, database{server.Dialect, server.Driver, server.DSN}, "standby")
 	unchanged(t, d)
 }
@@ -103,7 +103,7 @@ func TestAMariaDBWhoseBinaryLogForgetsIsRefused(t *testing.T) {
 	databaseOf(t, "mysql")
 	server, err := servers.MariaDB("--log-bin", "--server-id=1", "--sync-binlog=1", "--binlog-format=ROW")
 	require.NoError(t, err)
-	defer func() { require.NoError(t, server.Remove()) }()
+	t.Cleanup(func() { assert.NoError(t, server.Remove()) })
 	d := withOldKey(t, database{server.Dialect, server.Driver, server.DSN})
 	execute(t, d.open(t), "SET GLOBAL sync_binlog = 0")
 	refused(t, d, "sync_binlog is not 1")
