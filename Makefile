@@ -9,13 +9,13 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 PROOF       := $(GO) test -count=1 -v -timeout 30m
 
 .DEFAULT_GOAL := help
-.PHONY: help run examples test race lint cover bench weight soak campaign campaign-peers schedule crashes rules integration fleet interop \
+.PHONY: help run examples test race lint cover bench soak campaign campaign-peers schedule crashes rules mutants integration fleet interop \
 	fuzz api check
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{ printf "%-16s %s\n", $$1, $$2 }'
 
-run: ## buy from a simulator in the same process
+run: ## buy from a stand-in in the same process
 	$(GO) run ./examples/prepaid
 
 examples: ## run every example that ends by itself
@@ -36,16 +36,13 @@ lint: ## gofmt, go vet, staticcheck, govulncheck
 		case "$$report" in *"fetching vulnerabilities"*) echo "no check for vulnerabilities: their database cannot be reached";; *) exit 1;; esac; }
 
 cover: ## statement coverage of each package but examples, what only tests use and what needs a database, at least 90 %
-	@report=$$($(GO) test -cover $$($(GO) list ./... | grep -v -e /examples -e /proof -e /internal/store)); status=$$?; echo "$$report"; [ $$status -eq 0 ] && echo "$$report" | \
+	@report=$$($(GO) test $(COVERFLAGS) -cover $$($(GO) list ./... | grep -v -e /examples -e /proof -e /internal/store)); status=$$?; echo "$$report"; [ $$status -eq 0 ] && echo "$$report" | \
 		awk '/coverage: [0-9]/ { n++; sub(/.*coverage: /, ""); if ($$1 + 0 < 90) low = 1 } END { exit n == 0 || low }'
 
-bench: ## a purchase beside hand-written net/http and bce-sdk-go, and package once beside SQL by hand
-	$(PROOF) -run 'TestBench$$|TestColdPurchase$$' ./internal/proof -bench-rounds=72
+bench: ## a purchase beside net/http by hand and bce-sdk-go: time and allocations, one caller and 64; package once beside SQL by hand
+	$(PROOF) -run 'TestBench$$|TestAColdPurchase' . -bench-rounds=40 -test.benchtime=2000x
 	$(PROOF) -run 'TestCost' ./once -cost
 	once/integration/run.sh cost
-
-weight: ## what importing the package costs a program
-	$(PROOF) -run 'TestWeight$$' ./internal/proof -weight
 
 soak: ## 200,000 purchases: flat memory, goroutines and file descriptors
 	$(PROOF) -run 'TestSoak$$' ./internal/proof -soak=200000
@@ -62,8 +59,11 @@ schedule: ## package once: 100,000 interleavings of two buyers that crash (repla
 crashes: ## package once: a crash or a cancellation at every step, in all pairs
 	$(PROOF) -run 'TestCrashes$$' ./once -pairs
 
-rules: ## package once: each rule switched off in a copy, and what finds it
-	$(PROOF) -run 'TestRules$$' ./once -rules
+rules: ## each rule of the client and of package once switched off in a copy, and what finds it
+	$(PROOF) -run 'TestRules$$' ./internal/proof -rules -parallel=2
+
+mutants: ## N (60) random changes of client and package once, and those that no test finds (replay: make mutants SEED=…)
+	$(GO) run ./internal/proof/mutants -n=$(or $(N),60) $(if $(SEED),-seed=$(SEED))
 
 integration: ## package once on SQLite, PostgreSQL and MariaDB (needs both servers installed)
 	ONCE_DATABASES=all $(GO) -C once/integration test -count=1 -timeout 30m ./...
@@ -71,7 +71,7 @@ integration: ## package once on SQLite, PostgreSQL and MariaDB (needs both serve
 fleet: ## package once on each database: 10,000 keys, buyers that are killed and stopped (needs both servers installed)
 	ONCE_DATABASES=all $(GO) -C once/integration test -run 'TestFleet$$' -count=1 -v -timeout 4h ./fleet -keys=10000
 
-interop: ## Baidu's Node.js SDK buys from the simulator (needs node and npm)
+interop: ## Baidu's Node.js SDK buys from the stand-in (needs node and npm)
 	examples/simulator/interop/run.sh
 
 fuzz: ## each fuzz test for FUZZTIME (1m)

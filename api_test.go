@@ -3,7 +3,6 @@ package computeunit_test
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"go/ast"
 	"go/build"
 	"go/parser"
@@ -39,18 +38,22 @@ func TestAPI(t *testing.T) {
 // TestEveryExportedFunctionHasAnExample leaves out the methods that fmt, slog, errors and encoding/json call.
 func TestEveryExportedFunctionHasAnExample(t *testing.T) {
 	examples := map[string]bool{}
-	eachFunc(packageFiles(t, true), func(f *ast.FuncDecl) { examples[f.Name.Name] = true })
-	byOthers := []string{"Error", "Is", "Unwrap", "LogValue", "String", "GoString", "Format", "MarshalText", "MarshalJSON", "UnmarshalJSON"}
-	eachFunc(packageFiles(t, false), func(f *ast.FuncDecl) {
-		if !isExported(f) || slices.Contains(byOthers, f.Name.Name) {
-			return
+	for _, file := range packageFiles(t, true) {
+		for _, declaration := range file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok {
+				examples[f.Name.Name] = true
+			}
 		}
-		name := "Example"
-		if f.Recv != nil {
-			name += strings.TrimPrefix(source(t, f.Recv.List[0].Type), "*") + "_"
+	}
+	byOthers := []string{"Error", "Is", "Unwrap", "LogValue", "String", "Format", "MarshalText", "MarshalJSON", "UnmarshalJSON"}
+	for _, file := range packageFiles(t, false) {
+		for _, declaration := range file.Decls {
+			if f, ok := declaration.(*ast.FuncDecl); ok && isExported(t, f) && !slices.Contains(byOthers, f.Name.Name) {
+				name := "Example" + strings.TrimPrefix(receiver(t, f)+"_"+f.Name.Name, "_")
+				assert.True(t, examples[name], "there is no %s", name)
+			}
 		}
-		assert.True(t, examples[name+f.Name.Name], "there is no %s", name+f.Name.Name)
-	})
+	}
 }
 
 // packageFiles are the files of this folder that this machine would build.
@@ -70,118 +73,53 @@ func packageFiles(t *testing.T, tests bool) []*ast.File {
 	return files
 }
 
-func eachFunc(files []*ast.File, do func(*ast.FuncDecl)) {
-	for _, file := range files {
-		for _, declaration := range file.Decls {
-			if f, ok := declaration.(*ast.FuncDecl); ok {
-				do(f)
-			}
-		}
-	}
-}
-
-func isExported(f *ast.FuncDecl) bool {
+// receiver is the name of a method's type, and empty for a function.
+func receiver(t *testing.T, f *ast.FuncDecl) string {
 	if f.Recv == nil {
-		return f.Name.IsExported()
+		return ""
 	}
-	receiver := f.Recv.List[0].Type
-	if pointer, ok := receiver.(*ast.StarExpr); ok {
-		receiver = pointer.X
-	}
-	name, ok := receiver.(*ast.Ident)
-	return ok && name.IsExported() && f.Name.IsExported()
+	return strings.TrimPrefix(source(t, f.Recv.List[0].Type), "*")
 }
 
-// exported is one line for each exported name, sorted: so the order in the source does not count.
-func exported(t *testing.T) []string {
-	files := packageFiles(t, false)
-	var lines []string
-	eachFunc(files, func(f *ast.FuncDecl) {
-		if isExported(f) {
-			lines = append(lines, source(t, &ast.FuncDecl{Recv: f.Recv, Name: f.Name, Type: f.Type}))
-		}
-	})
-	for _, file := range files {
+func isExported(t *testing.T, f *ast.FuncDecl) bool {
+	return f.Name.IsExported() && (f.Recv == nil || ast.IsExported(receiver(t, f)))
+}
+
+// exported are the exported declarations, sorted: so the order in the source does not count.
+func exported(t *testing.T) (declarations []string) {
+	for _, file := range packageFiles(t, false) {
+		ast.FileExports(file) // leaves out what is not exported
 		for _, declaration := range file.Decls {
-			group, ok := declaration.(*ast.GenDecl)
-			if !ok {
-				continue
-			}
-			for _, spec := range group.Specs {
-				switch spec := spec.(type) {
-				case *ast.ValueSpec:
-					lines = append(lines, values(t, group.Tok, spec)...)
-				case *ast.TypeSpec:
-					lines = append(lines, typeLines(t, spec)...)
+			switch d := declaration.(type) {
+			case *ast.FuncDecl:
+				if isExported(t, d) {
+					d.Body = nil
+					declarations = append(declarations, source(t, d))
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if variable, ok := spec.(*ast.ValueSpec); ok && d.Tok == token.VAR {
+						variable.Values = nil // callers cannot see them
+					}
+					if named, ok := spec.(*ast.TypeSpec); ok {
+						if structure, ok := named.Type.(*ast.StructType); ok {
+							structure.Incomplete = false // it prints a remark
+						}
+					}
+					if d.Tok != token.IMPORT {
+						declarations = append(declarations, d.Tok.String()+" "+source(t, spec))
+					}
 				}
 			}
 		}
 	}
-	slices.Sort(lines)
-	return lines
+	slices.Sort(declarations)
+	return declarations
 }
 
-// values are constants, whose values callers can see, and variables, whose values they cannot.
-func values(t *testing.T, kind token.Token, spec *ast.ValueSpec) (lines []string) {
-	for i, name := range spec.Names {
-		if !name.IsExported() {
-			continue
-		}
-		line := kind.String() + " " + name.Name
-		if spec.Type != nil {
-			line += " " + source(t, spec.Type)
-		}
-		if kind == token.CONST {
-			require.Greater(t, len(spec.Values), i, "%s: write its value, it is part of the API", name.Name)
-			line += " = " + source(t, spec.Values[i])
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-// typeLines has a line for the type and one for each exported field or method of an interface.
-func typeLines(t *testing.T, spec *ast.TypeSpec) (lines []string) {
-	if !spec.Name.IsExported() {
-		return nil
-	}
-	name := "type " + spec.Name.Name
-	var members *ast.FieldList
-	kind := ""
-	switch definition := spec.Type.(type) {
-	case *ast.StructType:
-		members, kind = definition.Fields, "struct"
-	case *ast.InterfaceType:
-		members, kind = definition.Methods, "interface"
-	default:
-		alias := ""
-		if spec.Assign.IsValid() {
-			alias = "= "
-		}
-		return []string{name + " " + alias + source(t, definition)}
-	}
-	lines = append(lines, name+" "+kind)
-	for _, member := range members.List {
-		text := source(t, member.Type)
-		if member.Tag != nil {
-			text += " " + member.Tag.Value
-		}
-		if len(member.Names) == 0 { // embedded
-			lines = append(lines, fmt.Sprintf("%s %s, %s", name, kind, text))
-		}
-		for _, field := range member.Names {
-			if field.IsExported() {
-				lines = append(lines, fmt.Sprintf("%s %s, %s %s", name, kind, field.Name, text))
-			}
-		}
-	}
-	return lines
-}
-
-// source prints a node of one line.
 func source(t *testing.T, node ast.Node) string {
 	t.Helper()
 	var text bytes.Buffer
-	require.NoError(t, (&printer.Config{Mode: printer.RawFormat}).Fprint(&text, token.NewFileSet(), node))
-	return strings.Join(strings.Fields(text.String()), " ")
+	require.NoError(t, (&printer.Config{Mode: printer.UseSpaces | printer.TabIndent, Tabwidth: 8}).Fprint(&text, token.NewFileSet(), node))
+	return text.String()
 }

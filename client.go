@@ -80,9 +80,9 @@ type Option func(*settings) error
 // NewClient makes a Client that signs with the credentials it is given. It sends nothing. The error says which argument is
 // wrong, and repeats no part of it that could be a secret.
 //
-// A test must not spend money. In a test binary a Client without [WithHTTPClient] sends through
-// [http.DefaultTransport] if that was replaced, as httpmock.Activate does; if it was not, a purchase at the default endpoint
-// is refused, also with an http.Client that has no Transport. A test of the real service says so with [WithEndpoint].
+// A test must not spend money. In a test binary a Client without a Transport of its own sends through [http.DefaultTransport] if
+// that was replaced, as httpmock.Activate does, unless its endpoint is a loopback address. What goes through net/http itself is
+// refused at the default endpoint: a test of the real service says so with [WithEndpoint].
 func NewClient(credentials CredentialsProvider, options ...Option) (*Client, error) {
 	if credentials == nil {
 		return nil, errors.New("computeunit: the credentials provider is nil: use StaticCredentials or EnvCredentials")
@@ -102,6 +102,10 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 			return nil, fmt.Errorf("computeunit: %w", err)
 		}
 	}
+	made, err := s.transport(credentials)
+	if err != nil {
+		return nil, fmt.Errorf("computeunit: %w", err)
+	}
 	return &Client{
 		endpoint:     s.endpoint,
 		purchaseURL:  actionURL(s.endpoint, servicePath, purchaseAction),
@@ -110,28 +114,36 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		logger:       s.logger,
 		hooks:        s.hooks,
 		refusalCodes: s.refusalCodes,
-		transport:    s.transport(credentials),
+		transport:    made,
 	}, nil
 }
 
-func (s *settings) transport(credentials CredentialsProvider) *transport.Transport {
+func (s *settings) transport(credentials CredentialsProvider) (*transport.Transport, error) {
 	config := transport.Config{
 		Timeout:     s.timeout,
 		MaxAttempts: s.maxAttempts,
 		UserAgent:   s.userAgent,
 		Credentials: checked(credentials),
 	}
+	switch credentials.(type) {
+	case staticCredentials, envCredentials:
+		config.Instant = true
+	}
+	guard := &testGuard{
+		client:          s.httpClient,
+		defaultEndpoint: !s.endpointNamed,
+		loopback:        loopback(s.endpoint.Hostname()),
+		report:          logReplaced(s.logger),
+	}
+	config.Mock = guard.mock
 	if theirs := s.httpClient; theirs != nil {
-		config.RoundTripper = theirs.Transport
-		if config.RoundTripper == nil {
+		guard.had = theirs.Transport
+		if config.RoundTripper = theirs.Transport; config.RoundTripper == nil && !guard.loopback {
 			config.RoundTripper = http.DefaultTransport // as net/http does
 		}
 		if theirs.Timeout > 0 {
 			config.Timeout = min(s.timeout, theirs.Timeout)
 		}
-	}
-	if theirs, ok := config.RoundTripper.(*http.Transport); config.RoundTripper == nil || ok && theirs == originalTransport {
-		config.Mock = mock(isTest, !s.endpointNamed, logReplaced(s.logger))
 	}
 	return transport.New(config)
 }
@@ -172,7 +184,7 @@ func checked(provider CredentialsProvider) func(context.Context) (bceauth.Creden
 	return func(ctx context.Context) (bceauth.Credentials, error) {
 		c, err := provider.Credentials(ctx)
 		if _, isEnv := provider.(envCredentials); err != nil && !isEnv { // waiting sets no variable
-			err = retryable{err}
+			err = retryable{withoutVerdict(err)}
 		}
 		if err == nil {
 			err = c.check()
@@ -192,11 +204,16 @@ func WithEndpoint(endpoint string) Option {
 	}
 }
 
-// WithHTTPClient sends through a client of your own. It is copied: later changes to it have no effect. Its Transport and its
-// Timeout are used; redirects are never followed and its cookie jar is not asked.
+// WithHTTPClient sends through a client of your own. Its Transport and its Timeout are used as they are at [NewClient], but that a
+// test can still put a mock in the place of the Transport, as httpmock.ActivateNonDefault does; redirects are never followed and
+// its cookie jar is not asked.
 //
 // A Transport that is an [*http.Transport] is cloned: the clone has its settings and connections of its own, and speaks
-// HTTP/1.1 only. Of any other Transport (a mock, a tracer, a retrier) this package cannot see what was sent: each of its errors
+// HTTP/1.1 only. It has no protocol of RegisterProtocol or TLSNextProto, and it must not exclude HTTP/1. This is also the place for
+// settings that you made on [http.DefaultTransport], such as your company's certificates: a client that is given none does not
+// look there, and an http.Client{Transport: http.DefaultTransport} brings them. With DialTLSContext each connection is used once.
+//
+// Of any other Transport (a mock, a tracer, a retrier) this package cannot see what was sent: each of its errors
 // is then [ErrOutcomeUnknown], a failed connection too.
 //
 // Do not give the client a transport that retries by itself. It is stopped before it orders twice if it is built on net/http or
@@ -206,8 +223,7 @@ func WithHTTPClient(client *http.Client) Option {
 		if client == nil {
 			return errors.New("WithHTTPClient: the client is nil")
 		}
-		copied := *client
-		s.httpClient = &copied
+		s.httpClient = client
 		return nil
 	}
 }

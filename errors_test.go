@@ -2,13 +2,17 @@ package computeunit_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -17,343 +21,177 @@ import (
 )
 
 func TestAnOutcomeErrorMatchesExactlyOneOutcome(t *testing.T) {
-	cause := errors.New("cause")
-	for _, test := range []struct {
-		name string
-		err  *computeunit.OutcomeError
-		is   error
-	}{
-		{"not purchased", &computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: cause}, computeunit.ErrNotPurchased},
-		{"unknown", &computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown, Err: cause}, computeunit.ErrOutcomeUnknown},
-		{"zero", &computeunit.OutcomeError{}, computeunit.ErrOutcomeUnknown},
-		{"no outcome", &computeunit.OutcomeError{Err: cause}, computeunit.ErrOutcomeUnknown},
-		{"another outcome", &computeunit.OutcomeError{Outcome: errors.New("bought"), Err: cause}, computeunit.ErrOutcomeUnknown},
-		{"a wrapped outcome", &computeunit.OutcomeError{Outcome: fmt.Errorf("%w", computeunit.ErrNotPurchased), Err: cause}, computeunit.ErrOutcomeUnknown},
-	} {
-		t.Run(test.name, func(t *testing.T) {
+	for _, made := range []error{nil, computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown, errLost, fmt.Errorf("%w", computeunit.ErrNotPurchased)} {
+		want := map[bool]error{true: computeunit.ErrNotPurchased, false: computeunit.ErrOutcomeUnknown}[made == computeunit.ErrNotPurchased]
+		for _, cause := range []error{nil, io.EOF, computeunit.ErrRetryable} {
+			err := fmt.Errorf("buying: %w", &computeunit.OutcomeError{Outcome: made, Err: cause})
 			for _, outcome := range []error{computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown} {
-				assert.Equal(t, outcome == test.is, errors.Is(test.err, outcome), "%v", outcome)
-				assert.Equal(t, outcome == test.is, errors.Is(fmt.Errorf("buying: %w", test.err), outcome), "wrapped, %v", outcome)
+				assert.Equal(t, outcome == want, errors.Is(err, outcome), "%v", err)
 			}
-		})
+			assert.Equal(t, cause == io.EOF, errors.Is(err, io.EOF))
+			assert.Equal(t, cause == computeunit.ErrRetryable, errors.Is(err, computeunit.ErrRetryable))
+		}
 	}
 }
 
-func TestAnOutcomeErrorUnwrapsToItsCause(t *testing.T) {
-	err := &computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: io.ErrUnexpectedEOF}
-	assert.Equal(t, io.ErrUnexpectedEOF, errors.Unwrap(err))
-	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	assert.NotErrorIs(t, err, io.EOF)
-	assert.NoError(t, errors.Unwrap(&computeunit.OutcomeError{}))
-}
-
-func TestErrorsAsFindsEveryCauseInAnOutcomeError(t *testing.T) {
-	t.Run("ValidationError", func(t *testing.T) {
-		_, err := newClient(t, answerBought()).PurchaseComputeUnit(t.Context(), withReplicas(0))
-		var invalid *computeunit.ValidationError
-		require.ErrorAs(t, err, &invalid)
-		assert.Equal(t, []computeunit.Violation{{Path: "replicasCount", Rule: "must be at least 1", Value: "0"}}, invalid.Violations)
-	})
-	t.Run("APIError", func(t *testing.T) {
-		err := buyAnswered(t, 403, `{"requestId":"r-1","code":"AccessDenied","message":"Access denied."}`)
-		var refusal *computeunit.APIError
-		require.ErrorAs(t, err, &refusal)
-		assert.Equal(t, 403, refusal.StatusCode)
-		assert.Equal(t, "AccessDenied", refusal.Code)
-		assert.Equal(t, "Access denied.", refusal.Message)
-		assert.Equal(t, "r-1", refusal.RequestID)
-	})
-	t.Run("the transport's", func(t *testing.T) {
-		lost := &lostError{"connection reset"}
-		err := buy(t, newClient(t, failWith(lost)))
-		var found *lostError
-		require.ErrorAs(t, err, &found)
-		assert.Same(t, lost, found)
-	})
-}
-
-type lostError struct{ text string }
-
-func (e *lostError) Error() string { return e.text }
-
-func TestAnOutcomeErrorCarriesWhatSupportNeeds(t *testing.T) {
-	transport := record(answerWith(502, "<html>"))
-	err := buy(t, newClient(t, transport))
-	var failed *computeunit.OutcomeError
-	require.ErrorAs(t, err, &failed)
-	assert.Equal(t, "svco-48esssdpa594", failed.ServiceID)
-	assert.Equal(t, 1, failed.Attempts)
-	assert.Equal(t, transport.only(t).Header.Get("X-Bce-Request-Id"), failed.RequestID, "what was sent, as the answer had none")
-	assert.Equal(t, computeunit.ErrOutcomeUnknown, failed.Outcome)
-}
-
-func TestAnInvalidRequestHasNoRequestIDAndNoAttempt(t *testing.T) {
-	var failed *computeunit.OutcomeError
+func TestErrorsAsFindsTheCause(t *testing.T) {
+	var invalid *computeunit.ValidationError
 	_, err := newClient(t, answerBought()).PurchaseComputeUnit(t.Context(), withReplicas(0))
-	require.ErrorAs(t, err, &failed)
-	assert.Empty(t, failed.RequestID)
-	assert.Zero(t, failed.Attempts)
-	assert.Equal(t, "svco-48esssdpa594", failed.ServiceID)
+	require.ErrorAs(t, err, &invalid)
+	assert.Equal(t, []computeunit.Violation{{Path: "replicasCount", Rule: "must be at least 1", Value: "0"}}, invalid.Violations)
+	assert.Equal(t, "Access denied.", apiError(t, buyAnswered(t, 403, deniedBody)).Message)
+	assert.ErrorIs(t, buy(t, newClient(t, failWith(errLost))), errLost)
 }
 
-func TestTheMessageOfAnOutcomeErrorSaysWhatHappenedToWhatAndWhatToDo(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		err   error
-		parts []string
-	}{
-		{
-			"refused",
-			buyAnswered(t, 403, `{"requestId":"r-1","code":"AccessDenied","message":"Access denied."}`),
-			[]string{"svco-48esssdpa594", "not purchased", "HTTP 403 Forbidden", "AccessDenied", "Access denied.", "r-1"},
-		},
-		{
-			"unknown",
-			buyAnswered(t, 500, `{"requestId":"r-2","code":"InternalError"}`),
-			[]string{"svco-48esssdpa594", "outcome unknown", "HTTP 500", "InternalError", "r-2", "an order may exist", "list the service's instances", "before buying again"},
-		},
-		{
-			"no answer",
-			buy(t, newClient(t, failWith(errors.New("connection reset")))),
-			[]string{"outcome unknown", "connection reset", "an order may exist"},
-		},
-		{
-			"page of a proxy",
-			buyAnswered(t, 502, "<html><h1>Bad gateway</h1>"),
-			[]string{"outcome unknown", "HTTP 502 Bad Gateway", "26 bytes", "<html><h1>Bad gateway</h1>", "a gateway or a proxy"},
-		},
-		{
-			"redirect",
-			buyAnswered(t, 307, "", "Location", "https://elsewhere.example.com/"),
-			[]string{"not purchased", "HTTP 307", "https://elsewhere.example.com/", "not followed"},
-		},
-		{
-			"success without ids",
-			buyAnswered(t, 200, `{"requestId":"r-3"}`),
-			[]string{"outcome unknown", "HTTP 200", "r-3", "an order may exist"},
-		},
-		{
-			"invalid request",
-			&computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", Err: withReplicas(0).Validate()},
-			[]string{"svco-1", "not purchased", "replicasCount must be at least 1 (found 0)"},
-		},
+// Each says what happened to what, who says so, and at its end what to do now.
+func TestTheTextOfAnOutcomeError(t *testing.T) {
+	denied := &computeunit.APIError{StatusCode: 403, Code: "AccessDenied"}
+	for want, err := range map[string]*computeunit.OutcomeError{
+		`computeunit: PurchaseComputeUnit for service "svco-1": not purchased: HTTP 403 Forbidden, code "AccessDenied" (request id "r", attempt 2); it is safe to correct this and try again`: {Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", RequestID: "r", ClientRequestID: "s", Attempts: 2, Err: denied},
+		`computeunit: PurchaseComputeUnit: not purchased: retryable (request id "s"); nothing was done, and a later try can succeed`:                                                          {Outcome: computeunit.ErrNotPurchased, ClientRequestID: "s", Err: computeunit.ErrRetryable},
+		`computeunit: PurchaseComputeUnit: outcome unknown: EOF; an order may exist: list the service's instances before buying again`:                                                        {Action: purchaseAction, Outcome: computeunit.ErrOutcomeUnknown, Err: io.EOF},
+		`computeunit: PurchaseComputeUnit: outcome unknown; an order may exist: list the service's instances before buying again`:                                                             {},
+		`computeunit: Describe: not done: EOF; it is safe to correct this and try again`:                                                                                                      {Action: "Describe", Outcome: computeunit.ErrNotPurchased, Err: io.EOF},
+		`computeunit: Describe: unknown: EOF; it may have been done: look before trying again`:                                                                                                {Action: "Describe", Err: io.EOF},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			text := test.err.Error()
-			for _, part := range test.parts {
-				assert.Contains(t, text, part)
-			}
-			assert.True(t, strings.HasPrefix(text, "computeunit: "), text)
-			assert.NotContains(t, text, "%!")
-			assert.NotContains(t, text, "\n")
-		})
+		assert.EqualError(t, err, want)
 	}
 }
 
-func TestAnOrderMayExistIsNotSaidWhereItIsCertainThatNoneDoes(t *testing.T) {
-	assert.NotContains(t, buyAnswered(t, 403, `{"code":"AccessDenied"}`).Error(), "may exist")
-}
-
-func TestHalfMadeErrorsPrintWithoutPanic(t *testing.T) {
-	for _, err := range []error{&computeunit.OutcomeError{}, &computeunit.APIError{}, &computeunit.ValidationError{}, &computeunit.APIError{StatusCode: 799}} {
-		assert.NotPanics(t, func() { assert.NotEmpty(t, err.Error()) })
-		assert.NotContains(t, err.Error(), "%!")
-		assert.NotContains(t, err.Error(), "nil")
-	}
-}
-
-func TestAZeroOutcomeErrorIsReadAsUnknownEverywhere(t *testing.T) {
-	var zero computeunit.OutcomeError
-	assert.Contains(t, zero.Error(), "outcome unknown")
-	assert.Contains(t, zero.Error(), "an order may exist")
-	assert.Equal(t, "outcome unknown", attributes(zero.LogValue())["outcome"])
-}
-
-func TestAValidationErrorListsEveryViolationInItsMessage(t *testing.T) {
-	var zero computeunit.PurchaseComputeUnitRequest
-	err := zero.Validate()
-	require.Error(t, err)
-	assert.Equal(t, `invalid request: serviceId must not be blank (found ""); replicasCount must be at least 1 (found 0); `+
-		`billing.paymentTiming must be Prepaid or Postpaid (found "")`, err.Error())
-}
-
-func TestAViolationPrintsAsPathRuleAndValue(t *testing.T) {
-	assert.Equal(t, "a.b must be c (found d)", computeunit.Violation{Path: "a.b", Rule: "must be c", Value: "d"}.String())
-}
-
-func TestAValidationErrorIsOfNoCodeFamily(t *testing.T) {
-	err := withReplicas(0).Validate()
-	for _, family := range families {
-		assert.NotErrorIs(t, err, family)
-	}
-	assert.NotErrorIs(t, err, computeunit.ErrOutcomeUnknown)
-}
-
-var families = []error{
-	computeunit.ErrAccessDenied, computeunit.ErrInvalidCredentials, computeunit.ErrRequestExpired, computeunit.ErrThrottled,
-}
-
-func TestAnAPIErrorMatchesTheFamilyOfItsCode(t *testing.T) {
-	for _, test := range []struct {
-		status int
-		code   string
-		family error
-	}{
-		{403, "AccessDenied", computeunit.ErrAccessDenied},
-		{403, "InvalidAccessKeyId", computeunit.ErrInvalidCredentials},
-		{400, "InvalidHTTPAuthHeader", computeunit.ErrInvalidCredentials},
-		{400, "SignatureDoesNotMatch", computeunit.ErrInvalidCredentials},
-		{403, "IamSignatureInvalid", computeunit.ErrInvalidCredentials},
-		{400, "RequestExpired", computeunit.ErrRequestExpired},
-		{429, "TooFast", computeunit.ErrThrottled},
-		{429, "", computeunit.ErrThrottled},
-		{403, "OptInRequired", nil},
-		{400, "MalformedJSON", nil},
-		{412, "PreconditionFailed", nil},
-		{403, "accessdenied", nil},
-		{403, "", nil},
-		{200, "17", nil},
+// To correct is only what is wrong with the request: neither a context that ended, nor too many requests.
+func TestAnErrorAdvisesToCorrectOnlyWhatCanBeCorrected(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, canceled := newClient(t, answerBought()).PurchaseComputeUnit(ended, documentedRequest())
+	_, invalid := newClient(t, answerBought()).PurchaseComputeUnit(t.Context(), withReplicas(0))
+	for err, correct := range map[error]bool{
+		canceled: false, buyAnswered(t, 429, ``): false, buyAnswered(t, 500, ``): false, buyAnswered(t, 403, deniedBody): true, invalid: true,
 	} {
-		t.Run(fmt.Sprint(test.status, test.code), func(t *testing.T) {
-			err := &computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: &computeunit.APIError{StatusCode: test.status, Code: test.code}}
-			for _, family := range families {
-				assert.Equal(t, family == test.family, errors.Is(err, family), "%v", family)
-			}
-		})
+		assert.Equal(t, correct, strings.Contains(err.Error(), "safe to correct"), err)
 	}
+	assert.NotContains(t, canceled.Error()+invalid.Error(), "attempt 1")
 }
 
-func TestA429WithAKnownCodeMatchesBothFamilies(t *testing.T) {
-	err := &computeunit.APIError{StatusCode: 429, Code: "AccessDenied"}
-	assert.ErrorIs(t, err, computeunit.ErrThrottled)
-	assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
-}
-
-func TestAnAPIErrorIsNoOutcomeByItself(t *testing.T) {
-	for _, status := range []int{200, 400, 403, 429, 500} {
-		err := &computeunit.APIError{StatusCode: status, Code: "AccessDenied"}
-		assert.NotErrorIs(t, err, computeunit.ErrNotPurchased)
-		assert.NotErrorIs(t, err, computeunit.ErrOutcomeUnknown)
-	}
-}
-
-func TestTheMessageOfAnAPIErrorHasStatusCodeAndMessage(t *testing.T) {
-	for _, test := range []struct {
-		err  computeunit.APIError
+func TestAnOutcomeErrorInJSONAndInALog(t *testing.T) {
+	for _, row := range []struct {
+		err  computeunit.OutcomeError
 		want string
 	}{
-		{computeunit.APIError{StatusCode: 403, Code: "AccessDenied", Message: "Access denied."}, `HTTP 403 Forbidden, code "AccessDenied", message "Access denied."`},
-		{computeunit.APIError{StatusCode: 429}, `HTTP 429 Too Many Requests`},
-		{computeunit.APIError{StatusCode: 599, Code: "x"}, `HTTP 599, code "x"`},
-		{computeunit.APIError{StatusCode: 400, Message: "余额不足"}, `HTTP 400 Bad Request, message "余额不足"`},
+		{computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", RequestID: "r", ClientRequestID: "s", Attempts: 2, Err: computeunit.ErrRetryable},
+			`{"outcome":"not purchased","retryable":true,"action":"","serviceId":"svco-1","requestId":"r","clientRequestId":"s","attempts":2,"error":"retryable"}`},
+		{computeunit.OutcomeError{Action: purchaseAction, Err: &computeunit.APIError{StatusCode: 500}},
+			`{"outcome":"outcome unknown","retryable":false,"action":"PurchaseComputeUnit","serviceId":"","requestId":"","clientRequestId":"","attempts":0,"error":"HTTP 500 Internal Server Error"}`},
+		{computeunit.OutcomeError{Action: "Describe", Outcome: computeunit.ErrNotPurchased},
+			`{"outcome":"not done","retryable":false,"action":"Describe","serviceId":"","requestId":"","clientRequestId":"","attempts":0,"error":""}`},
+		{computeunit.OutcomeError{Action: "Describe"},
+			`{"outcome":"unknown","retryable":false,"action":"Describe","serviceId":"","requestId":"","clientRequestId":"","attempts":0,"error":""}`},
 	} {
-		assert.Equal(t, test.want, test.err.Error())
+		assert.JSONEq(t, row.want, marshal(t, &row.err))
+		var b bytes.Buffer
+		slog.New(slog.NewJSONHandler(&b, nil)).Error("buying failed", "err", &row.err)
+		var line struct {
+			Err map[string]any
+		}
+		require.NoError(t, json.Unmarshal(b.Bytes(), &line))
+		logged := strings.NewReplacer("serviceId", "service_id", "requestId", "request_id", "clientRequestId", "client_request_id", "attempts", "attempt").Replace(row.want)
+		assert.JSONEq(t, logged, marshal(t, line.Err))
+	}
+	assert.Equal(t, "null", marshal(t, (*computeunit.OutcomeError)(nil)))
+}
+
+func TestAnAPIErrorMatchesTheFamiliesOfItsCodeAndStatus(t *testing.T) {
+	families := []error{computeunit.ErrAccessDenied, computeunit.ErrInvalidCredentials, computeunit.ErrRequestExpired, computeunit.ErrThrottled}
+	for err, want := range map[computeunit.APIError][]error{
+		{StatusCode: 403, Code: "AccessDenied"}:          families[:1],
+		{StatusCode: 403, Code: "InvalidAccessKeyId"}:    families[1:2],
+		{StatusCode: 400, Code: "InvalidHTTPAuthHeader"}: families[1:2],
+		{StatusCode: 400, Code: "SignatureDoesNotMatch"}: families[1:2],
+		{StatusCode: 403, Code: "IamSignatureInvalid"}:   families[1:2],
+		{StatusCode: 400, Code: "RequestExpired"}:        families[2:3],
+		{StatusCode: 429}:                         families[3:],
+		{StatusCode: 429, Code: "RequestExpired"}: families[2:],
+		{StatusCode: 403, Code: "accessdenied"}:   nil,
+		{StatusCode: 403}:                         nil,
+	} {
+		for _, family := range append(families, computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown, computeunit.ErrRetryable) {
+			assert.Equal(t, len(want) > 0 && (family == want[0] || family == want[len(want)-1]), errors.Is(&err, family), "%v, %v", err, family)
+		}
+	}
+}
+
+func TestTheTextsOfTheOtherErrors(t *testing.T) {
+	for want, err := range map[string]error{
+		`HTTP 403 Forbidden, code "AccessDenied", message "余额不足"`: &computeunit.APIError{StatusCode: 403, Code: "AccessDenied", Message: "余额不足"},
+		`HTTP 599, a body`:  &computeunit.APIError{StatusCode: 599, Evidence: "a body"},
+		`HTTP 0`:            &computeunit.APIError{},
+		`invalid request: `: &computeunit.ValidationError{},
+		`invalid request: serviceId must not be blank (found ""); replicasCount must be at least 1 (found 0); ` +
+			`billing.paymentTiming must be Prepaid or Postpaid (found "")`: computeunit.PurchaseComputeUnitRequest{}.Validate(),
+	} {
+		assert.EqualError(t, err, want)
 	}
 }
 
 // Whatever a service, a gateway or a caller puts into texts, an error is one line of printable characters.
 func TestControlCharactersAreEscapedInErrors(t *testing.T) {
 	const nasty = "a\n2030-01-01 level=INFO\r\x1b[31m\x00\u2028\u202e"
-	quoted, err := json.Marshal(nasty)
-	require.NoError(t, err)
-	postpaidReservation := computeunit.Prepaid(1)
-	postpaidReservation.PaymentTiming = nasty
-	postpaidReservation.Reservation.ReservationTimeUnit = nasty
-	postpaidReservation.Reservation.AutoRenewTimeUnit = nasty
-	_, unknownService := newClient(t, failWith(errors.New("reset"))).PurchaseComputeUnit(t.Context(), withServiceID(nasty))
-	for name, err := range map[string]error{
-		"service id":             unknownService,
-		"request id":             buyAnswered(t, 500, `{"requestId":`+string(quoted)+`}`),
-		"request id in a header": buyAnswered(t, 500, "", "X-Bce-Request-Id", nasty),
-		"code and message":       buyAnswered(t, 400, `{"code":`+string(quoted)+`,"message":`+string(quoted)+`}`),
-		"code in a header":       buyAnswered(t, 400, "", "X-Bce-Error-Code", nasty, "X-Bce-Error-Message", nasty),
-		"body":                   buyAnswered(t, 500, nasty),
-		"body of a success":      buyAnswered(t, 200, nasty),
-		"redirect":               buyAnswered(t, 302, "", "Location", nasty),
-		"violations":             withBilling(postpaidReservation).Validate(),
-		"blank service id":       withServiceID("\n\u2028").Validate(),
+	quoted := marshal(t, nasty)
+	_, service := newClient(t, failWith(errLost)).PurchaseComputeUnit(t.Context(), withServiceID(nasty))
+	odd := computeunit.Prepaid(1)
+	odd.PaymentTiming, odd.Reservation.ReservationTimeUnit, odd.Reservation.AutoRenewTimeUnit = nasty, nasty, nasty
+	for _, err := range []error{
+		service, withServiceID("\n\u2028").Validate(), withBilling(odd).Validate(),
+		newClient(t, answerBought()).Call(t.Context(), "/v2/service", nasty, nil, nil),
+		buyAnswered(t, 500, `{"requestId":`+quoted+`}`), buyAnswered(t, 400, `{"code":`+quoted+`,"message":`+quoted+`,"error":`+quoted+`}`),
+		buyAnswered(t, 500, nasty), buyAnswered(t, 200, nasty), buyAnswered(t, 302, "", "Location", nasty, "Content-Type", nasty),
+		buyAnswered(t, 400, "", "X-Bce-Error-Code", nasty, "X-Bce-Error-Message", nasty, "X-Bce-Request-Id", nasty),
 	} {
-		t.Run(name, func(t *testing.T) { assertOneLine(t, err) })
+		assertOneLine(t, err)
 	}
 }
 
-// The action of Call is the caller's text too, and stands in the error that refuses it.
-func TestControlCharactersInAnActionAreEscapedInItsError(t *testing.T) {
-	err := newClient(t, record(answerBought())).Call(t.Context(), "/v2/service", "Describe\n\x1b[31m", nil, nil)
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assertOneLine(t, err)
-}
-
-// attributes are the attributes of a group, by name.
-func attributes(group slog.Value) map[string]any {
-	found := map[string]any{}
-	for _, attribute := range group.Group() {
-		found[attribute.Key] = attribute.Value.Any()
-	}
-	return found
-}
-
-func TestAnOutcomeErrorLogsItsFieldsOneByOne(t *testing.T) {
-	err := &computeunit.OutcomeError{
-		Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", RequestID: "r-1", Attempts: 2,
-		Err: &computeunit.APIError{StatusCode: 403, Code: "AccessDenied"},
-	}
-	logged := attributes(err.LogValue())
-	assert.Equal(t, "not purchased", logged["outcome"])
-	assert.Equal(t, "svco-1", logged["service_id"])
-	assert.Equal(t, "r-1", logged["request_id"])
-	assert.Equal(t, int64(2), logged["attempt"])
-	assert.Equal(t, `HTTP 403 Forbidden, code "AccessDenied"`, logged["error"])
-}
-
-func TestAnOutcomeErrorInALogRecordIsAGroup(t *testing.T) {
-	var b bytes.Buffer
-	slog.New(slog.NewJSONHandler(&b, nil)).Error("buying failed", "err", buyAnswered(t, 500, ""))
-	var line struct {
-		Err map[string]any `json:"err"`
-	}
-	require.NoError(t, json.Unmarshal(b.Bytes(), &line))
-	assert.Equal(t, "outcome unknown", line.Err["outcome"])
-	assert.Equal(t, "svco-48esssdpa594", line.Err["service_id"])
-	assert.NotEmpty(t, line.Err["request_id"])
-	assert.Contains(t, line.Err["error"], "HTTP 500")
-}
-
-func TestAnOutcomeErrorInJSONHasItsOutcomeAsText(t *testing.T) {
-	err := &computeunit.OutcomeError{
-		Action: purchaseAction, Outcome: computeunit.ErrOutcomeUnknown, ServiceID: "svco-1", RequestID: "r-1", Attempts: 2,
-		Err: &computeunit.APIError{StatusCode: 403, Code: "AccessDenied"},
-	}
-	assert.JSONEq(t, `{"outcome":"outcome unknown","action":"PurchaseComputeUnit","serviceId":"svco-1","requestId":"r-1","attempts":2,
-		"error":"HTTP 403 Forbidden, code \"AccessDenied\""}`, marshal(t, err))
-	err.Outcome = computeunit.ErrNotPurchased
-	assert.Contains(t, marshal(t, err), `"outcome":"not purchased"`)
-	err.Action = "ReleaseComputeUnit"
-	assert.Contains(t, marshal(t, err), `"outcome":"not done","action":"ReleaseComputeUnit"`)
-	err.Outcome = nil
-	assert.Contains(t, marshal(t, err), `"outcome":"unknown"`)
-}
-
-func TestAHalfMadeOutcomeErrorIsWrittenWithoutACause(t *testing.T) {
-	var zero computeunit.OutcomeError
-	assert.Contains(t, marshal(t, &zero), `"error":""`)
-	assert.Empty(t, attributes(zero.LogValue())["error"])
-	assert.Equal(t, "null", marshal(t, (*computeunit.OutcomeError)(nil)))
-}
-
-// Whoever reads only the end of an error knows what to do.
-func TestEveryOutcomeErrorEndsWithWhatToDo(t *testing.T) {
-	for _, row := range []struct {
-		action  string
-		outcome error
-		advice  string
-	}{
-		{purchaseAction, computeunit.ErrNotPurchased, "it is safe to correct this and try again"},
-		{"ReleaseComputeUnit", computeunit.ErrNotPurchased, "it is safe to correct this and try again"},
-		{purchaseAction, computeunit.ErrOutcomeUnknown, "an order may exist: list the service's instances before buying again"},
-		{"ReleaseComputeUnit", computeunit.ErrOutcomeUnknown, "it may have been done: look before trying again"},
+// An errgroup cancels its context with the first error as the cause, and net/http returns that cause as its own
+// error. The verdict on the first purchase is not one on the second.
+func TestAnotherPurchasesErrorAsTheCauseOfAContextKeepsTheOutcomesApart(t *testing.T) {
+	for _, cause := range []error{
+		&computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: computeunit.ErrRetryable}, &computeunit.OutcomeError{}, computeunit.ErrNotPurchased,
 	} {
-		text := (&computeunit.OutcomeError{Action: row.action, Outcome: row.outcome, Err: errLost, RequestID: "r"}).Error()
-		assert.True(t, strings.HasSuffix(text, "; "+row.advice), text)
+		for name, row := range map[string]struct {
+			cancelAfter time.Duration
+			answer      roundTripFunc
+			want        error
+		}{
+			"before":        {0, answerBought(), computeunit.ErrNotPurchased},
+			"while waiting": {time.Minute, answerWith(429, "", "Retry-After", "3600"), computeunit.ErrNotPurchased},
+			"while sending": {time.Second, func(req *http.Request) (*http.Response, error) {
+				<-req.Context().Done()
+				return nil, fmt.Errorf("round trip: %w", context.Cause(req.Context())) // as net/http does
+			}, computeunit.ErrOutcomeUnknown},
+			"while reading": {time.Second, func(req *http.Request) (*http.Response, error) {
+				response, err := answerBought()(req)
+				response.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
+					<-req.Context().Done()
+					return 0, context.Cause(req.Context())
+				}))
+				return response, err
+			}, computeunit.ErrOutcomeUnknown},
+		} {
+			t.Run(name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					ctx, cancel := context.WithCancelCause(t.Context())
+					if row.cancelAfter == 0 {
+						cancel(cause)
+					}
+					time.AfterFunc(row.cancelAfter, func() { cancel(cause) })
+					_, err := newClient(t, row.answer).PurchaseComputeUnit(ctx, documentedRequest())
+					assertOutcome(t, row.want, err)
+					var own, another *computeunit.OutcomeError
+					require.ErrorAs(t, err, &own)
+					assert.Equal(t, testService, own.ServiceID)
+					assert.False(t, errors.As(own.Err, &another), "the cause must hold no other purchase's error")
+					assert.Equal(t, row.want == computeunit.ErrNotPurchased, errors.Is(err, computeunit.ErrRetryable))
+				})
+			})
+		}
 	}
 }

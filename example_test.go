@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/jarcoal/httpmock"
+
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/computeunittest"
 )
@@ -31,17 +33,13 @@ func Example() {
 	client := server.Client()
 
 	for range 3 {
-		_, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
-			ServiceID:     "svco-48esssdpa594",
-			Billing:       computeunit.Prepaid(1),
-			ReplicasCount: 1,
-		})
+		_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
 		switch {
 		case err == nil:
 			fmt.Println("bought")
 		case errors.Is(err, computeunit.ErrNotPurchased):
 			fmt.Println("nothing was bought: it is safe to try again")
-		case errors.Is(err, computeunit.ErrOutcomeUnknown):
+		default: // computeunit.ErrOutcomeUnknown
 			fmt.Println("an order may exist: look before buying again")
 		}
 	}
@@ -51,13 +49,37 @@ func Example() {
 	// an order may exist: look before buying again
 }
 
+// One switch with three cases is a whole worker that takes jobs from a queue.
+func Example_worker() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.Throttled(0), computeunittest.Fault{}, computeunittest.LoseAnswer(), computeunittest.Denied())
+	client := server.Client(computeunit.WithMaxAttempts(1))
+
+	for range 4 {
+		_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
+		switch {
+		case err == nil:
+			fmt.Println("done")
+		case errors.Is(err, computeunit.ErrRetryable):
+			fmt.Println("nothing was bought, and later it may work: put the job back for a while")
+		default:
+			fmt.Println("for a person, or a bug: park the job with the error")
+		}
+	}
+	// Output:
+	// nothing was bought, and later it may work: put the job back for a while
+	// done
+	// for a person, or a bug: park the job with the error
+	// for a person, or a bug: park the job with the error
+}
+
 // Bought: the error is nil, and there is an instance or an order to name.
 func ExampleClient_PurchaseComputeUnit() {
 	server := computeunittest.NewServer()
 	defer server.Close()
-	client := server.Client()
 
-	bought, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
+	bought, err := server.Client().PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
 		ServiceID:     "svco-48esssdpa594",
 		Billing:       computeunit.Prepaid(5),
 		ReplicasCount: 5,
@@ -71,48 +93,6 @@ func ExampleClient_PurchaseComputeUnit() {
 	// Output:
 	// instance: true
 	// order: true
-}
-
-// Not purchased: it is certain. The cause says what to correct.
-func ExampleClient_PurchaseComputeUnit_notPurchased() {
-	server := computeunittest.NewServer()
-	defer server.Close()
-	server.NextPurchases(computeunittest.Denied())
-	client := server.Client()
-
-	_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
-	fmt.Println("not purchased:", errors.Is(err, computeunit.ErrNotPurchased))
-	fmt.Println("no permission:", errors.Is(err, computeunit.ErrAccessDenied))
-	var refusal *computeunit.APIError
-	if errors.As(err, &refusal) {
-		fmt.Println(refusal)
-	}
-	// Output:
-	// not purchased: true
-	// no permission: true
-	// the service answered HTTP 403 Forbidden, code "AccessDenied", message "Access denied."
-}
-
-// Outcome unknown: the answer was lost. Do not buy again before you have looked.
-func ExampleClient_PurchaseComputeUnit_outcomeUnknown() {
-	server := computeunittest.NewServer()
-	defer server.Close()
-	server.NextPurchases(computeunittest.LoseAnswer())
-	client := server.Client()
-
-	_, err := client.PurchaseComputeUnit(context.Background(), fiveMonths)
-	var failed *computeunit.OutcomeError
-	if errors.As(err, &failed) {
-		fmt.Println("outcome:", failed.Outcome)
-		fmt.Println("service:", failed.ServiceID)
-		fmt.Println("attempts:", failed.Attempts)
-		fmt.Println("a request id for the support:", failed.RequestID != "")
-	}
-	// Output:
-	// outcome: outcome unknown
-	// service: svco-48esssdpa594
-	// attempts: 1
-	// a request id for the support: true
 }
 
 func ExampleClient_DescribeComputeUnits() {
@@ -136,7 +116,8 @@ func ExampleClient_DescribeComputeUnits() {
 	// Output: Prepaid 5 Running
 }
 
-func ExampleClient_WaitUntilRunningFunc() {
+// Until the units of a purchase work. Give the context a deadline.
+func ExampleClient_WaitUntilRunning() {
 	server := computeunittest.NewServer()
 	defer server.Close()
 	client := server.Client()
@@ -148,25 +129,53 @@ func ExampleClient_WaitUntilRunningFunc() {
 		return
 	}
 
-	instance, err := client.WaitUntilRunningFunc(ctx, fiveMonths.ServiceID, bought.Result.InstanceID,
-		func(status computeunit.InstanceStatus, elapsed time.Duration) {
-			fmt.Println("progress:", status, elapsed < time.Minute)
-		})
+	instance, err := client.WaitUntilRunning(ctx, fiveMonths.ServiceID, bought.Result.InstanceID)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(instance.Status)
+	// Output: Running
+}
+
+func ExampleClient_WaitUntilRunningFunc() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+
+	_, err := server.Client().WaitUntilRunningFunc(ctx, "svco-48esssdpa594", "i-1", func(status computeunit.InstanceStatus, _ time.Duration) {
+		fmt.Printf("status %q\n", status) // empty: not listed
+		cancel()                          // or a deadline ends it
+	})
+	fmt.Println(err)
 	// Output:
-	// progress: Running true
-	// Running
+	// status ""
+	// computeunit: waiting for instance "i-1" of service "svco-48esssdpa594", never listed: context canceled
+}
+
+// A mock of one response. The stand-in of package computeunittest serves this action too.
+func ExampleClient_ReleaseComputeUnit() {
+	mock := httpmock.NewMockTransport()
+	mock.RegisterResponder(http.MethodPost, "https://qianfan.baidubce.com/v2/serviceresources?Action=ReleaseComputeUnit",
+		httpmock.NewStringResponder(http.StatusOK, `{"requestId":"r-1","result":true}`))
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("your-access-key", "your-secret-key"),
+		computeunit.WithHTTPClient(&http.Client{Transport: mock}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	err = client.ReleaseComputeUnit(context.Background(), computeunit.ReleaseComputeUnitRequest{
+		ServiceID: "svco-48esssdpa594", InstanceID: "44961088fxxxx9e9379f5daf",
+	})
+	fmt.Println(err)
+	// Output: <nil>
 }
 
 // Any other action of the API, with types of your own. Here it is one that has a typed method too.
 func ExampleClient_Call() {
 	server := computeunittest.NewServer()
 	defer server.Close()
-	client := server.Client()
 
 	request := map[string]string{"serviceId": "svco-48esssdpa594"}
 	var answer struct {
@@ -174,7 +183,7 @@ func ExampleClient_Call() {
 			Instances []struct{ InstanceID string } `json:"instances"`
 		} `json:"result"`
 	}
-	err := client.Call(context.Background(), "/v2/serviceresources", "DescribeComputeUnits", request, &answer)
+	err := server.Client().Call(context.Background(), "/v2/serviceresources", "DescribeComputeUnits", request, &answer)
 	fmt.Println(len(answer.Result.Instances), err)
 	// Output: 0 <nil>
 }
@@ -306,7 +315,7 @@ func ExampleWithMaxAttempts() {
 func ExampleWithLogger() {
 	withoutTime := func(_ []string, a slog.Attr) slog.Attr {
 		switch a.Key {
-		case slog.TimeKey, "request_id", "error":
+		case slog.TimeKey, "request_id", "client_request_id", "error":
 			return slog.Attr{}
 		}
 		return a
@@ -319,7 +328,7 @@ func ExampleWithLogger() {
 
 	_, _ = client.PurchaseComputeUnit(context.Background(), fiveMonths)
 	// Output:
-	// level=ERROR msg="computeunit: outcome unknown" action=PurchaseComputeUnit service_id=svco-48esssdpa594 outcome="outcome unknown" attempt=1
+	// level=ERROR msg="computeunit: outcome unknown" action=PurchaseComputeUnit service_id=svco-48esssdpa594 attempt=1 outcome="outcome unknown"
 }
 
 // A code that a team has seen, and knows to refuse: without the option, an answer with it is an unknown outcome.
@@ -338,7 +347,27 @@ func ExampleWithRefusalCodes() {
 	// true
 }
 
-// Hooks around each attempt: here the first is throttled, and the client tries again.
+// Metrics of every call of a client.
+func ExampleWithHooks() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.Throttled(0))
+	client := server.Client(computeunit.WithHooks(computeunit.Hooks{
+		AfterAttempt: func(_ context.Context, a computeunit.AttemptInfo, _ error) error {
+			fmt.Println(a.Action, a.StatusCode, a.Duration > 0)
+			return nil
+		},
+	}))
+
+	_, _ = client.PurchaseComputeUnit(context.Background(), fiveMonths)
+	_, _ = client.DescribeComputeUnits(context.Background(), computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48esssdpa594"})
+	// Output:
+	// PurchaseComputeUnit 429 true
+	// PurchaseComputeUnit 200 true
+	// DescribeComputeUnits 200 true
+}
+
+// Hooks of one call: here the first attempt is throttled, and the client tries again.
 func ExampleContextWithHooks() {
 	server := computeunittest.NewServer()
 	defer server.Close()
@@ -426,17 +455,43 @@ func ExampleDescribeComputeUnitsRequest_Validate() {
 	// Output: invalid request: serviceId must not be blank (found "")
 }
 
-// The cause of a purchase that was refused before it was sent.
+func ExampleReleaseComputeUnitRequest_Validate() {
+	fmt.Println(computeunit.ReleaseComputeUnitRequest{ServiceID: "svco-48esssdpa594"}.Validate())
+	// Output: invalid request: instanceId must not be blank (found "")
+}
+
+// What to keep of an unknown outcome: the response was lost.
 func ExampleOutcomeError() {
 	server := computeunittest.NewServer()
 	defer server.Close()
-	client := server.Client()
+	server.NextPurchases(computeunittest.LoseAnswer())
 
-	_, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
-		ServiceID: "svco-48esssdpa594", Billing: computeunit.Prepaid(5),
-	})
-	fmt.Println(err)
-	// Output: computeunit: PurchaseComputeUnit for service "svco-48esssdpa594": not purchased: invalid request: replicasCount must be at least 1 (found 0); it is safe to correct this and try again
+	_, err := server.Client().PurchaseComputeUnit(context.Background(), fiveMonths)
+	var failed *computeunit.OutcomeError
+	if errors.As(err, &failed) {
+		fmt.Println(failed.Outcome, "for", failed.ServiceID, "after attempt", failed.Attempts)
+		fmt.Println("a request id for the support:", failed.RequestID != "")
+	}
+	// Output:
+	// outcome unknown for svco-48esssdpa594 after attempt 1
+	// a request id for the support: true
+}
+
+// Why the service refused.
+func ExampleAPIError() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	server.NextPurchases(computeunittest.Denied())
+
+	_, err := server.Client().PurchaseComputeUnit(context.Background(), fiveMonths)
+	fmt.Println("no permission:", errors.Is(err, computeunit.ErrAccessDenied))
+	var refusal *computeunit.APIError
+	if errors.As(err, &refusal) {
+		fmt.Println(refusal)
+	}
+	// Output:
+	// no permission: true
+	// the service answered HTTP 403 Forbidden, code "AccessDenied", message "Access denied."
 }
 
 func setenv(name, value string) (restore func()) {

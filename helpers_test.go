@@ -10,7 +10,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +20,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
 // The keys that tests sign with. None of the three may ever stand in a print, an error or a log.
@@ -86,11 +84,11 @@ func newClientWith(
 	return client
 }
 
-// newClientTo makes a client of a server, with the keys of a simulator and a transport of its own.
+// newClientTo makes a client of a server that looks at no signature, with a transport of its own.
 func newClientTo(t testing.TB, endpoint string, options ...computeunit.Option) *computeunit.Client {
 	t.Helper()
 	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
+		computeunit.StaticCredentials(testAccessKey, testSecretKey),
 		append([]computeunit.Option{computeunit.WithEndpoint(endpoint)}, options...)...)
 	require.NoError(t, err)
 	return client
@@ -180,15 +178,6 @@ func cutAfter(status int, body string) roundTripFunc {
 	}
 }
 
-// unbounded answers as net/http does if only the end of the connection ended the body.
-func unbounded(status int, body string) roundTripFunc {
-	return func(*http.Request) (*http.Response, error) {
-		response := httpmock.NewStringResponse(status, body)
-		response.Close, response.ContentLength = true, -1
-		return response, nil
-	}
-}
-
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
@@ -257,23 +246,7 @@ func signedHeaders(t *testing.T, req sentRequest) []string {
 	return strings.Split(parts[4], ";")
 }
 
-// inMemory is a transport that hands requests to a simulator without a network, so that a test's fake clock moves both.
-type inMemory struct{ sim *simulator.Simulator }
-
 var errLost = errors.New("connection reset by peer")
-
-func (m *inMemory) RoundTrip(req *http.Request) (*http.Response, error) {
-	recorder := httptest.NewRecorder()
-	m.sim.ServeHTTP(recorder, req)
-	return recorder.Result(), nil
-}
-
-// store is a simulator whose clock follows the test's, and a client of it.
-func store(t *testing.T, config simulator.Config) (*inMemory, *computeunit.Client) {
-	t.Helper()
-	m := &inMemory{sim: simulator.New(config)}
-	return m, newClientTo(t, "https://localhost", withTransport(m))
-}
 
 // closedPort is an address on loopback at which nobody listens. A port that was free a moment ago can be another test's by now.
 const closedPort = "127.0.0.1:1"

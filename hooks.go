@@ -2,6 +2,7 @@ package computeunit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -116,8 +117,11 @@ func (h *callHooks) after(ctx context.Context, a *transport.Attempt, v *verdict)
 			v.again = transport.Never
 			v.retryable = v.retryable && h.op.doing == "" // whoever waits for a listing stops, too
 			if v.outcome != nil {
-				// A verdict in the hook's own error would cost the cause its chain.
-				v.cause = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.cause, withoutVerdict(err))
+				// A verdict in the hook's own error, which may be the one that it was given, is not this attempt's.
+				if err = withoutVerdict(err); errors.Is(err, ErrRetryable) {
+					err = foreign{err.Error()}
+				}
+				v.cause = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.cause, err)
 			}
 		}
 	}

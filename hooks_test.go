@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,21 +19,19 @@ import (
 
 // diary keeps what hooks saw, in order.
 type diary struct {
-	lines    []string
-	attempts []computeunit.AttemptInfo // of BeforeAttempt
-	errs     []error                   // of AfterAttempt
+	lines         []string
+	before, after []computeunit.AttemptInfo
+	errs          []error
 }
 
-func (d *diary) trace(name string) computeunit.Hooks {
+func (d *diary) hooks(name string) computeunit.Hooks {
 	return computeunit.Hooks{
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
-			d.lines = append(d.lines, fmt.Sprint(name, " before ", a.Number))
-			d.attempts = append(d.attempts, a)
+			d.lines, d.before = append(d.lines, fmt.Sprint(name, " before ", a.Number)), append(d.before, a)
 			return nil
 		},
 		AfterAttempt: func(_ context.Context, a computeunit.AttemptInfo, err error) error {
-			d.lines = append(d.lines, fmt.Sprint(name, " after ", a.Number))
-			d.errs = append(d.errs, err)
+			d.lines, d.after, d.errs = append(d.lines, fmt.Sprint(name, " after ", a.Number)), append(d.after, a), append(d.errs, err)
 			return nil
 		},
 	}
@@ -52,111 +49,116 @@ func refusingBefore(n int) computeunit.Hooks {
 	}}
 }
 
-func refusingAfter() computeunit.Hooks {
-	return computeunit.Hooks{AfterAttempt: func(context.Context, computeunit.AttemptInfo, error) error { return errHook }}
+func afterwards(do func(error) error) computeunit.Hooks {
+	return computeunit.Hooks{AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error { return do(err) }}
 }
 
-// throttled answers two attempts with a 429, so that there are three.
+var refusingAfter = afterwards(func(error) error { return errHook })
+
+// buyWith buys with hooks: the first is the client's, the others are the context's.
+func buyWith(t *testing.T, transport http.RoundTripper, hooks ...computeunit.Hooks) error {
+	t.Helper()
+	ctx := t.Context()
+	for _, h := range hooks[1:] {
+		ctx = computeunit.ContextWithHooks(ctx, h)
+	}
+	_, err := newClient(t, transport, computeunit.WithHooks(hooks[0])).PurchaseComputeUnit(ctx, documentedRequest())
+	return err
+}
+
+// throttled answers two attempts with a 429, each after two seconds, so that there are three.
 func throttled(last roundTripFunc) *recorder {
-	wait := answerWith(429, ``, "Retry-After", "7")
+	wait := func(req *http.Request) (*http.Response, error) {
+		time.Sleep(2 * time.Second) // of the bubble's time
+		return answerWith(429, ``, "Retry-After", "7")(req)
+	}
 	return record(wait, wait, last)
 }
 
-func TestATraceSeesEveryAttemptFromBothSides(t *testing.T) {
+func TestHooksSeeEveryAttemptFromBothSides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
-		transport := throttled(answerBought())
-		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), documentedRequest())
-		require.NoError(t, err)
+		transport := throttled(failWith(io.EOF))
+		require.Error(t, buyWith(t, transport, seen.hooks("a")))
 		assert.Equal(t, []string{"a before 1", "a after 1", "a before 2", "a after 2", "a before 3", "a after 3"}, seen.lines)
 		for i, sent := range transport.requests() {
-			date, err := time.Parse(time.RFC3339, sent.Header.Get("X-Bce-Date"))
+			signed, err := time.Parse(time.RFC3339, sent.Header.Get("X-Bce-Date"))
 			require.NoError(t, err)
-			assert.Equal(t, computeunit.AttemptInfo{
-				Action: purchaseAction, ServiceID: testService, Number: i + 1, RequestID: sent.Header.Get("X-Bce-Request-Id"),
-				SignatureExpires: date.Add(300 * time.Second),
-			}, utc(seen.attempts[i]), "the attempt that was sent, with the signature that was sent")
 			assert.Contains(t, sent.Header.Get("Authorization"), "/"+sent.Header.Get("X-Bce-Date")+"/300/")
+			want := computeunit.AttemptInfo{
+				Action: purchaseAction, ServiceID: testService, Number: i + 1, RequestID: sent.Header.Get("X-Bce-Request-Id"),
+				SignatureExpires: signed.Add(300 * time.Second),
+			}
+			seen.before[i].SignatureExpires = seen.before[i].SignatureExpires.UTC()
+			assert.Equal(t, want, seen.before[i], "StatusCode and Duration are zero before")
+			want.StatusCode = []int{429, 429, 0}[i]
+			want.Duration, want.RetryAfter = []time.Duration{2, 2, 0}[i]*time.Second, []time.Duration{7, 7, 0}[i]*time.Second
+			seen.after[i].SignatureExpires = seen.after[i].SignatureExpires.UTC()
+			assert.Equal(t, want, seen.after[i])
 		}
 	})
 }
 
-func utc(a computeunit.AttemptInfo) computeunit.AttemptInfo {
-	a.SignatureExpires = a.SignatureExpires.UTC()
-	return a
-}
-
-// What a hook does while an attempt waits for it, it does with a signature that is already made.
-func TestAHookThatTakesTimeDoesNotChangeTheSignature(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		signed := time.Now().Truncate(time.Second)
-		var info computeunit.AttemptInfo
-		slow := computeunit.Hooks{BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
-			info = a
-			time.Sleep(20 * time.Second)
-			return nil
-		}}
-		transport := record(answerBought())
-		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), slow), documentedRequest())
+// Those of the client run first, each in the order of its adding; two contexts of one parent share nothing.
+func TestHooksComposeInOrder(t *testing.T) {
+	var seen diary
+	client := newClient(t, answerBought(), computeunit.WithHooks(seen.hooks("1")),
+		computeunit.WithHooks(computeunit.Hooks{}), computeunit.WithHooks(seen.hooks("2")))
+	parent := t.Context()
+	for _, name := range []string{"a", "b", "c"} { // a slice of three has room for a fourth
+		parent = computeunit.ContextWithHooks(computeunit.ContextWithHooks(parent, seen.hooks(name)), computeunit.Hooks{})
+	}
+	one, other := computeunit.ContextWithHooks(parent, seen.hooks("one")), computeunit.ContextWithHooks(parent, seen.hooks("other"))
+	for last, ctx := range map[string]context.Context{"one": one, "other": other} {
+		seen = diary{}
+		_, err := client.PurchaseComputeUnit(ctx, documentedRequest())
 		require.NoError(t, err)
-		assert.Equal(t, signed.UTC().Format(time.RFC3339), transport.only(t).Header.Get("X-Bce-Date"))
-		assert.True(t, info.SignatureExpires.Equal(signed.Add(300*time.Second)), info.SignatureExpires)
-	})
+		var want []string
+		for _, when := range []string{" before 1", " after 1"} {
+			for _, name := range []string{"1", "2", "a", "b", "c", last} {
+				want = append(want, name+when)
+			}
+		}
+		assert.Equal(t, want, seen.lines)
+	}
 }
 
-func TestTheSignatureThatATraceSeesIsByTheCorrectedClock(t *testing.T) {
+func TestTheHooksOfAClientRunForEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
-		transport := record(clockedService(time.Hour))
-		_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), documentedRequest())
+		client := newClient(t, record(answerWith(503, ``), answerWith(200, listing(running)), answerWith(200, listing(running)),
+			answerWith(200, `{"result":true}`), answerWith(403, deniedBody), answerBought()), computeunit.WithHooks(seen.hooks("a")))
+		_, err := describe(t, client)
 		require.NoError(t, err)
-		require.Len(t, seen.attempts, 2)
-		assert.True(t, seen.attempts[0].SignatureExpires.Equal(time.Now().Add(300*time.Second)))
-		assert.True(t, seen.attempts[1].SignatureExpires.Equal(time.Now().Add(time.Hour+300*time.Second)))
+		_, err = client.WaitUntilRunning(t.Context(), testService, "i-1")
+		require.NoError(t, err)
+		require.NoError(t, release(t.Context(), client))
+		called := client.Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
+		require.NoError(t, buy(t, client))
+		var got []string
+		for _, a := range seen.after {
+			got = append(got, fmt.Sprint(a.Action, " ", a.ServiceID, " ", a.Number, " ", a.StatusCode))
+		}
+		assert.Equal(t, []string{
+			"DescribeComputeUnits " + testService + " 1 503", "DescribeComputeUnits " + testService + " 2 200",
+			"DescribeComputeUnits " + testService + " 1 200",
+			"ReleaseComputeUnit " + testService + " 1 200", "ModifyService  1 403", "PurchaseComputeUnit " + testService + " 1 200",
+		}, got)
+		assertPlain(t, seen.errs[0], true)
+		assert.Equal(t, []error{nil, nil, nil, called, nil}, seen.errs[1:])
 	})
-}
-
-func TestTracesComposeInTheOrderOfTheirAdding(t *testing.T) {
-	var seen diary
-	ctx := computeunit.ContextWithHooks(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), computeunit.Hooks{})
-	ctx = computeunit.ContextWithHooks(computeunit.ContextWithHooks(ctx, computeunit.Hooks{}), seen.trace("b"))
-	_, err := newClient(t, answerBought()).PurchaseComputeUnit(ctx, documentedRequest())
-	require.NoError(t, err)
-	assert.Equal(t, []string{"a before 1", "b before 1", "a after 1", "b after 1"}, seen.lines)
-}
-
-func TestTwoContextsOfOneParentShareNoTraces(t *testing.T) {
-	var seen diary
-	parent := computeunit.ContextWithHooks(computeunit.ContextWithHooks(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), seen.trace("b")), seen.trace("c"))
-	one, _ := computeunit.ContextWithHooks(parent, seen.trace("1")), computeunit.ContextWithHooks(parent, seen.trace("2"))
-	_, err := newClient(t, answerBought()).PurchaseComputeUnit(one, documentedRequest())
-	require.NoError(t, err)
-	assert.Equal(t, []string{"a before 1", "b before 1", "c before 1", "1 before 1", "a after 1", "b after 1", "c after 1", "1 after 1"}, seen.lines)
-}
-
-func TestATraceIsCopied(t *testing.T) {
-	var seen diary
-	trace := seen.trace("a")
-	ctx := computeunit.ContextWithHooks(t.Context(), trace)
-	trace.BeforeAttempt, trace.AfterAttempt = refusingBefore(1).BeforeAttempt, nil
-	_, err := newClient(t, answerBought()).PurchaseComputeUnit(ctx, documentedRequest())
-	require.NoError(t, err)
-	assert.Len(t, seen.lines, 2)
 }
 
 func TestAnErrorOfBeforeAttemptSendsNothingMore(t *testing.T) {
-	for name, row := range map[string]struct {
-		refuses, sent int
-	}{"at the first attempt": {1, 0}, "at the second": {2, 1}} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				transport := throttled(answerBought())
-				_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), refusingBefore(row.refuses)), documentedRequest())
-				assertOutcome(t, computeunit.ErrNotPurchased, err)
-				assert.ErrorIs(t, err, errHook)
-				assert.Len(t, transport.requests(), row.sent)
-				assert.Equal(t, row.refuses, attemptsOf(t, err))
-			})
+	for refuses := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			transport := throttled(answerBought())
+			err := buyWith(t, transport, refusingBefore(refuses+1))
+			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			assert.NotErrorIs(t, err, computeunit.ErrRetryable)
+			assert.ErrorIs(t, err, errHook)
+			assert.Len(t, transport.requests(), refuses)
+			assert.Equal(t, refuses, attemptsOf(t, err))
 		})
 	}
 }
@@ -164,25 +166,11 @@ func TestAnErrorOfBeforeAttemptSendsNothingMore(t *testing.T) {
 // A hook that let an attempt through learns how it ended, also if another one refused it then.
 func TestTheFirstErrorOfBeforeAttemptEndsTheCallAndTheOthersAreNotAsked(t *testing.T) {
 	var seen diary
-	ctx := computeunit.ContextWithHooks(t.Context(), seen.trace("a"))
-	ctx = computeunit.ContextWithHooks(computeunit.ContextWithHooks(ctx, refusingBefore(1)), seen.trace("b"))
-	transport := record(answerBought())
-	_, err := newClient(t, transport).PurchaseComputeUnit(ctx, documentedRequest())
+	err := buyWith(t, answerBought(), seen.hooks("a"), seen.hooks("b"), refusingBefore(1), seen.hooks("c"))
 	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.Equal(t, []string{"a before 1", "a after 1"}, seen.lines)
-	require.Len(t, seen.errs, 1)
-	assertOutcome(t, computeunit.ErrNotPurchased, seen.errs[0])
-	assert.ErrorIs(t, seen.errs[0], errHook)
-	assert.Empty(t, transport.requests())
-}
-
-// The error of a hook can be that of another purchase, as when it keeps a journal with calls of its own.
-func TestAHooksErrorThatClaimsAnOutcomeDoesNotChangeThisOne(t *testing.T) {
-	claims := computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error {
-		return fmt.Errorf("journal: %w", computeunit.ErrOutcomeUnknown)
-	}}
-	_, err := newClient(t, answerBought()).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), claims), documentedRequest())
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
+	assert.Equal(t, []string{"a before 1", "b before 1", "a after 1", "b after 1"}, seen.lines)
+	assert.Equal(t, []error{err, err}, seen.errs)
+	assert.Zero(t, seen.after[0].StatusCode)
 }
 
 func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
@@ -190,207 +178,164 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 		answer roundTripFunc
 		want   error
 	}{
+		"bought":        {answerBought(), nil},
 		"not purchased": {answerWith(429, ``, "Retry-After", "1"), computeunit.ErrNotPurchased},
-		"clock off":     {answerWith(400, `{"code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"), computeunit.ErrNotPurchased},
-		"unknown":       {failWith(io.EOF), computeunit.ErrOutcomeUnknown},
+		"clock off": {answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"),
+			computeunit.ErrNotPurchased},
+		"unknown": {failWith(io.EOF), computeunit.ErrOutcomeUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
+			var seen diary
 			transport := record(row.answer)
-			_, err := newClient(t, transport).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), refusingAfter()), documentedRequest())
+			err := buyWith(t, transport, refusingAfter, seen.hooks("b"))
 			assertOutcome(t, row.want, err)
-			assert.ErrorIs(t, err, errHook)
+			assert.Equal(t, row.want != nil, errors.Is(err, errHook))
 			transport.only(t)
+			assert.Equal(t, []string{"b before 1", "b after 1"}, seen.lines, "every hook learns how its attempt ended")
 		})
 	}
 }
 
-func TestAnErrorOfAfterAttemptDoesNotTakeABoughtInstanceAway(t *testing.T) {
-	bought, err := newClient(t, answerBought()).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), refusingAfter()), documentedRequest())
-	require.NoError(t, err)
-	assert.NotEmpty(t, bought.Result.InstanceID)
-}
-
-// Every hook learns how its attempt ended, whatever the one before it returned.
-func TestAnErrorOfAfterAttemptKeepsNoOtherFromItsEnd(t *testing.T) {
-	var seen diary
-	ctx := computeunit.ContextWithHooks(computeunit.ContextWithHooks(t.Context(), refusingAfter()), seen.trace("b"))
-	_, err := newClient(t, failWith(io.EOF)).PurchaseComputeUnit(ctx, documentedRequest())
-	assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
-	assert.Equal(t, []string{"b before 1", "b after 1"}, seen.lines)
-}
-
 func TestAfterAttemptGetsWhatTheCallWouldReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen diary
-		wait := answerWith(429, ``, "Retry-After", "1")
-		_, err := newClient(t, record(wait, answerWith(403, deniedBody))).
-			PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), documentedRequest())
-		require.Len(t, seen.errs, 2)
-		assertOutcome(t, computeunit.ErrNotPurchased, seen.errs[0])
-		assert.ErrorIs(t, seen.errs[0], computeunit.ErrThrottled)
-		assert.Equal(t, 1, attemptsOf(t, seen.errs[0]))
-		assert.Equal(t, err, seen.errs[1])
-		seen = diary{}
-		_, err = newClient(t, answerBought()).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), seen.trace("a")), documentedRequest())
-		assert.NoError(t, err)
-		assert.Equal(t, []error{nil}, seen.errs)
+		for _, last := range []roundTripFunc{answerWith(403, deniedBody), failWith(io.EOF), answerBought()} {
+			var seen diary
+			err := buyWith(t, throttled(last), seen.hooks("a"))
+			require.Len(t, seen.errs, 3)
+			assertOutcome(t, computeunit.ErrNotPurchased, seen.errs[0])
+			assert.ErrorIs(t, seen.errs[0], computeunit.ErrThrottled)
+			assert.Equal(t, 1, attemptsOf(t, seen.errs[0]))
+			assert.Equal(t, err, seen.errs[2])
+		}
 	})
+}
+
+// The error of a hook can be that of another purchase, as when it keeps a journal with calls of its own, or the one that it got.
+func TestAHooksErrorDoesNotChangeTheOutcomeNorHideTheCause(t *testing.T) {
+	claim := fmt.Errorf("journal: %w", &computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown, Err: errLost})
+	claims := computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { return claim }}
+	assertOutcome(t, computeunit.ErrNotPurchased, buyWith(t, answerBought(), claims))
+	for _, returns := range []func(error) error{func(error) error { return claim }, func(err error) error { return err }} {
+		err := buyWith(t, answerWith(403, deniedBody), afterwards(returns))
+		assertOutcome(t, computeunit.ErrNotPurchased, err)
+		assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
+		assert.Equal(t, "AccessDenied", apiError(t, err).Code)
+	}
 }
 
 // Hooks run before the attempt is logged and before any wait: a journal is written first.
 func TestAfterAttemptRunsBeforeTheLogAndTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook
-		started := time.Now()
-		first := true
-		early := computeunit.Hooks{AfterAttempt: func(context.Context, computeunit.AttemptInfo, error) error {
-			if first {
-				assert.Empty(t, book.text.String())
-				assert.Zero(t, time.Since(started))
-			}
-			first = false
+		started, early := time.Now(), true
+		first := afterwards(func(error) error {
+			assert.Equal(t, early, book.text.Len() == 0)
+			assert.Equal(t, early, time.Since(started) == 2*time.Second)
+			early = false
 			return nil
-		}}
-		_, err := newClient(t, throttled(answerBought()), book.option()).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), early), documentedRequest())
-		require.NoError(t, err)
+		})
+		require.NoError(t, buy(t, newClient(t, throttled(answerBought()), book.option(), computeunit.WithHooks(first))))
 		assert.Len(t, book.records(t, slog.LevelDebug), 3)
-		assert.Equal(t, 14*time.Second, time.Since(started))
+		assert.Equal(t, 18*time.Second, time.Since(started))
 	})
 }
 
-// A journal that takes its time must not send what its caller no longer waits for.
-func TestAContextThatEndsInBeforeAttemptSendsNothing(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	var seen diary
-	ctx = computeunit.ContextWithHooks(ctx, seen.trace("a"))
-	ctx = computeunit.ContextWithHooks(ctx, computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error {
-		cancel()
-		return nil
-	}})
-	transport := record(answerBought())
-	_, err := newClient(t, transport).PurchaseComputeUnit(ctx, documentedRequest())
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.ErrorIs(t, err, context.Canceled)
-	assert.Empty(t, transport.requests())
-	assert.Equal(t, []string{"a before 1", "a after 1"}, seen.lines)
-}
-
-func TestTheAttemptsTimeoutEndsInBeforeAttemptToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		transport := record(answerBought())
-		waits := computeunit.Hooks{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
-			<-ctx.Done()
-			return nil
-		}}
-		_, err := newClient(t, transport, computeunit.WithTimeout(time.Second)).PurchaseComputeUnit(computeunit.ContextWithHooks(t.Context(), waits), documentedRequest())
-		assertOutcome(t, computeunit.ErrNotPurchased, err)
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Empty(t, transport.requests())
-	})
+// A journal that takes its time must not send what its caller no longer waits for, nor change a signature that is made.
+func TestBeforeAttemptHasTheAttemptsTimeAndNoMore(t *testing.T) {
+	for name, limit := range map[string]time.Duration{"it sends": 20 * time.Second, "it does not": 5 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				signed := time.Now().UTC().Format(time.RFC3339)
+				slow := computeunit.Hooks{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
+					select {
+					case <-ctx.Done():
+					case <-time.After(10 * time.Second):
+					}
+					return nil
+				}}
+				transport := record(answerBought())
+				err := buy(t, newClient(t, transport, computeunit.WithTimeout(limit), computeunit.WithHooks(slow)))
+				if name == "it sends" {
+					require.NoError(t, err)
+					assert.Equal(t, signed, transport.only(t).Header.Get("X-Bce-Date"))
+					return
+				}
+				assertOutcome(t, computeunit.ErrNotPurchased, err)
+				assert.ErrorIs(t, err, context.DeadlineExceeded)
+				assert.ErrorIs(t, err, computeunit.ErrRetryable)
+				assert.Empty(t, transport.requests())
+			})
+		})
+	}
 }
 
 func TestNoHookRunsForWhatIsNotSigned(t *testing.T) {
 	failing := providerFunc(func(context.Context) (computeunit.Credentials, error) { return computeunit.Credentials{}, errLost })
 	done, cancel := context.WithCancel(t.Context())
 	cancel()
-	for name, row := range map[string]struct {
-		ctx     context.Context
-		client  *computeunit.Client
-		request computeunit.PurchaseComputeUnitRequest
-	}{
-		"an invalid request":     {t.Context(), newClient(t, answerBought()), computeunit.PurchaseComputeUnitRequest{}},
-		"no credentials":         {t.Context(), newClientWith(t, failing, answerBought()), documentedRequest()},
-		"a context that is done": {done, newClient(t, answerBought()), documentedRequest()},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var seen diary
-			_, err := row.client.PurchaseComputeUnit(computeunit.ContextWithHooks(row.ctx, seen.trace("a")), row.request)
-			assertOutcome(t, computeunit.ErrNotPurchased, err)
-			assert.Empty(t, seen.lines)
-		})
+	var seen diary
+	hooks := computeunit.WithHooks(seen.hooks("a"))
+	_, invalid := newClient(t, answerBought(), hooks).PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{})
+	_, late := newClient(t, answerBought(), hooks).PurchaseComputeUnit(done, documentedRequest())
+	for _, err := range []error{invalid, late, buy(t, newClientWith(t, failing, answerBought(), hooks))} {
+		assertOutcome(t, computeunit.ErrNotPurchased, err)
+		assert.Zero(t, attemptsOf(t, err))
+	}
+	assert.Empty(t, seen.lines)
+}
+
+func TestAnErrorOfAHookEndsAListingAReleaseAndAWait(t *testing.T) {
+	for name, hooks := range map[string]computeunit.Hooks{"before": refusingBefore(1), "after": refusingAfter} {
+		for _, answer := range []roundTripFunc{answerWith(503, ``), answerWith(429, ``, "Retry-After", "1")} {
+			t.Run(name, func(t *testing.T) {
+				eachRepeatable(t, func(t *testing.T, a action) {
+					transport := record(answer)
+					client := newClient(t, transport, computeunit.WithHooks(hooks))
+					err := a.do(t.Context(), client)
+					_, waiting := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1")
+					for _, err := range []error{err, waiting} {
+						assertPlain(t, err, false)
+						assert.ErrorIs(t, err, errHook)
+						assert.NotErrorIs(t, err, context.DeadlineExceeded)
+					}
+					assert.Len(t, transport.requests(), map[string]int{"before": 0, "after": 2}[name])
+				})
+			})
+		}
 	}
 }
 
-func TestATraceSeesListingsAndCallsToo(t *testing.T) {
+// A tracer keeps its span in the context.
+func TestHooksAndTransportSeeTheContextsValues(t *testing.T) {
+	type key struct{}
+	var seen []any
+	hooks := computeunit.Hooks{
+		BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
+			seen = append(seen, ctx.Value(key{}))
+			return nil
+		},
+		AfterAttempt: func(ctx context.Context, _ computeunit.AttemptInfo, _ error) error {
+			seen = append(seen, ctx.Value(key{}))
+			return nil
+		},
+	}
+	client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		seen = append(seen, req.Context().Value(key{}))
+		return answerBought()(req)
+	}), computeunit.WithHooks(hooks))
+	_, err := client.PurchaseComputeUnit(context.WithValue(t.Context(), key{}, "span"), documentedRequest())
+	require.NoError(t, err)
+	assert.Equal(t, []any{"span", "span", "span"}, seen)
+}
+
+func TestTheSignatureThatHooksSeeIsByTheCorrectedClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
-		ctx := computeunit.ContextWithHooks(t.Context(), seen.trace("a"))
-		client := newClient(t, record(answerWith(503, ``), answerWith(200, listing()), answerWith(200, `{}`), answerWith(403, deniedBody)))
-		_, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: testService})
-		require.NoError(t, err)
-		require.NoError(t, client.Call(ctx, "/v2/service", "ModifyService", nil, nil))
-		err = client.Call(ctx, "/v2/service", "ModifyService", nil, nil)
-		assertOutcome(t, computeunit.ErrNotPurchased, err)
-		assert.Equal(t, strings.Fields("1 1 2 2 1 1 1 1"), numbers(seen.lines))
-		assert.Equal(t, []string{describeAction, describeAction, "ModifyService", "ModifyService"}, actions(seen.attempts))
-		assert.Equal(t, testService, seen.attempts[0].ServiceID)
-		assert.Empty(t, seen.attempts[2].ServiceID)
-		assertNoVerdict(t, seen.errs[0])
-		assert.Equal(t, []error{nil, nil, err}, seen.errs[1:])
+		expired := func(req *http.Request) (*http.Response, error) {
+			return answerWith(400, `{"requestId":"r","code":"RequestExpired"}`,
+				"Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))(req)
+		}
+		require.NoError(t, buyWith(t, record(expired, answerBought()), seen.hooks("a")))
+		assert.Equal(t, time.Hour, seen.before[1].SignatureExpires.Sub(seen.before[0].SignatureExpires))
 	})
-}
-
-func numbers(lines []string) (last []string) {
-	for _, line := range lines {
-		fields := strings.Fields(line)
-		last = append(last, fields[len(fields)-1])
-	}
-	return last
-}
-
-func actions(attempts []computeunit.AttemptInfo) (actions []string) {
-	for _, a := range attempts {
-		actions = append(actions, a.Action)
-	}
-	return actions
-}
-
-func TestAnErrorOfAHookEndsAListingAndAWait(t *testing.T) {
-	for name, trace := range map[string]computeunit.Hooks{"before": refusingBefore(1), "after": refusingAfter()} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				for _, answer := range []roundTripFunc{answerWith(503, ``), answerWith(429, ``, "Retry-After", "1")} {
-					transport := record(answer)
-					client := newClient(t, transport)
-					_, err := client.WaitUntilRunning(computeunit.ContextWithHooks(within(t, time.Hour), trace), testService, "i-1")
-					assertNoVerdict(t, err)
-					assert.ErrorIs(t, err, errHook)
-					assert.NotErrorIs(t, err, context.DeadlineExceeded)
-					assert.Len(t, transport.requests(), map[string]int{"before": 0, "after": 1}[name])
-				}
-			})
-		})
-	}
-}
-
-// A trace is the caller's code: what it does with a context of its own reaches the transport.
-func TestTheTransportSeesTheContextsValues(t *testing.T) {
-	type key struct{}
-	transport := roundTripFunc(func(req *http.Request) (*http.Response, error) {
-		assert.Equal(t, "span", req.Context().Value(key{}))
-		return answerBought()(req)
-	})
-	var seen any
-	trace := computeunit.Hooks{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
-		seen = ctx.Value(key{})
-		return nil
-	}}
-	ctx := computeunit.ContextWithHooks(context.WithValue(t.Context(), key{}, "span"), trace)
-	_, err := newClient(t, transport).PurchaseComputeUnit(ctx, documentedRequest())
-	require.NoError(t, err)
-	assert.Equal(t, "span", seen)
-}
-
-// A hook that returns what it is given must not cost the caller the cause.
-func TestATraceThatReturnsTheErrorItGetsKeepsTheCause(t *testing.T) {
-	client := newClient(t, answerWith(http.StatusForbidden, deniedBody))
-	ctx := computeunit.ContextWithHooks(t.Context(), computeunit.Hooks{
-		AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error { return err },
-	})
-	_, err := client.PurchaseComputeUnit(ctx, documentedRequest())
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
-	var answered *computeunit.APIError
-	require.ErrorAs(t, err, &answered)
-	assert.Equal(t, "AccessDenied", answered.Code)
 }

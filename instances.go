@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -121,8 +122,9 @@ type paging struct {
 }
 
 func (p *paging) hasMore(listed int) bool {
-	total, _ := strconv.Atoi(string(p.TotalCount))
-	return p.IsTruncated == "true" || p.NextMarker != "" || total > listed
+	total, _ := strconv.ParseFloat(string(p.TotalCount), 64)
+	truncated := p.IsTruncated != "" && p.IsTruncated != "0" && !strings.EqualFold(string(p.IsTruncated), "false")
+	return truncated || p.NextMarker != "" || total > float64(listed)
 }
 
 // listedInstance is an instance as it came. Its id decides; the rest may be of any type.

@@ -26,6 +26,7 @@ type verdict struct {
 func judge(r *response, missing error, refusals []string) verdict {
 	a := r.attempt
 	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: r.requestID(), sentID: a.RequestID, attempts: a.Number}
+	a.FromService = v.requestID != "" || r.headerCode != ""
 	notPurchased := func(again transport.Again) { v.outcome, v.again = ErrNotPurchased, again }
 	switch status := a.Status; {
 	case a.Reached == transport.Unready: // no credentials, context already done, refused before it was sent

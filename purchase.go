@@ -58,7 +58,7 @@ func (r *response) bought() (bought PurchaseResult, missing error) {
 	}
 	bought = PurchaseResult{InstanceID: ids.InstanceID.String(), OrderID: ids.OrderID.String()}
 	switch {
-	case !ids.InstanceID.is(aText) || !ids.OrderID.is(aText) || !printable(bought.InstanceID+bought.OrderID):
+	case !ids.InstanceID.is(aText) || !ids.OrderID.is(aText) || !printable(bought.InstanceID) || !printable(bought.OrderID):
 		return PurchaseResult{}, errBadID
 	case bought == PurchaseResult{}:
 		return bought, errNoID

@@ -30,11 +30,10 @@ import (
 //
 //   - A ```go fence that is a whole file begins with "package". Those of one package in a document belong together; one
 //     that imports "testing" is a _test.go file. They are compiled, vetted, and their tests are run.
+//   - One with a file behind "go" is a part of that file, which a module of its own tests.
 //   - One with declarations only becomes a file of its own, with the imports of knownImports that it uses.
 //   - Every other one is statements: the body of a function that returns an error, with knownNames beside the imports. It
 //     may leave out the last return, and leave variables unused.
-var readmes = []string{"README.md", "README.zh-CN.md"}
-
 const knownNames = `
 var (
 	ctx     context.Context
@@ -51,26 +50,40 @@ var knownImports = map[string]string{
 	"assert": "github.com/stretchr/testify/assert", "computeunit": module, "computeunittest": module + "/computeunittest",
 	"context": "context", "errors": "errors", "fmt": "fmt", "http": "net/http", "httpmock": "github.com/jarcoal/httpmock",
 	"json": "encoding/json", "log": "log", "once": module + "/once", "os": "os", "slog": "log/slog", "sql": "database/sql",
-	"testing": "testing", "time": "time",
+	"sync": "sync", "testing": "testing", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
 }
 
-// documents are the READMEs and all of docs.
-func documents(t *testing.T) []string {
-	t.Helper()
-	docs, err := filepath.Glob("docs/*.md")
+// maxLines is how long a page may be, in both languages: what is longer is not read.
+var maxLines = map[string]int{
+	"README.md": 200, "docs/benchmarks.md": 60, "docs/once.md": 210, "docs/once-design.md": 110, "docs/operating.md": 150,
+	"docs/outcomes.md": 130, "docs/recipes.md": 90, "docs/security.md": 90, "docs/testing.md": 200,
+}
+
+func TestThePagesStayShort(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	require.NotEmpty(t, docs)
-	return append(slices.Clone(readmes), docs...)
+	for _, page := range append(pages, "README.md", "README.zh-CN.md") {
+		text := read(t, page)
+		assert.LessOrEqual(t, strings.Count(text, "\n"), maxLines[strings.Replace(page, chinese, ".md", 1)], page)
+		if strings.HasPrefix(page, "README") {
+			assert.LessOrEqual(t, len(strings.Fields(text)), 1500, "words of %s", page)
+		}
+	}
 }
 
-var fencePattern = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+// fence has its language, the file that it is a part of, and its content.
+var fence = regexp.MustCompile("(?ms)^```(\\w*) ?(\\S*)\n(.*?)^```$")
 
 // fences are the contents of a document's code blocks in a language.
 func fences(t *testing.T, document, language string) (code []string) {
 	t.Helper()
-	for _, match := range fencePattern.FindAllStringSubmatch(read(t, document), -1) {
-		if match[1] == language {
-			code = append(code, match[2])
+	for _, match := range fence.FindAllStringSubmatch(read(t, document), -1) {
+		switch file := match[2]; {
+		case match[1] != language:
+		case file == "":
+			code = append(code, match[3])
+		default:
+			assert.Contains(t, read(t, filepath.Join(filepath.Dir(document), file)), match[3], document)
 		}
 	}
 	return code
@@ -86,30 +99,25 @@ func read(t *testing.T, path string) string {
 // prose is a document without its code blocks.
 func prose(t *testing.T, document string) string {
 	t.Helper()
-	return fencePattern.ReplaceAllString(read(t, document), "")
+	return fence.ReplaceAllString(read(t, document), "")
 }
 
-// TestREADME compiles, vets and runs the code of every document as a service would: in a module of its own. README.zh-CN.md
-// has the same code as README.md: see TestTheREADMEsHaveTheSameCode.
+// TestREADME compiles, vets and runs the code of every document as a service would: in a module of its own, with what the
+// README's commands install. The Chinese pages have the same code: see TestBothLanguagesSayTheSame.
 func TestREADME(t *testing.T) {
-	folder := t.TempDir()
-	writeModule(t, folder)
-	for _, document := range documents(t) {
-		if document != "README.zh-CN.md" {
-			writeCode(t, filepath.Join(folder, strings.TrimSuffix(filepath.Base(document), ".md")), document)
-		}
+	folder := install(t)
+	for page := range maxLines {
+		writeCode(t, filepath.Join(folder, strings.TrimSuffix(filepath.Base(page), ".md")), page)
 	}
-	succeeds(t, goCommand(folder, "vet", "./..."))
-	succeeds(t, goCommand(folder, "test", "./..."))
+	goCommand(t, folder, "readonly", "vet", "./...")
+	goCommand(t, folder, "readonly", "test", "./...")
 }
 
-// The program of the README, against a simulator.
+// The program of the README, against a stand-in.
 func TestTheProgramOfTheREADME(t *testing.T) {
-	folder := t.TempDir()
-	writeModule(t, folder)
+	folder := install(t)
 	writeCode(t, folder, "README.md")
-	program := filepath.Join(folder, "program")
-	succeeds(t, goCommand(folder, "build", "-o", program, "./main"))
+	goCommand(t, folder, "readonly", "build", "-o", "program", "./main")
 	for want, fault := range map[string]computeunittest.Fault{
 		"bought: instance ":                                   {},
 		"nothing was bought: computeunit: ":                   computeunittest.Denied(),
@@ -118,7 +126,7 @@ func TestTheProgramOfTheREADME(t *testing.T) {
 		server := computeunittest.NewServer()
 		defer server.Close()
 		server.NextPurchases(fault)
-		buy := exec.Command(program)
+		buy := exec.Command(filepath.Join(folder, "program"))
 		buy.Env = append(os.Environ(), "QIANFAN_ACCESS_KEY="+server.Credentials.AccessKeyID,
 			"QIANFAN_SECRET_KEY="+server.Credentials.SecretAccessKey, "QIANFAN_CONSOLE_BASE_URL="+server.URL)
 		output, _ := buy.CombinedOutput()
@@ -126,44 +134,32 @@ func TestTheProgramOfTheREADME(t *testing.T) {
 	}
 }
 
-// The install commands work in an empty folder, and what they add suffices for the test of the README.
-func TestInstallingAsTheREADMESays(t *testing.T) {
-	checkout, err := os.Getwd()
-	require.NoError(t, err)
-	folder := t.TempDir()
-	for line := range strings.Lines(fences(t, "README.md", "sh")[0]) {
-		line, _, _ = strings.Cut(line, " #")
-		line = strings.ReplaceAll(line, "=../computeunit", "="+checkout)
-		install := exec.Command("go", strings.Fields(atOurVersions(t, line))[1:]...)
-		install.Dir, install.Env = folder, append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
-		if output, err := install.CombinedOutput(); err != nil && os.Getenv("CI") == "" && strings.Contains(string(output), "dial tcp") {
-			t.Skipf("no network: %s", output)
-		} else {
-			require.NoError(t, err, "%s:\n%s", install, output)
-		}
-	}
-	writeCode(t, folder, "README.md")
-	succeeds(t, goCommand(folder, "test", "-mod=readonly", "./..."))
-}
-
-// atOurVersions has the modules of go.mod at its versions, so that no later one decides this test.
-func atOurVersions(t *testing.T, command string) string {
-	t.Helper()
-	for _, required := range regexp.MustCompile(`(?m)^\t(\S+) (v\S+)`).FindAllStringSubmatch(read(t, "go.mod"), -1) {
-		command = regexp.MustCompile(`\Q`+required[1]+`\E\S*`).ReplaceAllString(command, "$0@"+required[2])
-	}
-	return command
-}
-
-// writeModule takes this module from the checkout, and the rest from the module cache: no network.
-func writeModule(t *testing.T, folder string) {
+// install runs the README's commands in an empty folder, with the modules of go.mod at its versions and from the module cache, so
+// that no network and no later version decides a test.
+func install(t *testing.T) (folder string) {
 	t.Helper()
 	checkout, err := os.Getwd()
 	require.NoError(t, err)
-	_, requirements, _ := strings.Cut(read(t, "go.mod"), "\ngo ")
-	write(t, folder, "go.mod", "module example.com/readme\n\ngo "+requirements+
-		"\nrequire "+module+" v0.0.0\n\nreplace "+module+" => "+strconv.Quote(checkout)+"\n")
+	folder = t.TempDir()
 	write(t, folder, "go.sum", read(t, "go.sum"))
+	commands := strings.ReplaceAll(fences(t, "README.md", "sh")[0], "=../computeunit", "="+checkout)
+	for _, required := range regexp.MustCompile(`(?m)^\t(\S+) (v\S+)`).FindAllStringSubmatch(read(t, "go.mod"), -1) {
+		commands = regexp.MustCompile(`\Q`+required[1]+`\E\S*`).ReplaceAllString(commands, "$0@"+required[2])
+	}
+	for line := range strings.Lines(commands) {
+		command, _, _ := strings.Cut(line, " #")
+		goCommand(t, folder, "mod", strings.Fields(command)[1:]...)
+	}
+	return folder
+}
+
+func goCommand(t *testing.T, folder, mod string, arguments ...string) {
+	t.Helper()
+	command := exec.Command("go", arguments...)
+	command.Dir = folder
+	command.Env = append(os.Environ(), "GOFLAGS=-mod="+mod, "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local")
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, "%s:\n%s", command, output)
 }
 
 func writeCode(t *testing.T, folder, document string) {
@@ -226,84 +222,60 @@ func ending(t *testing.T, statements string) string {
 	return uses.String() + "\treturn nil\n"
 }
 
-func goCommand(folder string, arguments ...string) *exec.Cmd {
-	command := exec.Command("go", arguments...)
-	command.Dir = folder
-	command.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "GOPROXY=off", "GOTOOLCHAIN=local")
-	return command
+const chinese = ".zh-CN.md"
+
+// A reader of one language finds the same in the other: the same code but for comments, as many headings and list items, the
+// same links, names and numbers, and in each row of a table the same.
+func TestBothLanguagesSayTheSame(t *testing.T) {
+	translated := 0
+	for _, page := range files(t, chinese) {
+		translated++
+		assert.Equal(t, inEveryLanguage(t, strings.Replace(page, chinese, ".md", 1)), inEveryLanguage(t, page), page)
+	}
+	assert.Equal(t, 3, translated)
 }
 
-func succeeds(t *testing.T, command *exec.Cmd) {
+func inEveryLanguage(t *testing.T, page string) map[string][]string {
 	t.Helper()
-	output, err := command.CombinedOutput()
-	require.NoError(t, err, "%s:\n%s", command, output)
-}
-
-func TestTheREADMEsHaveTheSameCode(t *testing.T) {
-	for language, bare := range map[string]func(string) string{"go": withoutGoComments, "sh": withoutShellComments} {
-		code := make([][]string, len(readmes))
-		for i, readme := range readmes {
-			for _, fence := range fences(t, readme, language) {
-				code[i] = append(code[i], bare(fence))
-			}
-		}
-		assert.NotEmpty(t, code[0])
-		assert.Equal(t, code[0], code[1])
+	text := regexp.MustCompile(`#[^)\s]+\)`).ReplaceAllString(strings.ReplaceAll(prose(t, page), chinese, ".md"), ")")
+	common := map[string][]string{
+		"headings": all(`(?m)^(#+) `, text), "items": all(`(?m)^ *(-|\d+\.) `, text),
+		"links": all(`\]\(([^)]+)\)`, text), "names": all("`([^`]+)`", text),
+		"codes": all(`([A-Z]+[a-z]+[A-Z]\w*|\d{3,})`, text),
 	}
-}
-
-// The comments are in two languages.
-func withoutGoComments(code string) string {
-	files := token.NewFileSet()
-	var s scanner.Scanner
-	var tokens strings.Builder
-	s.Init(files.AddFile("", -1, len(code)), []byte(code), nil, 0)
-	for {
-		_, kind, literal := s.Scan()
-		if kind == token.EOF {
-			return tokens.String()
-		}
-		fmt.Fprintf(&tokens, "%s %s\n", kind, literal)
+	for _, of := range []string{"links", "names", "codes"} {
+		slices.Sort(common[of])
 	}
-}
-
-var shellComment = regexp.MustCompile(`(?m)#.*$`)
-
-func withoutShellComments(code string) string { return shellComment.ReplaceAllString(code, "#") }
-
-// A reader of one README finds the same in the other: as many headings, table rows and list items, and the same links.
-func TestTheREADMEsHaveTheSameStructure(t *testing.T) {
-	structure := make([]map[string]any, len(readmes))
-	for i, readme := range readmes {
-		text := prose(t, readme)
-		structure[i] = map[string]any{
-			"headings": len(all(`(?m)^(##) `, text)),
-			"rows":     len(all(`(?m)^(\|)`, text)),
-			"items":    len(all(`(?m)^(- )`, text)),
-			"links":    slices.Sorted(slices.Values(all(`\]\(([^)]+)\)`, strings.Replace(text, "README.zh-CN.md", "README.md", 1)))),
-			"code":     slices.Sorted(slices.Values(all("`([^`]+)`", text))),
+	common["codes"] = slices.Compact(common["codes"])
+	for _, row := range all(`(?m)^ *(\|.*)$`, text) {
+		cells := all("(`[^`]+`|\\d+)", row)
+		slices.Sort(cells)
+		common["rows"] = append(common["rows"], strings.Join(cells, " "))
+	}
+	for language, comment := range map[string]string{"go": `(?m)(^|\s+)//.*$`, "sh": `(?m)#.*$`, "sql": `(?m)--.*$`} {
+		for _, code := range fences(t, page, language) {
+			common[language] = append(common[language], regexp.MustCompile(comment).ReplaceAllString(code, ""))
 		}
 	}
-	assert.Equal(t, structure[0], structure[1])
+	return common
 }
 
-func TestTheREADMEsStayShort(t *testing.T) {
-	for _, readme := range readmes {
-		text := read(t, readme)
-		assert.LessOrEqual(t, strings.Count(text, "\n"), 200, "lines of %s", readme)
-		assert.LessOrEqual(t, len(strings.Fields(text)), 1500, "words of %s", readme)
+func TestTheOutcomeOfEachRowIsTheSameInChinese(t *testing.T) {
+	outcomes := func(page string) []string {
+		return all(`(?m)^\| \d+ \|.+\| ((?:not )?[^|;； ]+)[^|]*\|[^|]+\|$`, read(t, page))
 	}
-}
-
-func TestTheREADMEsNameTheTwoCommands(t *testing.T) {
-	for _, readme := range readmes {
-		assert.Contains(t, fences(t, readme, "sh"), "go run ./examples/prepaid\ngo test ./...\n", readme)
+	var translated []string
+	for _, outcome := range outcomes("docs/outcomes.md") {
+		translated = append(translated, map[string]string{"not purchased": "未购买", "**bought**": "**已购买**", "unknown": "未知"}[outcome])
 	}
+	assert.Len(t, translated, 10)
+	assert.Equal(t, translated, outcomes("docs/outcomes.zh-CN.md"))
 }
 
 // What tests are called is for those who change the code: it is in docs, if anywhere.
-func TestTheREADMEsNameNoTest(t *testing.T) {
-	for _, readme := range readmes {
+func TestTheREADMEsNameTheTwoCommandsAndNoTest(t *testing.T) {
+	for _, readme := range []string{"README.md", "README.zh-CN.md"} {
+		assert.Contains(t, fences(t, readme, "sh"), "go run ./examples/prepaid\ngo test ./...\n", readme)
 		assert.Empty(t, all(`\b((?:Test|Fuzz|Example)[A-Z]\w+)`, prose(t, readme)), readme)
 	}
 }
@@ -538,8 +510,8 @@ func TestEverySourceHasAnAddress(t *testing.T) {
 // unpaired are the tests that belong to no one source, beside helpers_test.go and export_test.go: those of the documents and
 // of the API, the examples, and the proof of the whole of package once.
 var unpaired = []string{
-	"api_test.go", "example_test.go", "readme_test.go", "computeunittest/example_test.go",
-	"once/cost_test.go", "once/proof_test.go", "once/rules_test.go", "once/schedule_test.go",
+	"api_test.go", "bench_test.go", "example_test.go", "jsonv2_test.go", "readme_test.go", "computeunittest/example_test.go",
+	"once/cost_test.go", "once/proof_test.go", "once/schedule_test.go",
 }
 
 // Who changes a source finds its tests at once. Left out are nested modules, examples, and packages that prove others.

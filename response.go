@@ -51,6 +51,7 @@ var (
 	errNoJSON        = errors.New("the response is no JSON")
 	errNoObject      = errors.New("the response is not one whole JSON object")
 	errOtherShape    = errors.New("the response has a field twice, or of another type than documented")
+	errOtherResult   = errors.New("the result is not the documented one")
 	errHasError      = errors.New("the response has an error, which does not prove a refusal")
 	errHasResult     = errors.New("the response has a result, an id or success, which contradicts a refusal")
 	errFailureInside = errors.New("the code is that of a failure inside the service")
@@ -127,8 +128,8 @@ func (r *response) success(result any) error {
 	case r.code() != "" || !r.Error.isEmpty() || r.Success == "false":
 		return errHasError
 	}
-	if err := json.Unmarshal([]byte(cmp.Or(r.Result, "null")), result); err != nil {
-		return fmt.Errorf("the result is not the documented one: %w", err)
+	if json.Unmarshal([]byte(cmp.Or(r.Result, "null")), result) != nil {
+		return errOtherResult // encoding/json names a type of Go
 	}
 	return nil
 }
@@ -200,7 +201,7 @@ func (f field) kind() string {
 // is reports whether a field is of one of the kinds, or says nothing.
 func (f field) is(kinds string) bool { return f != twice && strings.Contains(kinds, f.kind()) }
 
-// isSomething tells a value of any type from none.
+// isSomething reports whether there is a value, of any type.
 func (f field) isSomething() bool { return f.kind() != "" && f != `""` }
 
 // isEmpty reports whether a field says nothing, as the empty value of each type does.
@@ -213,16 +214,18 @@ func (f field) isEmpty() bool {
 }
 
 // String is a text or an integer as a person reads it. Of anything else there is none.
-func (f field) String() (value string) {
+func (f field) String() string {
 	switch kind := f.kind(); {
-	case kind == aText && !strings.Contains(string(f), `\`):
-		value = string(f[1 : len(f)-1])
-	case kind == aText:
-		json.Unmarshal([]byte(f), &value)
 	case kind == anInteger && f != "0":
-		value = string(f)
+		return string(f)
+	case kind != aText:
+		return ""
+	case strings.Contains(string(f), `\`):
+		var unescaped string
+		json.Unmarshal([]byte(f), &unescaped)
+		return unescaped
 	}
-	return value
+	return string(f[1 : len(f)-1])
 }
 
 // text is a field for people: the first that is given, whatever it is.

@@ -67,13 +67,13 @@ type Reservation struct {
 	// ReservationLength is required: 1 to 12 months.
 	ReservationLength int `json:"reservationLength"`
 	// AutoRenew renews the reservation when it ends. Default false.
-	AutoRenew bool `json:"autoRenew,omitempty"`
+	AutoRenew bool `json:"autoRenew,omitzero"`
 	// AutoRenewTimeUnit is [TimeUnitMonth], or empty for the service's default, which is Month.
 	// Only with AutoRenew.
-	AutoRenewTimeUnit TimeUnit `json:"autoRenewTimeUnit,omitempty"`
+	AutoRenewTimeUnit TimeUnit `json:"autoRenewTimeUnit,omitzero"`
 	// AutoRenewTime is for how long each renewal is: 1 to 6 months, or 0 for the service's default, which is 1.
 	// Only with AutoRenew.
-	AutoRenewTime int `json:"autoRenewTime,omitempty"`
+	AutoRenewTime int `json:"autoRenewTime,omitzero"`
 }
 
 // PurchaseComputeUnitResponse is the response to a purchase that the service says it made.
@@ -161,7 +161,7 @@ func formatReleaseTime(t time.Time) string {
 type billingJSON struct {
 	PaymentTiming PaymentTiming `json:"paymentTiming"`
 	Reservation   Reservation   `json:"reservation,omitzero"`
-	ReleaseTime   *string       `json:"releaseTime,omitempty"`
+	ReleaseTime   *string       `json:"releaseTime,omitzero"`
 }
 
 func (b Billing) wire() billingJSON {
@@ -211,7 +211,7 @@ type DescribeComputeUnitsRequest struct {
 	// ServiceID is the service to list. Required.
 	ServiceID string `json:"serviceId"`
 	// PaymentTiming lists only instances that are paid this way. The zero value lists all that are in use.
-	PaymentTiming PaymentTiming `json:"paymentTiming,omitempty"`
+	PaymentTiming PaymentTiming `json:"paymentTiming,omitzero"`
 }
 
 // DescribeComputeUnitsResponse lists what a service had at one moment. It is plain JSON, and keeps there what was asked and
@@ -223,7 +223,7 @@ type DescribeComputeUnitsResponse struct {
 	RequestID string `json:"requestId"`
 	// ServiceID and PaymentTiming are what was asked for; an empty PaymentTiming lists all.
 	ServiceID     string        `json:"serviceId"`
-	PaymentTiming PaymentTiming `json:"paymentTiming,omitempty"`
+	PaymentTiming PaymentTiming `json:"paymentTiming,omitzero"`
 	// Date is the response's Date header, in whole seconds: the service's clock. The zero time if there was none.
 	Date time.Time `json:"date,omitzero"`
 	// Result has the instances.

@@ -3,7 +3,6 @@ package computeunit_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,111 +13,69 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-func TestWaitUntilRunningReportsItsProgress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, client, id := bought(t)
-		started := time.Now()
-		var seen []computeunit.InstanceStatus
-		var times []time.Duration
-		instance, err := client.WaitUntilRunningFunc(within(t, time.Hour), testService, id, func(status computeunit.InstanceStatus, elapsed time.Duration) {
-			seen, times = append(seen, status), append(times, elapsed)
-			assert.Equal(t, time.Since(started), elapsed)
-		})
-		require.NoError(t, err)
-		assert.Equal(t, id, instance.InstanceID)
-		assert.Equal(t, computeunit.InstanceRunning, instance.Status)
-		assert.NotEmpty(t, instance.StartTime)
-		assert.Greater(t, len(seen), 10)
-		assert.Less(t, len(seen), 20, "pauses grow")
-		assert.Equal(t, computeunit.InstanceRunning, seen[len(seen)-1])
-		for i, status := range seen[:len(seen)-1] {
-			assert.Equal(t, computeunit.InstanceCreating, status)
-			assert.Less(t, times[i], times[i+1])
-		}
-		assert.GreaterOrEqual(t, time.Since(started), time.Minute)
-		assert.Less(t, time.Since(started), 66*time.Second)
-	})
-}
+// Time is the bubble's; each wait has a deadline, so that one that does not end fails.
 
-func TestWaitUntilRunningEndsAtOnceIfTheInstanceIsDeleted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, client, id := bought(t)
-		m.sim.SetStatus(id, simulator.StatusDeleted)
-		started := time.Now()
-		instance, err := client.WaitUntilRunning(within(t, time.Hour), testService, id)
-		assert.ErrorIs(t, err, computeunit.ErrInstanceGone)
-		assert.Nil(t, instance)
-		assert.ErrorContains(t, err, id)
-		assert.Zero(t, time.Since(started))
-	})
-}
-
-func TestWaitUntilRunningSeesAnInstanceGoWhileItWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, client, id := bought(t)
-		time.AfterFunc(10*time.Second, func() { m.sim.SetStatus(id, simulator.StatusDeleted) })
-		started := time.Now()
-		_, err := client.WaitUntilRunning(within(t, time.Hour), testService, id)
-		assert.ErrorIs(t, err, computeunit.ErrInstanceGone)
-		assert.ErrorContains(t, err, "Deleted")
-		assert.Less(t, time.Since(started), 16*time.Second)
-	})
+// within is a context for a wait.
+func within(t *testing.T, limit time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 const (
 	creating = `{"instanceId":"i-1","status":"Creating"}`
-	running  = `{"instanceId":"i-1","status":"Running"}`
-	other    = `{"instanceId":"i-2","status":"Running"}`
+	running  = `{"instanceId":"i-1","status":"Running","startTime":"today"}`
 )
 
-// Each letter is one listing: c and r list the instance as Creating and Running, n does not list it, x fails.
-func TestWaitUntilRunningTakesAnInstanceForGoneOnlyIfItWasListedAndIsMissingTwiceInARow(t *testing.T) {
-	letters := map[rune]roundTripFunc{
-		'c': answerWith(200, listing(other, creating)),
-		'r': answerWith(200, listing(other, running)),
-		'n': answerWith(200, listing(other)),
-		'x': answerWith(500, ``),
+// letters are what one listing each can be: the other instance never matters.
+var letters = map[rune]roundTripFunc{
+	'c': answerWith(200, listing(`{"instanceId":"i-2","status":"Deleted"}`, creating)),
+	'r': answerWith(200, listing(`{"instanceId":"i-2","status":"Deleted"}`, running)),
+	'd': answerWith(200, listing(`{"instanceId":"i-1","status":"Deleted"}`)),
+	'p': answerWith(200, listing(`{"instanceId":"i-1","status":"Pondering"}`)), // not documented
+	'n': answerWith(200, listing(`{"instanceId":"i-2","status":"Running"}`)),
+	'x': answerWith(500, ``),
+}
+
+// lettered answers listing after listing; the last letter repeats.
+func lettered(script string) *recorder {
+	var responses []roundTripFunc
+	for _, letter := range script {
+		responses = append(responses, letters[letter])
 	}
+	return record(responses...)
+}
+
+func TestWaitUntilRunningEndsIfTheInstanceRunsOrIsGone(t *testing.T) {
+	gone, late := computeunit.ErrInstanceGone, context.DeadlineExceeded
 	for script, want := range map[string]error{
-		"r":           nil,
-		"nr":          nil,
-		"nnnnnnnnnr":  nil,
-		"nnncr":       nil,
-		"cncr":        nil,
-		"cncncncr":    nil,
-		"cnr":         nil,
-		"cnxcr":       nil,
-		"cnn":         computeunit.ErrInstanceGone,
-		"ncnn":        computeunit.ErrInstanceGone,
-		"cncnn":       computeunit.ErrInstanceGone,
-		"cnxn":        computeunit.ErrInstanceGone,
-		"n":           context.DeadlineExceeded,
-		"nx":          context.DeadlineExceeded,
-		"c":           context.DeadlineExceeded,
-		"nnnnnnnnnnc": context.DeadlineExceeded,
+		"r": nil, "nr": nil, "nnnnnnnnnr": nil, "nnncr": nil, "cncr": nil, "cncncncr": nil, "cnr": nil, "cnxcr": nil,
+		"ppppr": nil, "xxxxxr": nil,
+		"d": gone, "cd": gone, "cnn": gone, "ncnn": gone, "cncnn": gone, "cnxn": gone,
+		"n": late, "nx": late, "c": late, "p": late,
 	} {
 		t.Run(script, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var responses []roundTripFunc
-				for _, letter := range script {
-					responses = append(responses, letters[letter])
-				}
-				transport := record(responses...)
-				client := newClient(t, transport, computeunit.WithMaxAttempts(1))
-				instance, err := client.WaitUntilRunning(within(t, 10*time.Minute), testService, "i-1")
+				transport := lettered(script)
+				started := time.Now()
+				instance, err := newClient(t, transport,
+					computeunit.WithMaxAttempts(1)).WaitUntilRunning(within(t, 10*time.Minute), testService, "i-1")
 				if want == nil {
 					require.NoError(t, err)
-					assert.Equal(t, "i-1", instance.InstanceID)
-					assert.Len(t, transport.requests(), len(script))
-					return
+					assert.Equal(t, computeunit.Instance{InstanceID: "i-1", Status: computeunit.InstanceRunning,
+						StartTime: "today"}, *instance)
+				} else {
+					assert.Nil(t, instance)
+					assert.ErrorIs(t, err, want)
+					assertOneLine(t, err)
+					assert.ErrorContains(t, err, "i-1")
+					assert.Equal(t, !strings.ContainsAny(script, "cpd"), strings.Contains(err.Error(), "never listed"), err)
 				}
-				assert.Nil(t, instance)
-				assert.ErrorIs(t, err, want)
-				assert.Equal(t, !strings.Contains(script, "c"), strings.Contains(err.Error(), "never listed"), err)
-				if want == computeunit.ErrInstanceGone {
+				if want == late {
+					assert.Equal(t, 10*time.Minute, time.Since(started))
+				} else {
 					assert.Len(t, transport.requests(), len(script))
 				}
 			})
@@ -126,83 +83,35 @@ func TestWaitUntilRunningTakesAnInstanceForGoneOnlyIfItWasListedAndIsMissingTwic
 	}
 }
 
-func TestWaitUntilRunningReportsAnEmptyStatusWhileTheInstanceIsNotListed(t *testing.T) {
+func TestWaitUntilRunningFuncReportsItsProgressAndItsPausesGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var seen []computeunit.InstanceStatus
-		client := newClient(t, record(answerWith(200, listing()), answerWith(200, listing(creating)), answerWith(200, listing()), answerWith(200, listing(running))))
-		_, err := client.WaitUntilRunningFunc(within(t, time.Hour), testService, "i-1", func(status computeunit.InstanceStatus, _ time.Duration) {
-			seen = append(seen, status)
-		})
-		require.NoError(t, err)
-		assert.Equal(t, []computeunit.InstanceStatus{"", computeunit.InstanceCreating, "", computeunit.InstanceRunning}, seen)
-	})
-}
-
-func TestWaitUntilRunningReadsNumericStatuses(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := newClient(t, record(answerWith(200, listing(`{"instanceId":"i-1","status":1}`)), answerWith(200, listing(`{"instanceId":"i-1","status":2}`))))
-		instance, err := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1")
-		require.NoError(t, err)
-		assert.Equal(t, computeunit.InstanceRunning, instance.Status)
-		_, err = newClient(t, answerWith(200, listing(`{"instanceId":"i-1","status":3}`))).WaitUntilRunning(within(t, time.Hour), testService, "i-1")
-		assert.ErrorIs(t, err, computeunit.ErrInstanceGone)
-	})
-}
-
-func TestWaitUntilRunningLooksAtItsOwnInstanceOnly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, client, id := bought(t)
-		other, err := client.PurchaseComputeUnit(t.Context(), documentedRequest())
-		require.NoError(t, err)
-		require.True(t, m.sim.SetStatus(other.Result.InstanceID, simulator.StatusDeleted))
-		instance, err := client.WaitUntilRunning(within(t, time.Hour), testService, id)
-		require.NoError(t, err)
-		assert.Equal(t, id, instance.InstanceID)
-	})
-}
-
-func TestWaitUntilRunningKeepsWaitingOnAStatusItDoesNotKnow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		m, client, id := bought(t)
-		m.sim.SetStatus(id, "Pondering")
-		time.AfterFunc(time.Hour, func() { m.sim.SetStatus(id, simulator.StatusRunning) })
-		instance, err := client.WaitUntilRunning(within(t, 2*time.Hour), testService, id)
-		require.NoError(t, err)
-		assert.Equal(t, computeunit.InstanceRunning, instance.Status)
-	})
-}
-
-func TestWaitUntilRunningEndsWithItsContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, client, id := bought(t)
 		started := time.Now()
-		_, err := client.WaitUntilRunning(within(t, 30*time.Second), testService, id)
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.NotErrorIs(t, err, computeunit.ErrInstanceGone)
-		assert.ErrorContains(t, err, "Creating")
-		assert.NotContains(t, err.Error(), "never listed")
-		assert.Equal(t, 30*time.Second, time.Since(started))
+		var seen []computeunit.InstanceStatus
+		var times []time.Duration
+		_, err := newClient(t, lettered("ncncccccccr")).WaitUntilRunningFunc(within(t, time.Hour), testService, "i-1",
+			func(status computeunit.InstanceStatus, elapsed time.Duration) {
+				seen, times = append(seen, status), append(times, elapsed)
+				assert.Equal(t, time.Since(started), elapsed)
+			})
+		require.NoError(t, err)
+		const c = computeunit.InstanceCreating
+		assert.Equal(t, []computeunit.InstanceStatus{"", c, "", c, c, c, c, c, c, c, computeunit.InstanceRunning}, seen)
+		assert.Equal(t, []time.Duration{0, 200 * time.Millisecond, 600 * time.Millisecond, 1400 * time.Millisecond}, times[:4])
+		assert.Equal(t, 5*time.Second, times[10]-times[9], "the longest")
 	})
 }
 
-func TestWaitUntilRunningWithAContextThatIsDoneSendsNothing(t *testing.T) {
-	transport := record(answerWith(200, listing(running)))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := newClient(t, transport).WaitUntilRunning(ctx, testService, "i-1")
-	assert.ErrorIs(t, err, context.Canceled)
-	assert.Empty(t, transport.requests())
-}
-
-func TestWaitUntilRunningGoesOnThroughEverythingUncertain(t *testing.T) {
+func TestWaitUntilRunningGoesOnThroughWhatMayPass(t *testing.T) {
 	failures := uncertain()
+	failures["no connection"] = failWith(errDial)
 	failures["429"] = answerWith(429, ``)
+	failures["RequestExpired"] = answerWith(400, `{"requestId":"r","code":"RequestExpired"}`)
 	failures["429, with Retry-After"] = answerWith(429, ``, "Retry-After", "3")
 	for name, failure := range failures {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				script := slices.Repeat([]roundTripFunc{failure}, 7) // more than the attempts of two listings
-				client := newClient(t, record(append(script, answerWith(200, listedBody))...))
+				client := newClient(t, record(append(script, letters['r'])...))
 				_, err := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1")
 				assert.NoError(t, err)
 			})
@@ -214,9 +123,9 @@ func TestWaitUntilRunningEndsAfterARefusal(t *testing.T) {
 	for name, refusal := range refusing() {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				transport := record(answerWith(200, listing(creating)), refusal)
+				transport := record(letters['c'], refusal)
 				_, err := newClient(t, transport).WaitUntilRunning(within(t, time.Hour), testService, "i-1")
-				assertNoVerdict(t, err)
+				assertPlain(t, err, false)
 				assert.NotErrorIs(t, err, computeunit.ErrInstanceGone)
 				assert.NotErrorIs(t, err, context.DeadlineExceeded)
 				apiError(t, err)
@@ -226,44 +135,38 @@ func TestWaitUntilRunningEndsAfterARefusal(t *testing.T) {
 	}
 }
 
-// A clock that cannot be corrected is not corrected by waiting.
-func TestWaitUntilRunningEndsIfTheServiceRejectsTheCorrectedClockToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		transport := record(answerWith(400, `{"code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"))
-		_, err := newClient(t, transport).WaitUntilRunning(within(t, time.Hour), testService, "i-1")
-		assert.ErrorIs(t, err, computeunit.ErrRequestExpired)
-		assert.NotErrorIs(t, err, context.DeadlineExceeded)
-		assert.Len(t, transport.requests(), 2)
-	})
-}
-
 func TestWaitUntilRunningNamesTheFailureThatTheContextEndedIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, err := newClient(t, answerWith(503, internalBody)).WaitUntilRunning(within(t, time.Minute), testService, "i-1")
-		assertNoVerdict(t, err)
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 503, apiError(t, err).StatusCode)
 	})
 }
 
-func TestWaitUntilRunningRefusesBlanksAndNoContext(t *testing.T) {
+func TestWaitUntilRunningRefusesWhatItCannotWaitFor(t *testing.T) {
 	var none context.Context
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	progress := func(computeunit.InstanceStatus, time.Duration) {}
 	for name, row := range map[string]struct {
-		ctx                 context.Context
-		serviceID, instance string
-		invalid             bool
+		ctx                   context.Context
+		serviceID, instanceID string
+		progress              func(computeunit.InstanceStatus, time.Duration)
+		invalid               bool
 	}{
-		"no instance":    {t.Context(), testService, "", true},
-		"blank instance": {t.Context(), testService, " \t", true},
-		"blank service":  {t.Context(), " ", "i-1", true},
-		"no context":     {none, testService, "i-1", false},
+		"no instance":      {t.Context(), testService, "", progress, true},
+		"blank instance":   {t.Context(), testService, " \t", progress, true},
+		"blank service":    {t.Context(), " ", "i-1", progress, true},
+		"no context":       {none, testService, "i-1", progress, false},
+		"an ended context": {ended, testService, "i-1", progress, false},
+		"no progress":      {t.Context(), testService, "i-1", nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			transport := record(answerWith(200, listing(running)))
-			_, err := newClient(t, transport).WaitUntilRunning(row.ctx, row.serviceID, row.instance)
+			transport := record(letters['r'])
+			_, err := newClient(t, transport).WaitUntilRunningFunc(row.ctx, row.serviceID, row.instanceID, row.progress)
 			var invalid *computeunit.ValidationError
-			assert.Equal(t, row.invalid, errors.As(err, &invalid), fmt.Sprint(err))
-			assertNoVerdict(t, err)
+			assert.Equal(t, row.invalid, errors.As(err, &invalid), "%v", err)
+			assertPlain(t, err, name == "an ended context")
 			assert.Empty(t, transport.requests())
 		})
 	}

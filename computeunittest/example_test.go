@@ -100,3 +100,24 @@ func ExampleServer_NextListings() {
 	// 0
 	// 1
 }
+
+// A release can fail as a purchase can. The client sends it again, because an instance ends only once.
+func ExampleServer_NextReleases() {
+	server := computeunittest.NewServer()
+	defer server.Close()
+	client := server.Client()
+	bought, err := client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
+		ServiceID: "svco-1", Billing: computeunit.Postpaid(), ReplicasCount: 1,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	server.NextReleases(computeunittest.LoseRequest())
+
+	err = client.ReleaseComputeUnit(context.Background(), computeunit.ReleaseComputeUnitRequest{
+		ServiceID: "svco-1", InstanceID: bought.Result.InstanceID,
+	})
+	fmt.Println(err, len(server.Orders()), len(server.Releases()))
+	// Output: <nil> 1 1
+}

@@ -1,8 +1,9 @@
 package computeunittest
 
 import (
+	"cmp"
+	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/qianfan-go/computeunit/internal/simulator"
@@ -12,8 +13,7 @@ import (
 // passes.
 type Fault struct{ engine simulator.Fault }
 
-func engineFaults(faults []Fault) []simulator.Fault {
-	var engine []simulator.Fault
+func engineFaults(faults []Fault) (engine []simulator.Fault) {
 	for _, f := range faults {
 		engine = append(engine, f.engine)
 	}
@@ -21,52 +21,46 @@ func engineFaults(faults []Fault) []simulator.Fault {
 }
 
 // LoseRequest breaks the connection before an order is made: computeunit.ErrOutcomeUnknown, and there is no order.
-func LoseRequest() Fault {
-	return Fault{simulator.Fault{Name: "LoseRequest", Kind: simulator.Reset}}
-}
+func LoseRequest() Fault { return Fault{simulator.Fault{Kind: simulator.Reset}} }
 
 // LoseAnswer makes an order, and then breaks the connection: computeunit.ErrOutcomeUnknown, and there is an order.
-func LoseAnswer() Fault {
-	return Fault{simulator.Fault{Name: "LoseAnswer", Kind: simulator.Reset, When: simulator.AfterOrder}}
-}
+func LoseAnswer() Fault { return LoseRequest().AfterOrder() }
 
 // Answer sends this status (200 to 599, or 101) and body, and makes no order. In the body, {requestId}, {instanceId} and
 // {orderId} stand for those of the request, which are real after [Fault.AfterOrder]. What the answer says is yours to
 // decide: it may claim an order that is not there, but not deny one that is. A code in a 2xx that only the client's
 // computeunit.WithRefusalCodes knows denies one too, and cannot be seen here: do not send it after an order.
 func Answer(status int, body string) Fault {
-	return Fault{simulator.Fault{Name: "Answer", Kind: simulator.RawAnswer, Status: status, Body: body}}
+	return Fault{simulator.Fault{Status: cmp.Or(status, -1), Body: body}} // to the engine 0 is the right answer
 }
 
 // Denied is the documented refusal of a key that may not buy: computeunit.ErrAccessDenied.
-func Denied() Fault { return refusal("Denied", http.StatusForbidden, "AccessDenied", "Access denied.") }
+func Denied() Fault {
+	return Fault{simulator.Error(http.StatusForbidden, "AccessDenied", "Access denied.")}
+}
 
 // Expired is the documented refusal of a signature whose time has passed: computeunit.ErrRequestExpired. A client sends
 // once more after the first.
 func Expired() Fault {
-	return refusal("Expired", http.StatusBadRequest, "RequestExpired", "the signature has expired")
+	return Fault{simulator.Error(http.StatusBadRequest, "RequestExpired", "the signature has expired")}
 }
 
 // OutOfStock is a refusal for a shortage of stock. Its code and its status are invented.
 func OutOfStock() Fault {
-	return refusal("OutOfStock", http.StatusBadRequest, simulator.CodeOutOfStock, "simulator: out of stock")
+	return Fault{simulator.Error(http.StatusBadRequest, simulator.CodeOutOfStock, "simulator: out of stock")}
 }
 
 // OutOfBalance is a refusal for a shortage of balance. Its code and its status are invented.
 func OutOfBalance() Fault {
-	return refusal("OutOfBalance", http.StatusBadRequest, simulator.CodeOutOfBalance, "simulator: the balance is too small")
+	return Fault{simulator.Error(http.StatusBadRequest, simulator.CodeOutOfBalance, "simulator: the balance is too small")}
 }
 
 // Throttled is a 429 with a Retry-After in whole seconds, after which a client sends again: computeunit.ErrThrottled
 // once it gives up. Its code is invented.
 func Throttled(retryAfter time.Duration) Fault {
-	f := refusal("Throttled", http.StatusTooManyRequests, simulator.CodeThrottled, "simulator: too many requests")
-	f.engine.RetryAfter = strconv.FormatInt(int64(retryAfter/time.Second), 10)
-	return f
-}
-
-func refusal(name string, status int, code, message string) Fault {
-	return Fault{simulator.Fault{Name: name, Kind: simulator.ErrorAnswer, Status: status, Code: code, Message: message}}
+	f := simulator.Error(http.StatusTooManyRequests, simulator.CodeThrottled, "simulator: too many requests")
+	f.Header = fmt.Sprintf("Retry-After: %d", retryAfter/time.Second)
+	return Fault{f}
 }
 
 // Delay makes the order, and gives the right answer that much later.
@@ -78,9 +72,9 @@ func (f Fault) Delayed(by time.Duration) Fault {
 	return f
 }
 
-// AfterOrder is the fault with an order made before it: Answer(500, "").AfterOrder() is a failure that hides an order.
-// A refusal (Denied, Expired, OutOfStock, OutOfBalance, Throttled, and an Answer that proves that nothing was bought)
-// cannot come after an order: see [Fault.Valid].
+// AfterOrder is the fault with an order made before it: Answer(500, "").AfterOrder() is a failure that hides an order. Of a
+// release it is the fault with the instance released before it. A refusal (Denied, Expired, OutOfStock, OutOfBalance,
+// Throttled, and an Answer that proves that nothing was bought) cannot come after an order: see [Fault.Valid].
 func (f Fault) AfterOrder() Fault {
 	f.engine.When = simulator.AfterOrder
 	return f

@@ -1,7 +1,6 @@
 package computeunittest_test
 
 import (
-	"net/http"
 	"testing"
 	"time"
 
@@ -35,25 +34,12 @@ func TestEachFaultHasItsOutcome(t *testing.T) {
 		"answer of order":   {computeunittest.Answer(200, `{"result":{"instanceId":"{instanceId}"}}`).AfterOrder(), nil, 1},
 		"answer of nothing": {computeunittest.Answer(200, `{"result":{"instanceId":"i-1"}}`), nil, 0},
 	} {
-		t.Run(name, func(t *testing.T) {
-			server := newServer(t, computeunittest.WithPurchaseFaults(
-				func(computeunittest.Purchase) computeunittest.Fault { return test.fault }))
-			_, err := server.Client().PurchaseComputeUnit(t.Context(), fiveMonths)
-			assert.ErrorIs(t, err, test.want)
-			assert.Len(t, server.Orders(), test.orders)
-		})
+		server := newServer(t, computeunittest.WithPurchaseFaults(
+			func(computeunittest.Purchase) computeunittest.Fault { return test.fault }))
+		_, err := server.Client().PurchaseComputeUnit(t.Context(), fiveMonths)
+		assert.ErrorIs(t, err, test.want, name)
+		assert.Len(t, server.Orders(), test.orders, name)
 	}
-}
-
-func TestTheAnswerOfAnOrderNamesIt(t *testing.T) {
-	server := newServer(t)
-	server.NextPurchases(computeunittest.Answer(201,
-		`{"requestId":"{requestId}","result":{"instanceId":"{instanceId}","orderId":"{orderId}"}}`).AfterOrder())
-	bought, err := server.Client().PurchaseComputeUnit(t.Context(), fiveMonths)
-	require.NoError(t, err)
-	order := server.Orders()[0]
-	assert.Equal(t, []string{order.RequestID, order.InstanceID, order.OrderID},
-		[]string{bought.RequestID, bought.Result.InstanceID, bought.Result.OrderID})
 }
 
 func TestAFaultForEachRequestInTurn(t *testing.T) {
@@ -68,6 +54,33 @@ func TestAFaultForEachRequestInTurn(t *testing.T) {
 	assert.Len(t, list(t, client), 3)
 }
 
+// A client releases again what may have been released, and so meets what the service says of a second time.
+func TestAReleaseMeetsAFaultForEachRequestInTurn(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault    computeunittest.Fault
+		releases int
+		done     bool
+	}{
+		"denied":       {computeunittest.Denied(), 0, false},
+		"lost request": {computeunittest.LoseRequest(), 1, true},
+		"lost answer":  {computeunittest.LoseAnswer(), 1, false},
+		"failure":      {computeunittest.Answer(500, "").AfterOrder(), 1, false},
+	} {
+		server := newServer(t)
+		client := server.Client()
+		bought, err := client.PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{
+			ServiceID: "svco-1", Billing: computeunit.Postpaid(), ReplicasCount: 1,
+		})
+		require.NoError(t, err)
+		server.NextReleases(test.fault)
+		err = client.ReleaseComputeUnit(t.Context(), computeunit.ReleaseComputeUnitRequest{
+			ServiceID: "svco-1", InstanceID: bought.Result.InstanceID,
+		})
+		assert.Equal(t, test.done, err == nil, "%s: %v", name, err)
+		assert.Len(t, server.Releases(), test.releases, name)
+	}
+}
+
 func TestAFaultThatCannotBePanics(t *testing.T) {
 	server := newServer(t)
 	for name, fault := range map[string]computeunittest.Fault{
@@ -75,34 +88,15 @@ func TestAFaultThatCannotBePanics(t *testing.T) {
 		"throttled after": computeunittest.Throttled(0).AfterOrder(),
 		"expired after":   computeunittest.Expired().AfterOrder(),
 		"stock after":     computeunittest.OutOfStock().AfterOrder(),
+		"balance after":   computeunittest.OutOfBalance().AfterOrder(),
 		"403 after":       computeunittest.Answer(403, "").AfterOrder(),
 		"no status":       computeunittest.Answer(0, ""),
-		"status 600":      computeunittest.Answer(600, ""),
 		"negative delay":  computeunittest.Delay(-1),
 	} {
 		assert.Panics(t, func() { server.NextPurchases(fault) }, name)
+		assert.Panics(t, func() { server.NextListings(fault) }, name)
+		assert.Panics(t, func() { server.NextReleases(fault) }, name)
 		assert.Error(t, fault.Valid(), name)
 	}
 	assert.NoError(t, computeunittest.Answer(403, `{"result":{"instanceId":"{instanceId}"}}`).AfterOrder().Valid(), "it denies nothing")
-	assert.Panics(t, func() { server.NextListings(computeunittest.Answer(99, "")) })
-}
-
-func TestThrottledNamesItsWait(t *testing.T) {
-	server := newServer(t)
-	server.NextPurchases(computeunittest.Throttled(90 * time.Second))
-	client := server.Client(computeunit.WithHTTPClient(&http.Client{Transport: retryAfter(func(value string) {
-		assert.Equal(t, "90", value)
-	})}), computeunit.WithMaxAttempts(1))
-	assert.Equal(t, "not purchased", buy(client))
-}
-
-// retryAfter shows the header of each answer.
-type retryAfter func(value string)
-
-func (show retryAfter) RoundTrip(r *http.Request) (*http.Response, error) {
-	response, err := http.DefaultTransport.RoundTrip(r)
-	if err == nil {
-		show(response.Header.Get("Retry-After"))
-	}
-	return response, err
 }

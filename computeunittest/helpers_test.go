@@ -17,14 +17,10 @@ func newServer(t *testing.T, options ...computeunittest.Option) *computeunittest
 	return server
 }
 
-// list is the ids of what the service of fiveMonths has.
-func list(t *testing.T, client *computeunit.Client) []string {
+// list is what the service of fiveMonths has.
+func list(t *testing.T, client *computeunit.Client) []computeunit.Instance {
 	t.Helper()
 	listing, err := client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: fiveMonths.ServiceID})
 	require.NoError(t, err)
-	ids := []string{}
-	for _, instance := range listing.Result.Instances {
-		ids = append(ids, instance.InstanceID)
-	}
-	return ids
+	return listing.Result.Instances
 }

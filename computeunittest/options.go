@@ -1,8 +1,9 @@
 package computeunittest
 
 import (
+	"cmp"
 	"fmt"
-	"net"
+	"net/netip"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -10,7 +11,7 @@ import (
 )
 
 type settings struct {
-	addr   string
+	addr   string // empty: any, or in memory
 	keys   []computeunit.Credentials
 	config simulator.Config
 }
@@ -20,33 +21,19 @@ type Option func(*settings)
 
 // WithStock is how many replicas there are to buy. The default is ample; 0 or less means none.
 func WithStock(replicas int) Option {
-	if replicas <= 0 {
-		replicas = -1 // to the engine 0 is the default
-	}
-	return func(s *settings) { s.config.Stock = replicas }
+	return func(s *settings) { s.config.Stock = cmp.Or(replicas, -1) } // to the engine 0 is the default
 }
 
 // WithBalance is what there is to spend, in fen (1/100 CNY). The default is ample; 0 or less means nothing. See
 // [Order] for prices.
 func WithBalance(fen int64) Option {
-	if fen <= 0 {
-		fen = -1 // to the engine 0 is the default
-	}
-	return func(s *settings) { s.config.Balance = fen }
+	return func(s *settings) { s.config.Balance = cmp.Or(fen, -1) } // to the engine 0 is the default
 }
 
 // WithKeys are the access keys that the server knows. With a SessionToken, every request must carry and sign it. The
 // default is one key of the server's own. [Server.Client] signs with the first.
 func WithKeys(keys ...computeunit.Credentials) Option {
-	return func(s *settings) {
-		s.keys = keys
-		s.config.Keys = nil
-		for _, key := range keys {
-			s.config.Keys = append(s.config.Keys, simulator.Key{
-				AccessKeyID: key.AccessKeyID, SecretAccessKey: key.SecretAccessKey, SessionToken: key.SessionToken,
-			})
-		}
-	}
+	return func(s *settings) { s.keys = keys }
 }
 
 // WithStartDelay is how long an instance is Creating before it is Running. The default is 0. The service's own time is
@@ -67,12 +54,12 @@ func WithClock(now func() time.Time) Option {
 	return func(s *settings) { s.config.Now = now }
 }
 
-// WithAddr is the address to listen on: a loopback IP address and a port. The default is 127.0.0.1:0, any free port.
+// WithAddr is the address to listen on: a loopback IP address and a port. The default is 127.0.0.1:0,
+// any free port, or none in a testing/synctest bubble.
 func WithAddr(addr string) Option {
 	return func(s *settings) {
-		host, _, err := net.SplitHostPort(addr)
-		ip := net.ParseIP(host) // no names: they mean what the machine's hosts file says
-		if err != nil || ip == nil || !ip.IsLoopback() {
+		parsed, err := netip.ParseAddrPort(addr) // no names: they mean what the machine's hosts file says
+		if err != nil || !parsed.Addr().IsLoopback() {
 			panic(fmt.Sprintf("computeunittest: %q is not a loopback IP address with a port", addr))
 		}
 		s.addr = addr
@@ -92,8 +79,8 @@ type Purchase struct {
 // [Fault.AfterOrder]) is answered with a 500.
 func WithPurchaseFaults(fault func(Purchase) Fault) Option {
 	return func(s *settings) {
-		s.config.Fault = func(p simulator.Purchase) simulator.Fault {
-			return fault(Purchase{p.ServiceID, computeunit.PaymentTiming(p.PaymentTiming), p.ReplicasCount, p.Attempt}).engine
+		s.config.Fault = func(r simulator.Request) simulator.Fault {
+			return fault(Purchase{r.ServiceID, computeunit.PaymentTiming(r.PaymentTiming), r.ReplicasCount, r.Attempt}).engine
 		}
 	}
 }
@@ -108,7 +95,7 @@ type Listing struct {
 // WithListingFaults is WithPurchaseFaults for listings.
 func WithListingFaults(fault func(Listing) Fault) Option {
 	return func(s *settings) {
-		s.config.ReadFault = func(r simulator.Read) simulator.Fault {
+		s.config.ReadFault = func(r simulator.Request) simulator.Fault {
 			return fault(Listing{r.ServiceID, computeunit.PaymentTiming(r.PaymentTiming), r.Attempt}).engine
 		}
 	}

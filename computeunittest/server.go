@@ -1,54 +1,92 @@
 package computeunittest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
+	"net/http"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-// Server is a stand-in for the service on a loopback address. It is safe for concurrent use. Make one with
+// Server is a stand-in for the service on a loopback address, or in memory. It is safe for concurrent use. Make one with
 // [NewServer], and call Close at the end.
 type Server struct {
-	URL         string                  // for computeunit.WithEndpoint, http://127.0.0.1:port
+	// URL is for computeunit.WithEndpoint: http://127.0.0.1:port. Of a server in memory it leads nowhere: only Client
+	// reaches it.
+	URL         string
 	Credentials computeunit.Credentials // what Client signs with: the first of WithKeys, else a key of the server's own
 
 	simulator *simulator.Simulator
-	stop      func() error
+	listener  net.Listener
+	transport *http.Transport
+	http      *http.Server
 }
 
 // NewServer starts a Server: one with ample stock and balance, whose instances run and are listed at once. It panics
 // if it cannot listen or if an option is wrong.
+//
+// In a testing/synctest bubble the server is in memory, if [WithAddr] does not say otherwise: waiting for a network is not
+// durably blocking there, so that no time would pass. A bubble is known by its clock, which begins at the year 2000.
 func NewServer(options ...Option) *Server {
-	s := settings{addr: "127.0.0.1:0"}
+	var s settings
 	for _, option := range options {
 		option(&s)
 	}
-	credentials := computeunit.Credentials{
-		AccessKeyID: simulator.DefaultAccessKeyID, SecretAccessKey: simulator.DefaultSecretAccessKey,
+	if len(s.keys) == 0 {
+		s.keys = []computeunit.Credentials{{
+			AccessKeyID: simulator.DefaultAccessKeyID, SecretAccessKey: simulator.DefaultSecretAccessKey,
+		}}
 	}
-	if len(s.keys) > 0 {
-		credentials = s.keys[0]
+	for _, k := range s.keys {
+		s.config.Keys = append(s.config.Keys, simulator.Key{
+			AccessKeyID: k.AccessKeyID, SecretAccessKey: k.SecretAccessKey, SessionToken: k.SessionToken,
+		})
 	}
 	engine := simulator.New(s.config)
-	url, stop, err := simulator.ServeAt(s.addr, engine)
-	if err != nil {
+	server := &Server{
+		Credentials: s.keys[0], simulator: engine, transport: &http.Transport{},
+		http: &http.Server{Handler: engine, ReadHeaderTimeout: 10 * time.Second},
+	}
+	server.listen(s.addr)
+	server.URL = "http://" + server.listener.Addr().String()
+	go func() { _ = server.http.Serve(server.listener) }() // until Close
+	return server
+}
+
+// listen opens the way that clients take.
+func (s *Server) listen(addr string) {
+	if addr == "" && inBubble() {
+		memory := simulator.Listen()
+		s.listener, s.transport.DialContext = memory, memory.Dial
+		return
+	}
+	var err error
+	if s.listener, err = net.Listen("tcp", cmp.Or(addr, "127.0.0.1:0")); err != nil {
 		panic(fmt.Sprintf("computeunittest: %v", err))
 	}
-	return &Server{URL: url, Credentials: credentials, simulator: engine, stop: stop}
 }
+
+// inBubble knows the clock of a bubble from that of a machine, which is not years behind the release of the Go that
+// testing/synctest came with.
+func inBubble() bool { return time.Now().Year() < 2025 }
 
 // Close stops the server and closes every connection to it, those with a request on them too. It may be called again.
 func (s *Server) Close() {
-	_ = s.stop() // of a listener that is closed already: there is nothing to do about it
+	_ = s.http.Close() // of what is closed already: there is nothing to do about it
+	_ = s.listener.Close()
 }
 
-// Client is a new client of the server. Options may change everything, its endpoint too. It panics if one is wrong.
+// Client is a new client of the server, with a transport of its own, so that a mock that replaced http.DefaultTransport does
+// not get its requests. Options may change everything, its endpoint too: one that WithHTTPClient gives another transport
+// does not reach a server in memory. It panics if one is wrong.
 func (s *Server) Client(options ...computeunit.Option) *computeunit.Client {
-	options = append([]computeunit.Option{computeunit.WithEndpoint(s.URL)}, options...)
-	client, err := computeunit.NewClient(key{s.Credentials}, options...)
+	client, err := computeunit.NewClient(key{s.Credentials}, append([]computeunit.Option{
+		computeunit.WithEndpoint(s.URL), computeunit.WithHTTPClient(&http.Client{Transport: s.transport}),
+	}, options...)...)
 	if err != nil {
 		panic(fmt.Sprintf("computeunittest: %v", err))
 	}
@@ -68,6 +106,9 @@ func (s *Server) NextPurchases(faults ...Fault) { s.simulator.Inject(engineFault
 // NextListings queues faults for the next listings, as NextPurchases does for purchases.
 func (s *Server) NextListings(faults ...Fault) { s.simulator.InjectRead(engineFaults(faults)...) }
 
+// NextReleases queues faults for the next releases, as NextPurchases does for purchases.
+func (s *Server) NextReleases(faults ...Fault) { s.simulator.InjectRelease(engineFaults(faults)...) }
+
 // Requests is the number of HTTP requests that arrived, whatever became of them.
 func (s *Server) Requests() int { return s.simulator.Requests() }
 
@@ -79,34 +120,3 @@ func (s *Server) SetStatus(instanceID string, status computeunit.InstanceStatus)
 
 // Delete takes an instance out of the listings, and reports whether there was one. Its order stays: it was bought.
 func (s *Server) Delete(instanceID string) bool { return s.simulator.Delete(instanceID) }
-
-// Order is a purchase that was made.
-type Order struct {
-	OrderID         string
-	InstanceID      string
-	RequestID       string // the server's, as in the answer
-	ClientRequestID string // the x-bce-request-id that the client sent: computeunit.OutcomeError has the same
-	AccessKeyID     string
-	ServiceID       string
-	PaymentTiming   computeunit.PaymentTiming
-	ReplicasCount   int
-	Months          int    // of a reservation; 0 if Postpaid
-	AutoRenew       bool   // of a reservation
-	ReleaseTime     string // as it was sent; empty if it was not
-	CreatedAt       time.Time
-	Price           int64 // in fen (1/100 CNY), invented: 100 yuan for a Prepaid replica and month, nothing if Postpaid
-}
-
-// Orders is what was bought, in order of creation.
-func (s *Server) Orders() []Order {
-	var orders []Order
-	for _, o := range s.simulator.Orders() {
-		orders = append(orders, Order{
-			OrderID: o.OrderID, InstanceID: o.InstanceID, RequestID: o.RequestID, ClientRequestID: o.ClientRequestID,
-			AccessKeyID: o.AccessKeyID, ServiceID: o.ServiceID, PaymentTiming: computeunit.PaymentTiming(o.PaymentTiming),
-			ReplicasCount: o.ReplicasCount, Months: o.Months, AutoRenew: o.AutoRenew, ReleaseTime: o.ReleaseTime,
-			CreatedAt: o.CreatedAt, Price: o.Price,
-		})
-	}
-	return orders
-}

@@ -108,7 +108,7 @@ func TestTheSimulatorListensOnLoopbackOnly(t *testing.T) {
 // standIn starts examples/simulator and returns the environment that it prints. stop returns the rest of its output.
 func standIn(t *testing.T, args ...string) (env []string, stop func() string) {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), binary("simulator"), args...)
+	command := exec.CommandContext(t.Context(), binary("simulator"), append([]string{"-addr=127.0.0.1:0"}, args...)...)
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, command.Start())
@@ -268,4 +268,13 @@ func TestLiveWithoutKeysBuysNothing(t *testing.T) {
 	output, code := run(t, nil, "svco-live\n", "prepaid", "-live", "-service", "svco-live")
 	assert.Equal(t, 1, code)
 	assert.Contains(t, output, "QIANFAN_ACCESS_KEY")
+}
+
+// The two that can spend money have a file in common, because each is to be copied alone: .ci/run compiles such copies.
+func TestPrepaidAndPostpaidAskInTheSameWay(t *testing.T) {
+	prepaid, err := os.ReadFile("prepaid/live.go")
+	require.NoError(t, err)
+	postpaid, err := os.ReadFile("postpaid/live.go")
+	require.NoError(t, err)
+	assert.Equal(t, string(prepaid), string(postpaid))
 }

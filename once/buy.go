@@ -57,8 +57,8 @@ func (b *Buyer) Buy(ctx context.Context, key string, request computeunit.Purchas
 	select {
 	case <-c.done:
 	case <-ctx.Done():
-		if left, underWay := c.leave(); underWay {
-			return left, failed(computeunit.ErrOutcomeUnknown, left, again(ctx.Err()))
+		if c.leave() {
+			return asked, failed(computeunit.ErrOutcomeUnknown, asked, again(ctx.Err()))
 		}
 	}
 	switch {
@@ -105,29 +105,21 @@ var errNoContext = errors.New("the context is nil")
 const leaving = 100 * time.Millisecond
 
 // leave is for the end of the caller's context. It reports whether Buy returns while the call goes on.
-func (c *call) leave() (Purchase, bool) {
-	if p, underWay := c.leaveAttempt(); underWay {
-		return p, true
-	}
-	select {
-	case <-c.done:
-		return Purchase{}, false
-	case <-time.After(leaving):
+func (c *call) leave() bool {
+	c.mu.Lock()
+	underWay := c.attempt != nil && c.attempt.underWay.Load()
+	c.mu.Unlock()
+	if !underWay {
+		select {
+		case <-c.done:
+			return false
+		case <-time.After(leaving):
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.left = true
-	return c.asked, true
-}
-
-func (c *call) leaveAttempt() (Purchase, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.attempt == nil || !c.attempt.underWay.Load() {
-		return c.asked, false
-	}
-	c.left = true
-	return c.attempt.begun, true
+	return true
 }
 
 func (c *call) run() {
@@ -263,7 +255,7 @@ const blockedAfter = 5 * time.Second
 // makeWay looks after the purchase that keeps the service closed, if there is one.
 func (c *call) makeWay() error {
 	other, err := c.buyer.owner(c.ctx, store.OpenService, serviceOf(c.asked.Request))
-	if err == nil && other.version != "" && len(c.buyer.keptOf(other.Key)) > 0 { // this process knows better (rule 8)
+	if err == nil && other.version != "" && c.buyer.keeps(other.Key) { // this process knows better (rule 8)
 		return again(c.buyer.writeKept(c.ctx, other.Key))
 	}
 	if c.taken = err == nil && other.version != ""; !c.taken {
@@ -280,7 +272,10 @@ func (c *call) standBy(r record) error {
 		ctx, cancel = context.WithTimeout(ctx, blockedAfter)
 	}
 	defer cancel()
-	tended, err := c.buyer.tend(ctx, r)
+	tended, err := r, error(nil)
+	if r.State == StatePreparing || r.needsSettling() { // else its process may be at work
+		tended, err = c.buyer.tend(ctx, r)
+	}
 	switch {
 	case tended.needsSettling():
 		return join(c.buyer.blocked(tended.Purchase), err)

@@ -35,16 +35,13 @@ const (
 // now: see [Purchase.Open]. It never sends. Call it after a restart and from time to time, in any process, also in one that
 // lives for this call.
 //
-// What was sent is settled if a listing names its order, as soon as its sender's time-out has passed. What was claimed and
-// not sent is closed as not purchased when its record has not changed for [WithTakeoverAfter]. An open purchase with Unknown
-// set, or bought without an instance id, needs a person if it stays so: see [Buyer.ResolveBought] and
-// [Buyer.ResolveNotPurchased].
+// What was sent is settled if a listing names its order. What was claimed and not sent is closed as not purchased when its
+// record has not changed for [WithTakeoverAfter]. An open purchase with Unknown set, or bought without an instance id, needs a
+// person if it stays so: see [Buyer.ResolveBought] and [Buyer.ResolveNotPurchased].
 //
 // The error joins what kept it from looking; the other purchases were looked after all the same.
 func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
-	if err := b.writeKept(ctx, ""); err != nil {
-		b.logger.WarnContext(ctx, "once: settling without them", "error", err)
-	}
+	unwritten := b.writeKept(ctx, "")
 	err := b.keepEndpoint(ctx)
 	var rows []store.Record
 	if err == nil {
@@ -70,7 +67,7 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 		r.Key = rows[i].Key
 		purchases[i] = r.Purchase
 	})
-	return purchases, errors.Join(errs...)
+	return purchases, errors.Join(append(errs, unwritten)...)
 }
 
 // inTurn does something for each of n, several at a time, beginning with any: what is slow must not be before the same ones
@@ -107,7 +104,7 @@ func (b *Buyer) tend(ctx context.Context, r record) (record, error) {
 			next.become(StateNotPurchased, "", Order{})
 			next.Refusal, next.Claim = "nothing was sent", ""
 		})
-	case !r.needsSettling():
+	case !r.isSent():
 		return r, nil
 	case r.service == parked(r.Key): // while another purchase has its service, what is new may be that one's
 		regained, err := b.settle(ctx, r, func(next *record) { next.service = serviceOf(next.Request) })

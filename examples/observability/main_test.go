@@ -1,11 +1,11 @@
 package main
 
 import (
-	"errors"
+	"maps"
 	"testing"
 
+	"go.opentelemetry.io/otel/codes"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
-	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
@@ -13,36 +13,32 @@ import (
 	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
-// A transport of the user's own would make this an unknown outcome.
-func TestARefusedConnectionStaysNotPurchased(t *testing.T) {
-	spans := tracetest.NewInMemoryExporter()
-	reader := sdkmetric.NewManualReader()
-	o, err := newObserver(sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)), sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
+func TestEveryAttemptOfAClientIsMeasured(t *testing.T) {
+	spans, reader := tracetest.NewInMemoryExporter(), sdkmetric.NewManualReader()
+	tracer := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)).Tracer("test")
+	hooks, err := newHooks(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := computeunittest.NewServer()
-	client := server.Client(computeunit.WithMaxAttempts(2))
-	server.Close()
+	server.NextPurchases(computeunittest.Throttled(0), computeunittest.Fault{}, computeunittest.LoseAnswer())
+	server.NextListings(computeunittest.Denied())
+	client := server.Client(computeunit.WithHooks(hooks), computeunit.WithMaxAttempts(2))
 
-	_, err = o.purchase(t.Context(), client, computeunit.PurchaseComputeUnitRequest{
-		ServiceID: "svco-1", Billing: computeunit.Postpaid(), ReplicasCount: 1,
-	})
-	if !errors.Is(err, computeunit.ErrNotPurchased) {
-		t.Errorf("got %v", err)
+	buy(t.Context(), tracer, client)
+	buy(t.Context(), tracer, client)
+	_, _ = client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-1"})
+	server.Close()
+	buy(t.Context(), tracer, client) // in a transport that traces, this would be unknown, and not tried again
+
+	want := map[string]uint64{
+		"PurchaseComputeUnit 429 not_purchased": 1, "PurchaseComputeUnit 200 ok": 1, "PurchaseComputeUnit 0 unknown": 1,
+		"DescribeComputeUnits 403 failed": 1, "PurchaseComputeUnit 0 not_purchased": 2,
 	}
-	var collected metricdata.ResourceMetrics
-	if err := reader.Collect(t.Context(), &collected); err != nil {
-		t.Fatal(err)
+	if got := counts(t.Context(), reader); !maps.Equal(got, want) {
+		t.Errorf("counted %v", got)
 	}
-	counts := map[string]int64{}
-	for _, m := range collected.ScopeMetrics[0].Metrics {
-		counts[m.Name] = points(m.Data)["not_purchased"]
-	}
-	if counts["computeunit.purchases"] != 1 || counts["computeunit.attempts"] != 2 {
-		t.Errorf("counted %v", counts)
-	}
-	if len(spans.GetSpans()) != 1 {
-		t.Errorf("got %d spans", len(spans.GetSpans()))
+	if got := spans.GetSpans(); len(got) != 3 || got[0].Status.Code != codes.Unset || got[1].Status.Code != codes.Error {
+		t.Errorf("got spans %v", got)
 	}
 }

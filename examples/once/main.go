@@ -1,15 +1,15 @@
-// Once is a service that buys compute units once for each key, whatever crashes: see README.md.
+// Once is a service that buys compute units once for each key, whatever crashes, and what its operator needs: see README.md.
 package main
 
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"flag"
+	"fmt"
 	"log"
 	"log/slog"
 	"net/http"
+	"os"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -24,56 +24,65 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "the `address` to listen on")
 	database := flag.String("database", "purchases.db", "a SQLite `file`, or the postgres:// URL that replicas share")
+	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage); flag.PrintDefaults() }
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	driver, dialect, source := "sqlite", once.SQLite, "file:"+*database+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)"
-	if strings.HasPrefix(*database, "postgres") {
-		driver, dialect, source = "pgx", once.PostgreSQL, *database
-	}
-	journal := must(once.SQL(must(sql.Open(driver, source)), dialect))
-	must(journal, journal.Migrate(ctx))
-	buyer := must(once.New(must(computeunit.NewClientFromEnv()), journal, once.WithLogger(slog.Default())))
-	go func() {
-		for ; ctx.Err() == nil; time.Sleep(time.Minute) { // at the start, and from time to time
-			open, err := buyer.Settle(ctx)
-			slog.Info("settled", "open", len(open), "error", err)
-		}
-	}()
-	http.HandleFunc("POST /buy", func(w http.ResponseWriter, r *http.Request) { buy(buyer, w, r) })
-	server := &http.Server{Addr: *addr, ReadTimeout: 10 * time.Second, WriteTimeout: 2 * time.Minute}
-	go func() { log.Print(server.ListenAndServe()); stop() }() // ends by Shutdown, or if the address is taken
-	<-ctx.Done()
-	must(server, server.Shutdown(context.Background())) // waits for the purchases that have begun
-}
-
-func buy(buyer *once.Buyer, w http.ResponseWriter, r *http.Request) {
-	var asked struct {
-		Key, Service     string
-		Months, Replicas int
-	}
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&asked); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), 30*time.Second) // ends waiting, never an attempt that has begun
-	defer cancel()
-	bought, err := buyer.Buy(ctx, asked.Key, computeunit.PurchaseComputeUnitRequest{
-		ServiceID: asked.Service, Billing: computeunit.Prepaid(asked.Months), ReplicasCount: asked.Replicas})
+	defer stop()
+	buyer, err := newBuyer(ctx, *database)
 	switch {
-	case err == nil:
-		_ = json.NewEncoder(w).Encode(bought)
-	case errors.Is(err, computeunit.ErrOutcomeUnknown) && !errors.Is(err, once.ErrKeyReused):
-		http.Error(w, "unknown, ask again with the same key: "+err.Error(), http.StatusAccepted)
-	case errors.As(err, new(*once.BlockedError)) || ctx.Err() != nil: // another key's purchase is in the way
-		http.Error(w, "ask again later with the same key: "+err.Error(), http.StatusConflict)
-	default: // refused or invalid
-		http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+	case err != nil:
+	case flag.NArg() > 0:
+		err = operate(ctx, buyer, os.Stdout, flag.Args())
+	default:
+		err = serve(ctx, stop, buyer, *addr)
 	}
-}
-
-func must[T any](value T, err error) T {
 	if err != nil {
 		log.Fatal(err)
 	}
-	return value
+}
+
+// newBuyer notices at the start whatever would make every purchase fail.
+func newBuyer(ctx context.Context, database string) (*once.Buyer, error) {
+	driver, dialect, source := "sqlite", once.SQLite, "file:"+database+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=busy_timeout(10000)"
+	if strings.HasPrefix(database, "postgres") {
+		driver, dialect, source = "pgx", once.PostgreSQL, database
+	}
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		return nil, err
+	}
+	journal, err := once.SQL(db, dialect)
+	if err != nil {
+		return nil, err
+	}
+	if err := journal.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	client, err := computeunit.NewClientFromEnv()
+	if err != nil {
+		return nil, err
+	}
+	buyer, err := once.New(client, journal, once.WithLogger(slog.Default())) // the one logger: the client has none
+	if err != nil {
+		return nil, err
+	}
+	return buyer, buyer.Check(ctx)
+}
+
+// serve answers until it is told to end, and then waits for the purchases that have begun.
+func serve(ctx context.Context, stop func(), buyer *once.Buyer, addr string) error {
+	go func() {
+		for ; ctx.Err() == nil; time.Sleep(time.Minute) { // at the start, and from time to time
+			if _, err := buyer.Settle(ctx); err != nil {
+				slog.Warn("settle", "error", err)
+			}
+		}
+	}()
+	server := &http.Server{Addr: addr, Handler: handler(buyer), ReadTimeout: 10 * time.Second, WriteTimeout: 2 * time.Minute}
+	go func() { log.Print(server.ListenAndServe()); stop() }() // ends by Shutdown, or if the address is taken
+	<-ctx.Done()
+	if err := server.Shutdown(context.Background()); err != nil {
+		return err
+	}
+	return buyer.Shutdown(context.Background())
 }

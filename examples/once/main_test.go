@@ -83,15 +83,94 @@ func TestEachOutcomeHasItsStatus(t *testing.T) {
 		{"the same key tries again", order, http.StatusOK, "instanceId"},
 		{"bought already", order, http.StatusOK, "instanceId"},
 		{"another request", strings.Replace(order, `"months":1`, `"months":2`, 1), http.StatusUnprocessableEntity, "another request"},
-		{"unknown", strings.Replace(order, "order-1", "order-2", 1), http.StatusAccepted, "ask again with the same key"},
-		{"still unknown", strings.Replace(order, "order-1", "order-2", 1), http.StatusAccepted, "ask again with the same key"},
-		{"another key for the service", strings.Replace(order, "order-1", "order-3", 1), http.StatusConflict, "ask again later with the same key"},
+		{"invalid key", strings.Replace(order, "order-1", `\n`, 1), http.StatusUnprocessableEntity, "must have 1 to 255 bytes"},
+		{"unknown", strings.Replace(order, "order-1", "order-2", 1), http.StatusAccepted, "call Buy again"},
+		{"still unknown", strings.Replace(order, "order-1", "order-2", 1), http.StatusAccepted, "call Buy again"},
+		{"another key for the service", strings.Replace(order, "order-1", "order-3", 1), http.StatusConflict, "call Buy again later"},
 	} {
 		status, body := shop.post(row.request)
 		assert.Equal(t, row.status, status, row.name)
 		assert.Contains(t, body, row.body, row.name)
 	}
 	assert.Len(t, service.Orders(), 1)
+}
+
+// What may be gone when the caller asks again is not said to be refused.
+func TestWhatFailsForAWhileIsToBeAskedAgain(t *testing.T) {
+	service := computeunittest.NewServer()
+	defer service.Close()
+	shop := newShop(t, service)
+	shop.start(t)
+	service.NextPurchases(computeunittest.Throttled(time.Hour))
+	status, body := shop.post(order)
+	assert.Equal(t, http.StatusConflict, status, body)
+	status, body = shop.post(order)
+	assert.Equal(t, http.StatusOK, status, body)
+}
+
+func TestGetShowsWhatTheJournalHas(t *testing.T) {
+	service := computeunittest.NewServer()
+	defer service.Close()
+	shop := newShop(t, service)
+	shop.start(t)
+	status, _ := shop.get("order-1")
+	assert.Equal(t, http.StatusNotFound, status)
+	_, bought := shop.post(order)
+	status, shown := shop.get("order-1")
+	assert.Equal(t, http.StatusOK, status)
+	assert.JSONEq(t, bought, shown)
+	status, _ = shop.get("")
+	assert.Equal(t, http.StatusUnprocessableEntity, status)
+}
+
+// The night call of the README.
+func TestAnOperatorSettlesWhatNobodyElseCan(t *testing.T) {
+	service := computeunittest.NewServer()
+	defer service.Close()
+	shop := newShop(t, service)
+	service.NextPurchases(computeunittest.LoseRequest())
+	shop.start(t)
+	status, body := shop.post(order)
+	require.Equal(t, http.StatusAccepted, status, body)
+
+	for _, command := range [][]string{{"open"}, {"settle"}, {"show", "order-1"}} {
+		output, err := shop.operate(command...)
+		require.NoError(t, err, output)
+		var open once.Purchase
+		require.NoError(t, json.Unmarshal([]byte(output), &open))
+		assert.Equal(t, once.StateSending, open.State)
+	}
+	for text, command := range map[string][]string{
+		"too early":           {"not-purchased", "order-1"},
+		"is not listed":       {"bought", "order-1", "mistyped"},
+		"no key":              {"show", "nobody's"},
+		"there is no command": {"bought", "order-1"},
+	} {
+		output, err := shop.operate(command...)
+		assert.Error(t, err, command)
+		assert.Contains(t, output, text)
+	}
+	output, err := shop.operate("bought", "-unlisted", "order-1", "inst-found", "ord-found")
+	require.NoError(t, err, output)
+	status, body = shop.post(order)
+	assert.Equal(t, http.StatusOK, status)
+	assert.Contains(t, body, "inst-found")
+	output, err = shop.operate("open")
+	require.NoError(t, err)
+	assert.Empty(t, output)
+}
+
+func TestAnEndpointThatDoesNotFitIsNoticedAtTheStart(t *testing.T) {
+	service, other := computeunittest.NewServer(), computeunittest.NewServer()
+	defer service.Close()
+	defer other.Close()
+	shop := newShop(t, service)
+	_, err := shop.operate("settle")
+	require.NoError(t, err)
+	shop.environment = append(shop.environment, "QIANFAN_CONSOLE_BASE_URL="+other.URL)
+	output, err := shop.operate("settle")
+	require.Error(t, err)
+	assert.Contains(t, output, "another endpoint's")
 }
 
 // shop is the program with its database and its address.
@@ -127,6 +206,29 @@ func (s *shop) start(t *testing.T) *exec.Cmd {
 		return err == nil && connection.Close() == nil
 	}, time.Minute, 10*time.Millisecond)
 	return command
+}
+
+// operate runs a command of the operator, and returns what it printed.
+func (s *shop) operate(arguments ...string) (string, error) {
+	command := exec.Command(s.program, arguments...)
+	command.Dir, command.Env = s.folder, s.environment
+	var errors strings.Builder
+	command.Stderr = &errors
+	output, err := command.Output()
+	if err != nil {
+		return string(output) + errors.String(), err
+	}
+	return string(output), nil
+}
+
+func (s *shop) get(key string) (status int, body string) {
+	response, err := http.Get("http://" + s.addr + "/buy?key=" + key)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	return response.StatusCode, string(text)
 }
 
 // post returns 0 if there was no response.

@@ -16,7 +16,7 @@ type shop struct{ buyer *once.Buyer }
 // result is what the engine records of a step. An error would lose its type in the record.
 type result struct {
 	Outcome  string // bought, not purchased, unknown
-	Final    bool   // asking again changes nothing
+	Pending  bool   // to be asked again
 	Purchase once.Purchase
 	Error    string
 }
@@ -30,9 +30,9 @@ func (s shop) buy(ctx dbos.Context, request computeunit.PurchaseComputeUnitReque
 	for {
 		r, err := dbos.RunAsStep(ctx, func(ctx context.Context) (result, error) {
 			purchase, err := s.buyer.Buy(ctx, key, request)
-			return resultOf(ctx, purchase, err), nil
+			return resultOf(purchase, err), nil
 		}, dbos.WithStepName("buy"))
-		if err != nil || r.Final {
+		if err != nil || !r.Pending {
 			return r, err
 		}
 		if _, err := dbos.Sleep(ctx, time.Minute); err != nil { // ask again, with the same key
@@ -41,24 +41,13 @@ func (s shop) buy(ctx dbos.Context, request computeunit.PurchaseComputeUnitReque
 	}
 }
 
-func resultOf(ctx context.Context, purchase once.Purchase, err error) result {
+func resultOf(purchase once.Purchase, err error) result {
 	if err == nil {
-		return result{Outcome: "bought", Final: true, Purchase: purchase}
+		return result{Outcome: "bought", Purchase: purchase}
 	}
-	r := result{Outcome: "unknown", Purchase: purchase, Error: err.Error()}
+	r := result{Outcome: "unknown", Pending: errors.Is(err, once.ErrPending), Purchase: purchase, Error: err.Error()}
 	if errors.Is(err, computeunit.ErrNotPurchased) {
 		r.Outcome = "not purchased"
-		r.Final = isFinal(ctx, purchase, err)
 	}
-	r.Final = r.Final || errors.Is(err, once.ErrKeyReused)
 	return r
-}
-
-// isFinal reports whether "not purchased" stays so: the service or a person said it, or the request cannot be sent. Else another
-// key's purchase was in the way, a listing failed, or a worker was stopped, this one or one that it waited for.
-func isFinal(ctx context.Context, purchase once.Purchase, err error) bool {
-	if errors.As(err, new(*computeunit.ValidationError)) {
-		return true
-	}
-	return purchase.Evidence != "" && !errors.As(err, new(*once.BlockedError)) && ctx.Err() == nil
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // An engine never asks again for a result that it has recorded as the workflow's.
-func TestOnlyWhatStaysSoIsFinal(t *testing.T) {
+func TestOnlyWhatStaysSoIsNotPending(t *testing.T) {
 	service := computeunittest.NewServer()
 	defer service.Close()
 	buyer, err := once.New(service.Client(), once.InMemory())
@@ -30,24 +30,24 @@ func TestOnlyWhatStaysSoIsFinal(t *testing.T) {
 		key     string
 		request computeunit.PurchaseComputeUnitRequest
 		outcome string
-		final   bool
+		pending bool
 	}{
-		{"bought", t.Context(), "a", request("svco-1", 1), "bought", true},
-		{"another request", t.Context(), "a", request("svco-1", 2), "unknown", true},
-		{"refused", t.Context(), "b", request("svco-1", 1), "not purchased", true},
-		{"lost", t.Context(), "c", request("svco-1", 1), "unknown", false},
-		{"blocked by c", t.Context(), "d", request("svco-1", 1), "not purchased", false},
-		{"a worker that is stopped", done, "e", request("svco-2", 1), "unknown", false},
-		{"invalid", t.Context(), "f", request("svco-3", 0), "not purchased", true},
-		{"refused before, and blocked now", t.Context(), "b", request("svco-1", 1), "not purchased", false},
-		{"a listing that fails", t.Context(), "g", request("svco-4", 1), "not purchased", false},
+		{"bought", t.Context(), "a", request("svco-1", 1), "bought", false},
+		{"another request", t.Context(), "a", request("svco-1", 2), "unknown", false},
+		{"refused", t.Context(), "b", request("svco-1", 1), "not purchased", false},
+		{"lost", t.Context(), "c", request("svco-1", 1), "unknown", true},
+		{"blocked by c", t.Context(), "d", request("svco-1", 1), "not purchased", true},
+		{"a worker that is stopped", done, "e", request("svco-2", 1), "not purchased", true},
+		{"invalid", t.Context(), "f", request("svco-3", 0), "not purchased", false},
+		{"refused before, and blocked now", t.Context(), "b", request("svco-1", 1), "not purchased", true},
+		{"a listing that is refused", t.Context(), "g", request("svco-4", 1), "not purchased", false},
 	} {
-		if c.what == "a listing that fails" {
+		if c.what == "a listing that is refused" {
 			service.NextListings(computeunittest.Denied())
 		}
 		purchase, err := buyer.Buy(c.ctx, c.key, c.request)
-		r := resultOf(c.ctx, purchase, err)
+		r := resultOf(purchase, err)
 		assert.Equal(t, c.outcome, r.Outcome, "%s: %s", c.what, r.Error)
-		assert.Equal(t, c.final, r.Final, "%s: %s", c.what, r.Error)
+		assert.Equal(t, c.pending, r.Pending, "%s: %s", c.what, r.Error)
 	}
 }

@@ -7,17 +7,16 @@ import (
 	"slices"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 )
 
 // purchase is one call, what became of it on its way, and what its caller was told.
 type purchase struct {
 	serviceID string
 	road      road
-	fault     string
-	truth     simulator.Truth // what an honest client reports if the request reached the fault
-	reached   bool            // the request came to the fault
-	cancelled bool            // the caller's context ended at a random moment
+	fault     model.Fault
+	reached   int  // how many of its requests came to the fault
+	cancelled bool // the caller's context ended at a random moment
 	response  *computeunit.PurchaseComputeUnitResponse
 	err       error
 }
@@ -29,7 +28,7 @@ type audit struct {
 	examples                              []string
 }
 
-func (a *audit) add(p purchase, orders []simulator.Order) {
+func (a *audit) add(p purchase, orders []*model.Order) {
 	if len(orders) > 1 {
 		a.wrong(&a.double, p, orders)
 	}
@@ -42,7 +41,7 @@ func (a *audit) add(p purchase, orders []simulator.Order) {
 		}
 	case notPurchased && !unknown:
 		a.notPurchased++
-		if len(orders) > 0 || p.reached && p.truth == simulator.MustNotKnow {
+		if len(orders) > 0 || p.reached > 0 && p.fault.Want == computeunit.ErrOutcomeUnknown {
 			a.wrong(&a.hidden, p, orders)
 		}
 	case unknown && !notPurchased:
@@ -55,31 +54,30 @@ func (a *audit) add(p purchase, orders []simulator.Order) {
 	}
 }
 
-// backedBy reports whether an order has the ids that the caller was told. One of the two may be empty.
-func (p *purchase) backedBy(orders []simulator.Order) bool {
+// backedBy reports whether an order has the ids that the caller was told.
+func (p *purchase) backedBy(orders []*model.Order) bool {
 	told := p.response.Result
-	return told != (computeunit.PurchaseResult{}) && slices.ContainsFunc(orders, func(o simulator.Order) bool {
-		return (told.InstanceID == "" || told.InstanceID == o.InstanceID) && (told.OrderID == "" || told.OrderID == o.OrderID)
-	})
+	return told != (computeunit.PurchaseResult{}) &&
+		slices.ContainsFunc(orders, func(o *model.Order) bool { return o.Is(told.InstanceID, told.OrderID) })
 }
 
-// isDefinite reports whether an honest client had to know: nothing ended the call early, and what it met was clear. The
-// rough network closes connections that another purchase may be about to use: then no client can know.
+// isDefinite reports whether an honest client had to know: nothing ended the call early, and what it met was clear.
 func (p *purchase) isDefinite() bool {
 	if p.cancelled || p.road.vague || errors.Is(p.err, context.DeadlineExceeded) {
 		return false
 	}
-	if !p.reached {
-		return !p.road.disturb
+	var failed *computeunit.OutcomeError
+	if errors.As(p.err, &failed) && p.road.closes && failed.Attempts > p.reached {
+		return false
 	}
-	return p.truth != simulator.MustNotKnow
+	return p.reached == 0 || p.fault.Want != computeunit.ErrOutcomeUnknown
 }
 
-func (a *audit) wrong(count *int, p purchase, orders []simulator.Order) {
+func (a *audit) wrong(count *int, p purchase, orders []*model.Order) {
 	*count++
 	if len(a.examples) < 10 {
-		a.examples = append(a.examples, fmt.Sprintf("%s (%s: %s, must be %s, reached: %t): %d orders, told %v",
-			p.serviceID, p.road.name, p.fault, p.truth, p.reached, len(orders), p.err))
+		a.examples = append(a.examples, fmt.Sprintf("%s (%s: %s, want %v, reached: %d): %d orders, told %v",
+			p.serviceID, p.road.name, p.fault.Name, p.fault.Want, p.reached, len(orders), p.err))
 	}
 }
 

@@ -3,11 +3,11 @@ package proof
 import (
 	"context"
 	"flag"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"runtime/pprof"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 )
 
 var (
@@ -38,35 +38,26 @@ func TestCampaign(t *testing.T) {
 	}
 	t.Logf("%d purchases, seed: -seed=%d", *campaignSize, seed)
 	before := runtime.NumGoroutine()
-	service := startFaultyService(t, 0)
-	network := startRoughNetwork(t, service.url)
-	callersProxy := startMoodyProxy()
-	for _, proxy := range []*moodyProxy{ownProxy, callersProxy} {
-		proxy.lead(strings.TrimPrefix(service.tlsURL, "https://"), seed)
-	}
-	purchases := buyAll(campaignRoads(t, service, network, callersProxy), service.faults, seed)
-	network.stop()
-	service.awaitQuiet(t)
-	service.stop()
+	s := startStage(t)
+	proxy.lead(s.secure, seed)
+	purchases := s.buyAll(s.roads(t), seed)
+	s.network.Close()
 
-	require.Zero(t, service.redirects.Load(), "requests at another address")
+	require.Zero(t, s.redirects.Load(), "requests at another address")
 	var result audit
-	orders := service.orders()
+	orders := s.orders()
 	for _, p := range purchases {
-		_, inNetwork := network.reached.Load(p.serviceID)
-		_, inService := service.reached.Load(p.serviceID)
-		p.reached = inNetwork || inService
+		p.reached = s.network.Reached(p.serviceID)
 		result.add(p, orders[p.serviceID])
 	}
-	t.Logf("the default transport's proxy was %s; the callers' was %s", ownProxy, callersProxy)
-	t.Logf("\n%s", &result)
+	t.Logf("the proxy was %s\n%s", proxy, &result)
 	assert.Zero(t, result.double, "double orders")
 	assert.Zero(t, result.hidden, "orders hidden behind not purchased")
 	assert.Zero(t, result.claimed, "purchases claimed that no order backs")
 	assert.Zero(t, result.wrongUnknown, "definite answers called unknown")
 	assert.Empty(t, result.examples)
-	callersProxy.listener.Close()
-	callersProxy.hangUp()
+	s.elsewhere.Close()
+	proxy.hangUp()
 	checkGoroutines(t, before)
 }
 
@@ -80,52 +71,59 @@ func checkGoroutines(t *testing.T, before int) {
 	}
 }
 
-// road is a client, and what its requests pass on their way.
+// road is a client, and what its requests meet.
 type road struct {
-	name    string
-	client  *computeunit.Client
-	disturb bool // through the rough network
-	own     bool // by the default transport
-	vague   bool // a request can be lost on it, or a connection fail, without the client's knowing which
+	name   string
+	client *computeunit.Client
+	more   *model.Fault // as often as all others
+	closes bool         // a purchase can get a connection that is about to be closed: then it need not know its outcome
+	vague  bool         // no unknown outcome is held against the client
 }
 
-// campaignRoads are three levels of trust (the default transport, an *http.Transport of the caller's, one that shows
-// nothing), each directly, through the rough network, and through the proxy over TLS.
-func campaignRoads(t *testing.T, service *faultyService, network *roughNetwork, proxy *moodyProxy) (roads []road) {
-	patience := computeunit.WithTimeout(campaignPatience)
-	callers := func(http2 bool) *http.Transport {
-		transport := &http.Transport{MaxIdleConnsPerHost: campaignCallers, Proxy: proxy.ofProxiedHost, Protocols: &http.Protocols{}}
-		transport.Protocols.SetHTTP1(true)
-		transport.Protocols.SetHTTP2(http2)
-		t.Cleanup(transport.CloseIdleConnections)
-		return transport
+// roads are the default transport, a clone and an opaque one, each directly, on connections that are closed after an answer, over
+// TLS through the proxy, and to a server that answers twice. Nobody can notice that an opaque transport took the second answer for
+// that to another purchase.
+func (s *stage) roads(t *testing.T) (roads []road) {
+	for _, kind := range []string{"default", "clone", "opaque"} {
+		to := func(way, endpoint string) road {
+			options := append(throughKind(t, kind), computeunit.WithTimeout(campaignPatience))
+			return road{name: kind + way, client: newClient(t, endpoint, options...)}
+		}
+		closing := to(", closed after an answer", s.url)
+		closing.more, closing.closes = &model.CloseAfter, true
+		roads = append(roads, to("", s.url), closing)
+		if defaultTrustsTests {
+			proxied := to(", proxy", proxiedHost)
+			proxied.vague = kind == "opaque"
+			roads = append(roads, proxied)
+		}
+		if kind != "opaque" {
+			twice := to(", answered twice", s.url)
+			twice.more, twice.vague = &model.Twice, true
+			roads = append(roads, twice)
+		}
 	}
-	hooked := func() computeunit.Option { return through(callers(false)) }
-	opaque := func() computeunit.Option { return through(opaqueTransport{callers(false)}) }
-
-	own := []road{
-		{name: "default", own: true, client: newClient(t, service.url, patience)},
-		{name: "default, network", own: true, client: newClient(t, network.url(), patience), disturb: true},
-	}
-	if ownTrustsTests {
-		own = append(own, road{name: "default, proxy", own: true, client: newClient(t, proxiedHost, patience)})
-	}
-	roads = append(own, own...) // twice as often: what most callers use
-	return append(roads,
-		road{name: "caller's", client: newClient(t, service.url, patience, hooked())},
-		road{name: "caller's, network", client: newClient(t, network.url(), patience, hooked()), disturb: true},
-		road{name: "caller's, proxy", client: newClient(t, proxiedHost, patience, hooked())},
-		road{name: "caller's, HTTP/2", client: newClient(t, proxiedHost, patience, through(callers(true))), vague: true},
-		road{name: "opaque", client: newClient(t, service.url, patience, opaque())},
-		road{name: "opaque, network", client: newClient(t, network.url(), patience, opaque()), disturb: true},
-		road{name: "opaque, proxy", client: newClient(t, proxiedHost, patience, opaque()), vague: true})
+	return roads
 }
 
-// opaqueTransport hides that it is an *http.Transport.
-type opaqueTransport struct{ http.RoundTripper }
+// throughKind are options for a transport: none for the default one.
+func throughKind(t *testing.T, kind string) []computeunit.Option {
+	theirs := &http.Transport{MaxIdleConnsPerHost: campaignCallers, Proxy: http.ProxyFromEnvironment}
+	t.Cleanup(theirs.CloseIdleConnections)
+	switch kind {
+	case "clone":
+		return []computeunit.Option{computeunit.WithHTTPClient(&http.Client{Transport: theirs})}
+	case "opaque":
+		return []computeunit.Option{computeunit.WithHTTPClient(&http.Client{Transport: opaque{theirs}})}
+	}
+	return nil
+}
+
+// opaque hides that it is an *http.Transport.
+type opaque struct{ http.RoundTripper }
 
 // buyAll makes every purchase for a service of its own: so the ledger shows whose an order is.
-func buyAll(roads []road, faults []simulator.CatalogueEntry, seed uint64) []purchase {
+func (s *stage) buyAll(roads []road, seed uint64) []purchase {
 	purchases := make([]purchase, *campaignSize)
 	var next atomic.Int64
 	var callers sync.WaitGroup
@@ -133,9 +131,11 @@ func buyAll(roads []road, faults []simulator.CatalogueEntry, seed uint64) []purc
 		callers.Go(func() {
 			for n := int(next.Add(1)) - 1; n < len(purchases); n = int(next.Add(1)) - 1 {
 				random := rand.New(rand.NewPCG(seed, uint64(n)))
-				taken := roads[random.IntN(len(roads))]
-				purchases[n] = newPurchase(n, taken, faults, random)
-				purchases[n].buy(taken.client, random)
+				p := purchase{serviceID: fmt.Sprintf("svco-%d", n), road: roads[random.IntN(len(roads))]}
+				p.fault = s.pick(random, p.road.more)
+				s.planned.Store(p.serviceID, p.fault)
+				p.buy(random)
+				purchases[n] = p
 			}
 		})
 	}
@@ -143,47 +143,26 @@ func buyAll(roads []road, faults []simulator.CatalogueEntry, seed uint64) []purc
 	return purchases
 }
 
-// newPurchase meets a disturbance or a fault, as its road has it.
-func newPurchase(n int, taken road, faults []simulator.CatalogueEntry, random *rand.Rand) purchase {
-	p := purchase{road: taken}
-	met := plan{number: n, fault: len(faults) - 1}
-	if taken.disturb {
-		met.disturbance = pickDisturbance(random)
-		p.fault, p.truth = disturbances[met.disturbance].name, disturbances[met.disturbance].truth
-	} else {
-		met.fault = pickFault(random, faults, taken)
-		p.fault, p.truth = faults[met.fault].Name, faults[met.fault].Truth
+// pick lets a quarter of the purchases pass, and has enough of those that end without a whole answer.
+func (s *stage) pick(random *rand.Rand, more *model.Fault) model.Fault {
+	switch n := random.IntN(8); {
+	case n < 2:
+		return model.Fault{}
+	case n == 2:
+		return s.broken[random.IntN(len(s.broken))]
+	case n > 5 && more != nil:
+		return *more
 	}
-	p.serviceID = met.serviceID()
-	return p
-}
-
-// pickFault lets a third of the purchases pass, and gives the rest any fault. The one that is none is the last. A
-// second answer is for the default transport only: in another it ends the next purchase, or is taken for its answer.
-func pickFault(random *rand.Rand, faults []simulator.CatalogueEntry, taken road) int {
-	none := len(faults) - 1
-	fault := random.IntN(len(faults))
-	if random.IntN(3) == 0 || !taken.own && faults[fault].Kind == simulator.Twice {
-		return none
-	}
-	return fault
-}
-
-// pickDisturbance picks the last seldom: it takes all of the caller's patience.
-func pickDisturbance(random *rand.Rand) int {
-	if random.IntN(50) == 0 {
-		return len(disturbances) - 1
-	}
-	return random.IntN(len(disturbances) - 1)
+	return s.faults[random.IntN(len(s.faults))]
 }
 
 // buy ends a twentieth of the calls early, at any moment from the first on.
-func (p *purchase) buy(client *computeunit.Client, random *rand.Rand) {
+func (p *purchase) buy(random *rand.Rand) {
 	ctx := context.Background()
 	if p.cancelled = random.IntN(20) == 0; p.cancelled {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(random.IntN(1<<random.IntN(16)))*time.Microsecond)
 		defer cancel()
 	}
-	p.response, p.err = client.PurchaseComputeUnit(ctx, prepaidFor(p.serviceID))
+	p.response, p.err = p.road.client.PurchaseComputeUnit(ctx, prepaidFor(p.serviceID))
 }

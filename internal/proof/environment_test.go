@@ -12,17 +12,16 @@ import (
 )
 
 // The default transport takes its proxy and the certificates that it trusts from the environment. Go reads both once a
-// process: so they are set before any test, and processes that tests start get what was there before.
-var (
-	environment = os.Environ()
-	ownProxy    *moodyProxy // of the default transport
-)
+// process: so they are set before any test.
+var proxy *moodyProxy
 
-// ownTrustsTests reports whether the default transport trusts the certificate of httptest: if Go takes roots from a file.
-var ownTrustsTests = runtime.GOOS != "windows" && runtime.GOOS != "darwin"
+// defaultTrustsTests reports whether the default transport trusts the certificate of httptest: if Go takes roots from a file.
+var defaultTrustsTests = runtime.GOOS != "windows" && runtime.GOOS != "darwin"
 
 // proxiedHost is in the certificate of httptest. Nobody looks it up: the proxy connects to the service, whatever it is asked for.
 const proxiedHost = "https://example.com"
+
+func TestMain(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) int {
 	log.SetOutput(io.Discard) // net/http reports there what it thinks of faults
@@ -31,10 +30,10 @@ func runTests(m *testing.M) int {
 		panic(err)
 	}
 	defer os.RemoveAll(folder)
-	ownProxy = startMoodyProxy()
-	defer ownProxy.listener.Close()
+	proxy = startMoodyProxy()
+	defer proxy.listener.Close()
 	for name, value := range map[string]string{
-		"SSL_CERT_FILE": writeCertificate(folder), "HTTPS_PROXY": ownProxy.url(), "NO_PROXY": "", "no_proxy": "",
+		"SSL_CERT_FILE": writeCertificate(folder), "HTTPS_PROXY": proxy.url(), "NO_PROXY": "", "no_proxy": "",
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)

@@ -4,32 +4,24 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/baidubce/bce-sdk-go/auth"
 	"github.com/baidubce/bce-sdk-go/bce"
-	bcehttp "github.com/baidubce/bce-sdk-go/http"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
 // The retries of a client can be random: so once shows little.
 var peersEach = flag.Int("peers", 1, "how often each client of TestCampaignPeers meets each fault")
 
-// belief is what a client's answer makes its caller believe.
-type belief string
-
-const (
-	believesBought  belief = "bought"
-	believesNothing belief = "not purchased"
-	believesFailure belief = "failed" // an error, and nothing in it that says which of the two it was
-	believesUnknown belief = "unknown"
-)
+// errFailed is what a client's error comes to that says neither that nothing was bought nor that it is unknown.
+var errFailed = errors.New("failed")
 
 // TestCampaignPeers prints, for the same faults, what each client led its caller to believe and what the ledger says.
 func TestCampaignPeers(t *testing.T) {
@@ -51,100 +43,78 @@ func (h harm) String() string {
 	return fmt.Sprintf("| %d | %d | %d | %d | %d | %d |", h.purchases, h.twice, h.claimed, h.hidden, h.vague, h.redirects)
 }
 
-// meetEveryFault buys from a fresh simulator.
-func meetEveryFault(t *testing.T, newBuyer func(*testing.T, string) func(string) belief) harm {
-	service := startFaultyService(t, 2*campaignPatience)
-	buy := newBuyer(t, service.url)
-	told := map[string]belief{}
-	var mu sync.Mutex
+// meetEveryFault buys from a fresh service.
+func meetEveryFault(t *testing.T, newBuyer func(t *testing.T, endpoint string) func(serviceID string) error) harm {
+	s := startStage(t)
+	buy := newBuyer(t, s.url)
+	var told sync.Map
 	var callers sync.WaitGroup
 	free := make(chan struct{}, campaignCallers)
-	for fault := range service.faults {
-		for n := range *peersEach {
-			free <- struct{}{}
-			callers.Go(func() {
-				id := plan{number: n, fault: fault}.serviceID()
-				believed := buy(id)
-				mu.Lock()
-				told[id] = believed
-				mu.Unlock()
-				<-free
-			})
-		}
+	for n := range *peersEach * len(s.faults) {
+		id := fmt.Sprintf("svco-%d", n)
+		s.planned.Store(id, s.faults[n%len(s.faults)])
+		free <- struct{}{}
+		callers.Go(func() {
+			told.Store(id, buy(id))
+			<-free
+		})
 	}
 	callers.Wait()
-	service.awaitQuiet(t)
-	return countHarm(told, service)
+	s.network.Close()
+	return s.harm(&told)
 }
 
-func countHarm(told map[string]belief, service *faultyService) harm {
-	orders := service.orders()
-	h := harm{purchases: len(told), redirects: service.redirects.Load()}
-	for id, believed := range told {
-		switch n := len(orders[id]); {
+// harm counts what callers were told, by service id: an error, or nil for bought.
+func (s *stage) harm(told *sync.Map) harm {
+	orders := s.orders()
+	h := harm{redirects: s.redirects.Load()}
+	for id, err := range told.Range {
+		h.purchases++
+		switch n := len(orders[id.(string)]); {
 		case n > 1:
 			h.twice++
-		case n == 0 && believed == believesBought:
+		case n == 0 && err == nil:
 			h.claimed++
-		case n == 1 && believed == believesNothing:
+		case n == 1 && err == computeunit.ErrNotPurchased:
 			h.hidden++
-		case n == 1 && believed == believesFailure:
+		case n == 1 && err == errFailed:
 			h.vague++
 		}
 	}
 	return h
 }
 
-func ourBuyer(t *testing.T, url string) func(string) belief {
-	client := newClient(t, url, computeunit.WithTimeout(campaignPatience))
-	return func(serviceID string) belief {
+func ourBuyer(t *testing.T, endpoint string) func(string) error {
+	client := newClient(t, endpoint, computeunit.WithTimeout(campaignPatience))
+	return func(serviceID string) error {
 		_, err := client.PurchaseComputeUnit(t.Context(), prepaidFor(serviceID))
-		switch {
-		case err == nil:
-			return believesBought
-		case errors.Is(err, computeunit.ErrNotPurchased):
-			return believesNothing
-		default:
-			return believesUnknown
+		if failed := (*computeunit.OutcomeError)(nil); errors.As(err, &failed) {
+			return failed.Outcome
 		}
+		return err
 	}
 }
 
-// bceBuyer uses BceClient with its own defaults, but for a time-out that lets the test end.
-func bceBuyer(t *testing.T, url string) func(string) belief {
+// bceBuyer uses BceClient with its own defaults, but for a time-out that lets the test end. It does as that SDK's own services
+// do: send, parse, and look for nothing more.
+func bceBuyer(t *testing.T, endpoint string) func(string) error {
 	patience := campaignPatience
 	client, err := bce.NewBceClientWithExclusiveHTTPClient(&bce.BceClientConfiguration{
-		Endpoint:                  url,
-		Credentials:               &auth.BceCredentials{AccessKeyId: simulator.DefaultAccessKeyID, SecretAccessKey: simulator.DefaultSecretAccessKey},
+		Endpoint:                  endpoint,
+		Credentials:               &auth.BceCredentials{AccessKeyId: "ak", SecretAccessKey: "sk"},
 		SignOption:                &auth.SignOptions{HeadersToSign: map[string]struct{}{"host": {}}, ExpireSeconds: auth.DEFAULT_EXPIRE_SECONDS},
 		Retry:                     bce.DEFAULT_RETRY_POLICY,
 		ConnectionTimeoutInMillis: int(patience / time.Millisecond),
 		HTTPClientTimeout:         &patience,
 	}, &auth.BceV1Signer{})
 	require.NoError(t, err)
-	return func(serviceID string) belief { return buyWithBce(client, serviceID) }
-}
-
-// buyWithBce does as that SDK's own services do: send, parse, and look for nothing more.
-func buyWithBce(client *bce.BceClient, serviceID string) belief {
-	body, err := bce.NewBodyFromString(`{"serviceId":"` + serviceID + `","billing":{"paymentTiming":"Prepaid",` +
-		`"reservation":{"reservationTimeUnit":"Month","reservationLength":1}},"replicasCount":1}`)
-	if err != nil {
-		return believesNothing
+	return func(serviceID string) error {
+		var bought computeunit.PurchaseComputeUnitResponse
+		err := bce.NewRequestBuilder(client).WithMethod(http.MethodPost).WithURL("/v2/serviceresources").
+			WithQueryParam("Action", "PurchaseComputeUnit").WithBody(prepaidFor(serviceID)).WithResult(&bought).Do()
+		if err != nil {
+			return errFailed
+		}
+		return nil
 	}
-	request := &bce.BceRequest{}
-	request.SetMethod(bcehttp.POST)
-	request.SetUri("/v2/serviceresources")
-	request.SetParam("Action", "PurchaseComputeUnit")
-	request.SetHeader(bcehttp.CONTENT_TYPE, bce.DEFAULT_CONTENT_TYPE)
-	request.SetBody(body)
-	response := &bce.BceResponse{}
-	if err := client.SendRequest(request, response); err != nil || response.IsFail() {
-		return believesFailure
-	}
-	var bought computeunit.PurchaseComputeUnitResponse
-	if err := response.ParseJsonBody(&bought); err != nil {
-		return believesFailure
-	}
-	return believesBought
 }

@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"sync"
 )
 
@@ -44,17 +43,6 @@ func startMoodyProxy() *moodyProxy {
 }
 
 func (p *moodyProxy) url() string { return "http://" + p.listener.Addr().String() }
-
-// ofProxiedHost is for a transport of the caller's own.
-func (p *moodyProxy) ofProxiedHost(request *http.Request) (*url.URL, error) {
-	if "https://"+request.URL.Host != proxiedHost {
-		return nil, nil
-	}
-	return url.Parse(p.url())
-}
-
-// alwaysHealthy, as a seed, serves all.
-const alwaysHealthy = 0
 
 // lead gives the proxy the address to connect to, and what its moods follow from.
 func (p *moodyProxy) lead(target string, seed uint64) {
@@ -99,9 +87,6 @@ func (p *moodyProxy) next() (mood int, target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.asked++
-	if p.seed == alwaysHealthy {
-		return healthy, p.target
-	}
 	return rand.New(rand.NewPCG(p.seed, p.asked)).IntN(healthy + 1), p.target
 }
 
@@ -117,7 +102,7 @@ func (p *moodyProxy) hang(conn net.Conn) {
 	delete(p.hanging, conn)
 }
 
-// hangUp ends them: net/http waits for a minute in a transport of the caller's own, whatever became of the call.
+// hangUp ends them: net/http waits for a minute in an opaque transport, whatever became of the call.
 func (p *moodyProxy) hangUp() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

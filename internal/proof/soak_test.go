@@ -1,20 +1,19 @@
 package proof
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 )
 
 var soakSize = flag.Int("soak", 5_000, "how many purchases TestSoak makes")
@@ -24,28 +23,38 @@ const maxGrowth = 256 << 10
 
 // TestSoak makes many purchases, each for another service, and looks at one tenth and at the end at what the process holds on to.
 func TestSoak(t *testing.T) {
-	server := startServer(t, serveSimulator)
-	client := newClient(t, server.url)
-	var number atomic.Int64
-	buyer := contender{"this client", func(ctx context.Context) error {
-		_, err := client.PurchaseComputeUnit(ctx, computeunit.PurchaseComputeUnitRequest{
-			ServiceID: fmt.Sprintf("svco-soak-%d", number.Add(1)), Billing: computeunit.Postpaid(), ReplicasCount: 1,
-		})
-		return err
-	}}
+	listener := listen(t)
+	go model.AnswerAll(listener)
+	defer listener.Close()
+	client := newClient(t, "http://"+listener.Addr().String())
 
 	start := hold(client, runtime.NumGoroutine())
 	started := time.Now()
-	require.NoError(t, buyWith(buyer, benchCallers, *soakSize/10))
+	buyMany(t, client, *soakSize/10)
 	tenth := hold(client, start.goroutines)
-	require.NoError(t, buyWith(buyer, benchCallers, *soakSize-*soakSize/10))
+	buyMany(t, client, *soakSize-*soakSize/10)
 	end := hold(client, start.goroutines)
 
-	t.Logf("%d purchases, %d callers, %d connections, %s\n\n%s", *soakSize, benchCallers, server.connections(t),
-		time.Since(started).Round(time.Second), holdTable(start, tenth, end))
+	t.Logf("%d purchases, %s\n| | heap after garbage collection, KiB | goroutines | file descriptors |\n|---|---|---|---|\n"+
+		"| before %s\n| at one tenth %s\n| at the end %s", *soakSize, time.Since(started).Round(time.Second), start, tenth, end)
 	assert.Less(t, end.heap, tenth.heap+maxGrowth, "heap after garbage collection")
 	assert.Equal(t, start.goroutines, end.goroutines, "goroutines")
 	assert.Equal(t, tenth.descriptors, end.descriptors, "file descriptors")
+}
+
+func buyMany(t *testing.T, client *computeunit.Client, count int) {
+	var left atomic.Int64
+	left.Store(int64(count))
+	var callers sync.WaitGroup
+	for range campaignCallers {
+		callers.Go(func() {
+			for n := left.Add(-1); n >= 0; n = left.Add(-1) {
+				_, err := client.PurchaseComputeUnit(t.Context(), prepaidFor(fmt.Sprintf("svco-%d", n)))
+				assert.NoError(t, err)
+			}
+		})
+	}
+	callers.Wait()
 }
 
 // held is what the process holds on to while nothing is bought.
@@ -53,6 +62,10 @@ type held struct {
 	heap        uint64 // bytes, after garbage collection
 	goroutines  int
 	descriptors int // -1 if the system does not say
+}
+
+func (h held) String() string {
+	return fmt.Sprintf("| %d | %d | %d |", h.heap>>10, h.goroutines, h.descriptors)
 }
 
 // hold closes idle connections, and gives their goroutines a while to end.
@@ -74,13 +87,4 @@ func countDescriptors() int {
 		return -1
 	}
 	return len(entries)
-}
-
-func holdTable(start, tenth, end held) string {
-	var table strings.Builder
-	table.WriteString("| | before | at one tenth | at the end |\n|---|---|---|---|\n")
-	fmt.Fprintf(&table, "| heap after garbage collection, KiB | %d | %d | %d |\n", start.heap>>10, tenth.heap>>10, end.heap>>10)
-	fmt.Fprintf(&table, "| goroutines | %d | %d | %d |\n", start.goroutines, tenth.goroutines, end.goroutines)
-	fmt.Fprintf(&table, "| file descriptors | %d | %d | %d |\n", start.descriptors, tenth.descriptors, end.descriptors)
-	return table.String()
 }

@@ -1,12 +1,134 @@
-package simulator
+package simulator_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-func TestRequestIDIsUUID(t *testing.T) {
-	assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}$`, newRequestID())
-	assert.NotEqual(t, newRequestID(), newRequestID())
+func TestAnAnswerHasTheStatusHeadersAndIdsOfItsFault(t *testing.T) {
+	now, config := clock()
+	s := serve(t, config)
+	s.Inject(
+		simulator.Fault{Status: 202, When: simulator.AfterOrder, Body: "{requestId} {instanceId} {orderId}", Header: "Retry-After: 7\nX-Bce-Error-Code: Busy"},
+		simulator.Fault{Status: 403, DateOff: -time.Hour},
+		simulator.Fault{Header: "Date:\nContent-Type:"})
+	got, order := s.call(buying, postpaid), s.Orders()[0]
+	assert.Equal(t, 202, got.status)
+	assert.Equal(t, order.RequestID+" "+order.InstanceID+" "+order.OrderID, got.body)
+	assert.Equal(t, []string{"7", "Busy"}, []string{got.header.Get("Retry-After"), got.header.Get("X-Bce-Error-Code")})
+	assert.Equal(t, now.Add(-time.Hour).UTC().Format(http.TimeFormat), s.call(buying, postpaid).header.Get("Date"))
+	assert.NotContains(t, s.call(buying, postpaid).header, "Date")
+}
+
+func TestGzipIsSentIfItIsAskedFor(t *testing.T) {
+	s := serve(t, simulator.Config{})
+	for _, accepted := range []string{"gzip", "identity"} {
+		s.Inject(simulator.Fault{Kind: simulator.Gzip})
+		r := s.purchase()
+		r.Header.Set("Accept-Encoding", accepted) // so that net/http leaves it to us to unpack
+		got := s.send(r)
+		body := io.Reader(strings.NewReader(got.body))
+		if accepted == "gzip" {
+			assert.Equal(t, "gzip", got.header.Get("Content-Encoding"))
+			var err error
+			body, err = gzip.NewReader(body)
+			require.NoError(t, err)
+		}
+		plain, err := io.ReadAll(body)
+		require.NoError(t, err)
+		assert.Contains(t, string(plain), s.Orders()[len(s.Orders())-1].OrderID)
+	}
+}
+
+func TestADelayEndsWithItsTimeOrItsClient(t *testing.T) {
+	bubble(t, simulator.Config{}, func(t *testing.T, s *service, client *http.Client) {
+		s.Inject(simulator.Fault{Delay: time.Minute}, simulator.Fault{Delay: time.Hour})
+		began := time.Now()
+		_, err := s.post(client, 2*time.Minute)
+		assert.NoError(t, err)
+		assert.Equal(t, time.Minute, time.Since(began))
+		_, err = s.post(client, 2*time.Minute)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Len(t, s.Orders(), 2)
+	})
+}
+
+func TestARequestThatIsHeldIsJudgedWhenItArrives(t *testing.T) {
+	for name, test := range map[string]struct {
+		hold, leeway time.Duration
+		status       int
+	}{
+		"in time":         {300 * time.Second, 0, 200},
+		"expired":         {301 * time.Second, 0, 400},
+		"in the leeway":   {301 * time.Second, time.Second, 200},
+		"past the leeway": {302 * time.Second, time.Second, 400},
+	} {
+		bubble(t, simulator.Config{ExpiryLeeway: test.leeway}, func(t *testing.T, s *service, client *http.Client) {
+			s.Inject(simulator.Fault{Hold: test.hold})
+			response, err := s.post(client, time.Hour)
+			require.NoError(t, err)
+			assert.Equal(t, test.status, response.StatusCode, name)
+			assert.Equal(t, time.Now().UTC().Format(http.TimeFormat), response.Header.Get("Date"), name)
+			for _, order := range s.Orders() {
+				assert.Equal(t, time.Now(), order.CreatedAt, name)
+			}
+			assert.Equal(t, test.status == 200, len(s.Orders()) == 1, name)
+		})
+	}
+}
+
+func TestARequestThatIsHeldOutlivesItsClient(t *testing.T) {
+	bubble(t, simulator.Config{}, func(t *testing.T, s *service, client *http.Client) {
+		s.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder, Hold: time.Minute},
+			simulator.Fault{Kind: simulator.Close, Hold: time.Minute}, simulator.Fault{Hold: time.Minute})
+		began := time.Now()
+		for _, after := range []time.Duration{0, 0, time.Second} { // a broken connection is seen at once
+			_, err := s.post(client, time.Second)
+			assert.Error(t, err)
+			began = began.Add(after)
+			assert.Equal(t, began, time.Now())
+		}
+		assert.Empty(t, s.Orders())
+		time.Sleep(2 * time.Minute)
+		assert.Len(t, s.Orders(), 2)
+	})
+}
+
+// A server that writes to a connection which is no longer its own would say so.
+func TestNothingIsWrittenToAClientThatIsGone(t *testing.T) {
+	var asked atomic.Int64
+	start := time.Now()
+	s := &service{simulator.New(simulator.Config{Now: func() time.Time {
+		return start.Add(time.Duration(asked.Add(1)-1) * time.Hour) // expired when it is judged again
+	}}), t, ""}
+	s.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder, Hold: time.Nanosecond})
+	judged := make(chan struct{})
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(judged)
+		s.ServeHTTP(w, r)
+	}))
+	var said bytes.Buffer
+	server.Config.ErrorLog = log.New(&said, "", 0)
+	server.Start()
+	defer server.Close()
+	s.url = server.URL
+	_, err := s.try(s.purchase())
+	assert.Error(t, err)
+	<-judged
+	assert.Empty(t, said.String())
+	assert.Empty(t, s.Orders())
 }

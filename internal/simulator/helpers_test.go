@@ -1,279 +1,147 @@
-package simulator
+package simulator_test
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
 const (
-	exampleBody = `{"serviceId":"svco-48esssdpa594",
-		"billing":{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":5}},
-		"replicasCount":5}`
-	postpaidBody = `{"serviceId":"svco-1","billing":{"paymentTiming":"Postpaid"},"replicasCount":2}`
-	purchasePath = "/v2/serviceresources?Action=PurchaseComputeUnit"
-	describePath = "/v2/serviceresources?Action=DescribeComputeUnits"
+	path     = "/v2/serviceresources"
+	buying   = "PurchaseComputeUnit"
+	listing  = "DescribeComputeUnits"
+	release  = "ReleaseComputeUnit"
+	example  = `{"serviceId":"svco-1","billing":{"paymentTiming":"Prepaid","reservation":{"reservationTimeUnit":"Month","reservationLength":5}},"replicasCount":5}`
+	postpaid = `{"serviceId":"svco-1","billing":{"paymentTiming":"Postpaid"},"replicasCount":2}`
+	ofOne    = `{"serviceId":"svco-1"}`
 )
 
-var testTime = time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+var keys = simulator.Key{AccessKeyID: simulator.DefaultAccessKeyID, SecretAccessKey: simulator.DefaultSecretAccessKey}
 
-// clock is a clock that a test moves.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
+// service is a simulator on loopback.
+type service struct {
+	*simulator.Simulator
+	*testing.T
+	url string
 }
 
-func newClock() *clock { return &clock{now: testTime} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
+func serve(t *testing.T, config simulator.Config) *service {
+	t.Helper()
+	s := simulator.New(config)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	return &service{s, t, server.URL}
 }
 
-func (c *clock) move(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(by)
+// clock is one that stands until a test moves it.
+func clock() (now *time.Time, config simulator.Config) {
+	now = new(time.Time)
+	*now = time.Now().Truncate(time.Second)
+	return now, simulator.Config{Now: func() time.Time { return *now }}
 }
 
-// caller signs requests with a key of its own.
-type caller struct {
-	key     Key
-	at      time.Time
-	expire  string
-	headers []string      // to sign
-	dateOff time.Duration // of x-bce-date from the signed timestamp
+func (s *service) client(options ...computeunit.Option) *computeunit.Client {
+	s.Helper()
+	client, err := computeunit.NewClient(computeunit.StaticCredentials(keys.AccessKeyID, keys.SecretAccessKey),
+		append([]computeunit.Option{computeunit.WithEndpoint(s.url)}, options...)...)
+	require.NoError(s, err)
+	return client
 }
 
-func defaultCaller() caller {
-	return caller{
-		key:     Key{AccessKeyID: DefaultAccessKeyID, SecretAccessKey: DefaultSecretAccessKey},
-		at:      testTime,
-		expire:  "300",
-		headers: []string{"content-type", "host", "x-bce-date"},
+// answered is what the service said.
+type answered struct {
+	status int
+	header http.Header
+	body   string
+
+	RequestID, Code string
+	Result          json.RawMessage
+}
+
+// purchase is one on the wire, signed with the default key now.
+func (s *service) purchase() *http.Request { return s.request(buying, postpaid, keys) }
+
+func (s *service) request(action, body string, by simulator.Key) *http.Request {
+	s.Helper()
+	r, err := http.NewRequest(http.MethodPost, s.url+path+"?Action="+action, strings.NewReader(body))
+	require.NoError(s, err)
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("X-Bce-Request-Id", "of-the-client")
+	sign(r, by)
+	return r
+}
+
+// sign is written apart from the code that it tests, for requests that need no encoding but that of a port.
+func sign(r *http.Request, by simulator.Key) {
+	names, lines := "host", []string{r.Method, r.URL.Path, r.URL.RawQuery, "host:" + url.QueryEscape(r.Host)}
+	if by.SessionToken != "" {
+		r.Header.Set("X-Bce-Security-Token", by.SessionToken)
+		names, lines = names+";x-bce-security-token", append(lines, "x-bce-security-token:"+by.SessionToken)
 	}
+	prefix := "bce-auth-v1/" + by.AccessKeyID + "/" + time.Now().UTC().Format(time.RFC3339) + "/300"
+	r.Header.Set("Authorization", prefix+"/"+names+"/"+digest(digest(by.SecretAccessKey, prefix), strings.Join(lines, "\n")))
 }
 
-// sign is written apart from the code that it tests, for requests whose path
-// and query need no encoding.
-func (c caller) sign(r *http.Request, host string) {
-	timestamp := c.at.UTC().Format("2006-01-02T15:04:05Z")
-	r.Header.Set("x-bce-date", c.at.Add(c.dateOff).UTC().Format("2006-01-02T15:04:05Z"))
-	if c.key.SessionToken != "" {
-		r.Header.Set("x-bce-security-token", c.key.SessionToken)
-	}
-	lines := []string{r.Method, r.URL.Path, r.URL.RawQuery}
-	for _, name := range c.headers {
-		value := r.Header.Get(name)
-		switch name {
-		case "host":
-			value = host
-		case "content-length":
-			value = json.Number(jsonInt(r.ContentLength)).String()
-		}
-		lines = append(lines, name+":"+strings.ReplaceAll(url.QueryEscape(value), "+", "%20"))
-	}
-	prefix := "bce-auth-v1/" + c.key.AccessKeyID + "/" + timestamp + "/" + c.expire
-	signature := testHMAC(testHMAC(c.key.SecretAccessKey, prefix), strings.Join(lines, "\n"))
-	r.Header.Set("Authorization", prefix+"/"+strings.Join(c.headers, ";")+"/"+signature)
-}
-
-func jsonInt(n int64) string {
-	text, _ := json.Marshal(n)
-	return string(text)
-}
-
-func testHMAC(key, text string) string {
+func digest(key, text string) string {
 	mac := hmac.New(sha256.New, []byte(key))
 	io.WriteString(mac, text)
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-func (c caller) request(target, body string) *http.Request {
-	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	c.sign(r, r.Host)
-	return r
-}
+// call sends a body to an action.
+func (s *service) call(action, body string) answered { return s.send(s.request(action, body, keys)) }
 
-// answer is what came back, decoded if it was JSON.
-type gotAnswer struct {
-	Status    int
-	Header    http.Header
-	Body      string
-	RequestID string `json:"requestId"`
-	Code      string `json:"code"`
-	Message   string `json:"message"`
-	Result    struct {
-		InstanceID string     `json:"instanceId"`
-		OrderID    string     `json:"orderId"`
-		Instances  []instance `json:"instances"`
-	} `json:"result"`
-}
-
-func serve(s *Simulator, r *http.Request) gotAnswer {
-	recorder := httptest.NewRecorder()
-	s.ServeHTTP(recorder, r)
-	got := gotAnswer{}
-	_ = json.Unmarshal(recorder.Body.Bytes(), &got) // some faults are no JSON
-	got.Status, got.Header, got.Body = recorder.Code, recorder.Header(), recorder.Body.String()
+func (s *service) send(r *http.Request) answered {
+	s.Helper()
+	got, err := s.try(r)
+	require.NoError(s, err)
 	return got
 }
 
-func buy(s *Simulator, body string) gotAnswer {
-	return serve(s, defaultCaller().request(purchasePath, body))
-}
-
-func list(s *Simulator, body string) gotAnswer {
-	return serve(s, defaultCaller().request(describePath, body))
-}
-
-func withClock(config Config) Config {
-	config.Now = newClock().Now
-	return config
-}
-
-const (
-	service1    = `{"serviceId":"svco-1"}`
-	startOfTest = "2026-11-22T08:00:00Z"
-)
-
-func prepaidBody(reservation string) string {
-	return fmt.Sprintf(`{"serviceId":"svco-1","replicasCount":1,
-		"billing":{"paymentTiming":"Prepaid","reservation":%s}}`, reservation)
-}
-
-func postpaidWith(field string) string {
-	return fmt.Sprintf(`{"serviceId":"svco-1","replicasCount":1,"billing":{"paymentTiming":"Postpaid",%s}}`, field)
-}
-
-// newServer serves over real HTTP, and gives a client that follows nothing.
-func newServer(t *testing.T, s *Simulator) (*httptest.Server, *http.Client) {
-	t.Helper()
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	client := server.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return server, client
-}
-
-func wireRequest(ctx context.Context, base, target, body string) *http.Request {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, base+target, strings.NewReader(body))
+func (s *service) try(r *http.Request) (got answered, err error) {
+	s.Helper()
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := transport.RoundTrip(r)
 	if err != nil {
-		panic(err)
+		return got, err
 	}
-	r.Header.Set("Content-Type", "application/json")
-	defaultCaller().sign(r, r.URL.Host)
-	return r
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	_ = json.Unmarshal(body, &got) // some faults are no JSON
+	got.status, got.header, got.body = response.StatusCode, response.Header, string(body)
+	return got, err
 }
 
-// meet buys once over the wire from a simulator with this fault.
-func meet(t *testing.T, fault Fault) (*Simulator, *http.Response, []byte, error) {
-	t.Helper()
-	s := New(withClock(Config{}))
-	s.Inject(fault)
-	server, client := newServer(t, s)
-	answer, err := client.Do(wireRequest(t.Context(), server.URL, purchasePath, postpaidBody))
-	if err != nil {
-		return s, nil, nil, err
+// buy buys a replica for a service of its own, or of that name, with the client.
+func (s *service) buy(client *computeunit.Client, serviceID string) error {
+	_, err := client.PurchaseComputeUnit(s.Context(), computeunit.PurchaseComputeUnitRequest{
+		ServiceID: serviceID, Billing: computeunit.Postpaid(), ReplicasCount: 1,
+	})
+	return err
+}
+
+// outcome is what a client says of a purchase.
+func outcome(err error) simulator.Truth {
+	switch {
+	case err == nil:
+		return simulator.MustBuy
+	case errors.Is(err, computeunit.ErrNotPurchased):
+		return simulator.MustRefuse
+	default:
+		return simulator.MustNotKnow
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	return s, answer, body, err
-}
-
-// eachWhen runs the test for a fault before and after the order, and then looks in the ledger.
-func eachWhen(t *testing.T, fault Fault, test func(t *testing.T, when When, answer *http.Response, body []byte, err error)) {
-	for orders, when := range []When{BeforeOrder, AfterOrder} {
-		t.Run(when.String(), func(t *testing.T) {
-			fault.When = when
-			s, answer, body, err := meet(t, fault)
-			test(t, when, answer, body, err)
-			assert.Len(t, s.Orders(), orders)
-		})
-	}
-}
-
-// sendInMemory buys without a network, signed now, and gives up after the time.
-func sendInMemory(t *testing.T, s *Simulator, patience time.Duration) (*http.Response, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:1"+purchasePath, strings.NewReader(postpaidBody))
-	require.NoError(t, err)
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-Bce-Request-Id", "of-the-client")
-	c := defaultCaller()
-	c.at = time.Now()
-	c.sign(r, r.URL.Host)
-	return InMemory(s).RoundTrip(r)
-}
-
-type brokenReader struct{}
-
-func (brokenReader) Read([]byte) (int, error) { return 0, errors.New("broken") }
-
-// The published vectors.
-const (
-	vectorTarget = "/v1/test/myfolder/readme.txt?partNumber=9&uploadId=a44cc9bab11cbd156984767aad637851"
-	vectorDate   = "2015-04-27T08:23:49Z"
-	vectorPrefix = "bce-auth-v1/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/" + vectorDate + "/1800/"
-	vectorAll    = vectorPrefix + "content-length;content-md5;content-type;host;x-bce-date/" +
-		"d74a04362e6a848f5b39b15421cb449427f419c95a480fd6b8cf9fc783e2999e"
-	vectorFew = vectorPrefix + "host;x-bce-date/" +
-		"1b8de5a23a56eef657c69f94c621e7acd227d049a4ba577f537d5e5cebf0cf32"
-)
-
-var (
-	vectorSecret = strings.Repeat("b", 32)
-	vectorTime   = time.Date(2015, 4, 27, 8, 23, 49, 0, time.UTC)
-)
-
-func vectorRequest(authorization string) *http.Request {
-	r := httptest.NewRequest(http.MethodPut, vectorTarget, strings.NewReader("8 bytes."))
-	r.Host = "bj.bcebos.com"
-	r.Header.Set("Content-MD5", "NFzcPqhviddjRNnSOGo4rw==")
-	r.Header.Set("Content-Type", "text/plain")
-	r.Header.Set("x-bce-date", vectorDate)
-	r.Header.Set("Authorization", authorization)
-	return r
-}
-
-// codeOf is the code of a refusal, or nothing.
-func codeOf(t *testing.T, err error) string {
-	t.Helper()
-	if err == nil {
-		return ""
-	}
-	var refusal *Refusal
-	require.ErrorAs(t, err, &refusal)
-	require.Equal(t, statusOf[refusal.Code], refusal.Status)
-	return refusal.Code
-}
-
-// assertRefused buys with a body, and nothing comes of it.
-func assertRefused(t *testing.T, body, code, message string) {
-	t.Helper()
-	s := New(withClock(Config{}))
-	got := buy(s, body)
-	assert.Equal(t, http.StatusBadRequest, got.Status)
-	assert.Equal(t, code, got.Code)
-	assert.Equal(t, message, got.Message)
-	assert.Empty(t, s.Orders())
 }

@@ -1,91 +1,85 @@
-package simulator
+package simulator_test
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-func TestInstanceStartsAfterItsTime(t *testing.T) {
-	c := newClock()
-	s := New(Config{Now: c.Now, StartsAfter: 2 * time.Minute})
-	id := buy(s, postpaidBody).Result.InstanceID
-	creating := []instance{{id, Postpaid, 2, StatusCreating, ""}}
-
-	assert.Equal(t, creating, list(s, service1).Result.Instances)
-	c.move(2*time.Minute - 1)
-	assert.Equal(t, creating, list(s, service1).Result.Instances)
-	c.move(1)
-	running := []instance{{id, Postpaid, 2, StatusRunning, "2026-11-22T08:02:00Z"}}
-	assert.Equal(t, running, list(s, service1).Result.Instances)
+// instance is one in a listing.
+type instance struct {
+	InstanceID, PaymentTiming, Status, StartTime string
+	ReplicasCount                                int
 }
 
-func TestSetStatus(t *testing.T) {
-	c := newClock()
-	s := New(Config{Now: c.Now, StartsAfter: time.Hour})
-	id := buy(s, postpaidBody).Result.InstanceID
-	for _, status := range []string{StatusRunning, StatusDeleted, "Frozen"} {
-		require.True(t, s.SetStatus(id, status))
-		assert.Equal(t, []instance{{id, Postpaid, 2, status, startOfTest}}, list(s, service1).Result.Instances)
+func (s *service) list(body string) []instance {
+	s.Helper()
+	got := s.call(listing, body)
+	require.Equal(s, 200, got.status, got.body)
+	var result struct{ Instances []instance }
+	require.NoError(s, json.Unmarshal(got.Result, &result))
+	require.NotNil(s, result.Instances, "an empty list is one too")
+	return result.Instances
+}
+
+func TestAListingIsOfOneServiceAndTiming(t *testing.T) {
+	s := serve(t, simulator.Config{})
+	s.call(buying, example)
+	s.call(buying, postpaid)
+	ids := func(body string) (ids []string) {
+		for _, listed := range s.list(body) {
+			ids = append(ids, listed.InstanceID)
+		}
+		return ids
 	}
-	require.True(t, s.SetStatus(id, StatusCreating))
-	assert.Equal(t, []instance{{id, Postpaid, 2, StatusCreating, ""}}, list(s, service1).Result.Instances)
-	assert.False(t, s.SetStatus("other", StatusRunning))
+	first, second := s.Orders()[0].InstanceID, s.Orders()[1].InstanceID
+	assert.Equal(t, []string{first, second}, ids(ofOne))
+	assert.Equal(t, []string{first}, ids(`{"serviceId":"svco-1","paymentTiming":"Prepaid"}`))
+	assert.Equal(t, []string{second}, ids(`{"serviceId":"svco-1","paymentTiming":"Postpaid"}`))
+	assert.Empty(t, ids(`{"serviceId":"svco-2"}`))
+	for _, body := range []string{`{}`, `{"serviceId":" "}`, `{"serviceId":"svco-1","paymentTiming":"Later"}`} {
+		assert.Equal(t, "InappropriateJSON", s.call(listing, body).Code, body)
+	}
 }
 
-func TestStartTimeIsNotMovedBySetStatus(t *testing.T) {
-	c := newClock()
-	s := New(Config{Now: c.Now})
-	id := buy(s, postpaidBody).Result.InstanceID
-	c.move(time.Minute)
-	s.SetStatus(id, StatusDeleted)
-	assert.Equal(t, startOfTest, list(s, service1).Result.Instances[0].StartTime)
-}
-
-func TestDelete(t *testing.T) {
-	s := New(withClock(Config{}))
-	id := buy(s, postpaidBody).Result.InstanceID
-	assert.True(t, s.Delete(id))
-	assert.Empty(t, list(s, service1).Result.Instances)
-	assert.Len(t, s.Orders(), 1)
-	assert.False(t, s.Delete("other"))
-}
-
-func TestAnOrderIsListedAfterItsTime(t *testing.T) {
-	c := newClock()
-	s := New(Config{Now: c.Now, ListedAfter: time.Minute})
-	s.Inject(Fault{}, Fault{ListedAfter: 2 * time.Minute}, Fault{ListedAfter: -1})
-	var ids []string
+func TestAnInstanceIsListedAndStartsByTheClock(t *testing.T) {
+	now, config := clock()
+	config.ListedAfter, config.StartsAfter = time.Minute, 2*time.Minute
+	s := serve(t, config)
+	started := now.Add(2 * time.Minute).UTC().Format(time.RFC3339)
+	s.Inject(simulator.Fault{}, simulator.Fault{ListedAfter: -1}, simulator.Fault{ListedAfter: time.Hour})
 	for range 3 {
-		ids = append(ids, buy(s, postpaidBody).Result.InstanceID)
+		s.call(buying, postpaid)
 	}
-	assert.Equal(t, ids[2:], listedIDs(s))
-	c.move(time.Minute - 1)
-	assert.Equal(t, ids[2:], listedIDs(s))
-	c.move(1)
-	assert.Equal(t, []string{ids[0], ids[2]}, listedIDs(s))
-	c.move(time.Minute)
-	assert.Equal(t, ids, listedIDs(s))
-	assert.Len(t, s.Orders(), 3)
+	states := func() (states []string) {
+		for _, listed := range s.list(ofOne) {
+			states = append(states, listed.Status+listed.StartTime)
+		}
+		return states
+	}
+	assert.Equal(t, []string{"Creating"}, states())
+	*now = now.Add(time.Minute)
+	assert.Equal(t, []string{"Creating", "Creating"}, states())
+	*now = now.Add(time.Minute)
+	assert.Equal(t, []string{"Running" + started, "Running" + started}, states())
 }
 
-func TestSetListedAt(t *testing.T) {
-	c := newClock()
-	s := New(Config{Now: c.Now})
-	id := buy(s, postpaidBody).Result.InstanceID
-	require.True(t, s.SetListedAt(id, testTime.Add(time.Minute)))
-	assert.Empty(t, listedIDs(s))
-	c.move(time.Minute)
-	assert.Equal(t, []string{id}, listedIDs(s))
-	assert.False(t, s.SetListedAt("other", testTime))
-}
-
-func listedIDs(s *Simulator) []string {
-	ids := []string{}
-	for _, listed := range list(s, service1).Result.Instances {
-		ids = append(ids, listed.InstanceID)
-	}
-	return ids
+func TestATestSetsWhatBecomesOfAnInstance(t *testing.T) {
+	s := serve(t, simulator.Config{})
+	s.call(buying, example)
+	id := s.Orders()[0].InstanceID
+	assert.True(t, s.SetStatus(id, "Reconfiguring"))
+	assert.Equal(t, "Reconfiguring", s.list(ofOne)[0].Status)
+	assert.True(t, s.SetStatus(id, simulator.StatusCreating))
+	assert.Empty(t, s.list(ofOne)[0].StartTime)
+	assert.True(t, s.Delete(id))
+	assert.Empty(t, s.list(ofOne))
+	assert.Len(t, s.Orders(), 1, "it was bought")
+	assert.False(t, s.SetStatus("other", "Running"))
+	assert.False(t, s.Delete("other"))
 }

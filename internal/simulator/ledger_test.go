@@ -1,68 +1,57 @@
-package simulator
+package simulator_test
 
 import (
-	"net/http"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-func TestOrdersIsCopy(t *testing.T) {
-	s := New(withClock(Config{}))
-	buy(s, exampleBody)
-	s.Orders()[0].OrderID = "changed"
-	assert.NotEqual(t, "changed", s.Orders()[0].OrderID)
-}
-
-func TestTheLedgerIsReadInParts(t *testing.T) {
-	s := New(withClock(Config{}))
-	for range 2 {
-		buy(s, postpaidBody)
-		buy(s, exampleBody)
+func TestWhatIsSoldIsGone(t *testing.T) {
+	const price = 25 * 100_00 // of the example: five replicas for five months
+	for code, config := range map[string]simulator.Config{
+		"SimulatorOutOfStock": {Stock: 14}, "SimulatorOutOfBalance": {Balance: 3*price - 1},
+	} {
+		s := serve(t, config)
+		assert.Equal(t, []string{"", "", code}, []string{s.call(buying, example).Code, s.call(buying, example).Code, s.call(buying, example).Code})
 	}
-	all := s.Orders()
-	assert.Equal(t, all[3:], s.OrdersFrom(3))
-	assert.Empty(t, s.OrdersFrom(4))
-	assert.Empty(t, s.OrdersFrom(5))
-	assert.Equal(t, all, s.OrdersFrom(-1))
-	assert.Equal(t, []Order{all[0], all[2]}, s.OrdersOf("svco-1"))
-	assert.Empty(t, s.OrdersOf("other"))
 }
 
-func TestSameRequestTwiceBuysTwice(t *testing.T) {
-	s := New(withClock(Config{}))
-	first, second := buy(s, exampleBody), buy(s, exampleBody)
-	assert.NotEqual(t, first.Result, second.Result)
-	assert.Len(t, s.Orders(), 2)
+func TestAPriceThatIsNoInt64IsTooHigh(t *testing.T) {
+	s := serve(t, simulator.Config{Stock: math.MaxInt, Balance: 1})
+	all := fmt.Sprintf(`"replicasCount":%d`, math.MaxInt)
+	assert.Equal(t, "SimulatorOutOfBalance", s.call(buying, strings.Replace(example, `"replicasCount":5`, all, 1)).Code)
 }
 
-func TestOutOfStockAndBalance(t *testing.T) {
-	tests := map[string]struct {
-		config Config
-		code   string
-	}{
-		"stock enough":       {Config{Stock: 5}, ""},
-		"too little stock":   {Config{Stock: 4}, CodeOutOfStock},
-		"no stock":           {Config{Stock: -1}, CodeOutOfStock},
-		"balance enough":     {Config{Balance: 25 * PricePerReplicaMonth}, ""},
-		"too little balance": {Config{Balance: 25*PricePerReplicaMonth - 1}, CodeOutOfBalance},
-		"no balance":         {Config{Balance: -1}, CodeOutOfBalance},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			s := New(withClock(test.config))
-			stock, balance := s.Stock(), s.Balance()
-			got := buy(s, exampleBody)
-			assert.Equal(t, test.code, got.Code)
-			if test.code == "" {
-				assert.Equal(t, stock-5, s.Stock())
-				assert.Equal(t, balance-25*PricePerReplicaMonth, s.Balance())
-				return
+func TestTheLedgerIsRightWithManyCallers(t *testing.T) {
+	s := serve(t, simulator.Config{Stock: 25})
+	client := s.client()
+	var callers sync.WaitGroup
+	for range 10 {
+		callers.Go(func() {
+			for range 5 {
+				_ = s.buy(client, "svco-1")
+				for _, order := range s.Orders() {
+					s.call(release, releasing("svco-1", order.InstanceID))
+				}
 			}
-			assert.Equal(t, http.StatusBadRequest, got.Status)
-			assert.Empty(t, s.Orders())
-			assert.Equal(t, stock, s.Stock())
-			assert.Equal(t, balance, s.Balance())
 		})
 	}
+	callers.Wait()
+	sold := map[string]bool{}
+	for _, order := range s.Orders() {
+		sold[order.InstanceID] = true
+	}
+	assert.Len(t, sold, 25)
+	released := map[string]bool{}
+	for _, one := range s.Releases() {
+		released[one.InstanceID] = true
+	}
+	assert.Equal(t, sold, released)
+	assert.Len(t, s.Releases(), 25)
 }

@@ -1,70 +1,53 @@
 package simulator
 
 import (
-	"bytes"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"sync"
+	"context"
+	"errors"
+	"net"
 )
 
-// InMemory is a RoundTripper that hands requests to the Simulator without a
-// network: under testing/synctest its clock and its waits are the bubble's.
-//
-// Each request runs in a goroutine of its own, because it may outlive the call
-// that sent it. An answer arrives whole or not at all: a fault that cuts or
-// slows a body is the error, or the wait, before it.
-func InMemory(s *Simulator) http.RoundTripper { return memory{s} }
+// Memory is a net.Listener whose connections never leave the process, so that a server and its clients work in a
+// testing/synctest bubble. Make one with Listen.
+type Memory struct {
+	dialed chan net.Conn
+	open   context.Context
+	close  func()
+}
 
-type memory struct{ simulator *Simulator }
+// Listen makes a Memory.
+func Listen() *Memory {
+	open, end := context.WithCancel(context.Background())
+	return &Memory{make(chan net.Conn), open, end}
+}
 
-func (m memory) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	r.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	received := r.Clone(r.Context())
-	received.Body = io.NopCloser(bytes.NewReader(body))
-	if received.Host == "" {
-		received.Host = r.URL.Host
-	}
-	writer := &memoryWriter{answer: httptest.NewRecorder(), ended: make(chan error, 1)}
-	go func() {
-		m.simulator.ServeHTTP(writer, received)
-		writer.abort(nil)
-	}()
+// Accept waits for a call of Dial.
+func (m *Memory) Accept() (net.Conn, error) {
 	select {
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	case err := <-writer.ended:
-		if err != nil {
-			return nil, err
-		}
-		response := writer.answer.Result()
-		response.Request = r
-		return response, nil
+	case conn := <-m.dialed:
+		return conn, nil
+	case <-m.open.Done():
+		return nil, net.ErrClosed
 	}
 }
 
-// memoryWriter keeps the answer until it ends.
-type memoryWriter struct {
-	answer *httptest.ResponseRecorder
-	ended  chan error
-	once   sync.Once
+// Close ends Accept and Dial. Connections that were made stay.
+func (m *Memory) Close() error {
+	m.close()
+	return nil
 }
 
-func (w *memoryWriter) Header() http.Header            { return w.answer.Header() }
-func (w *memoryWriter) Write(body []byte) (int, error) { return w.answer.Write(body) }
+// Addr is a loopback address at which nobody can be reached.
+func (m *Memory) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-func (w *memoryWriter) WriteHeader(status int) {
-	if status < 200 && status != http.StatusSwitchingProtocols {
-		return // an informational answer, which a client skips
+// Dial makes a connection, for http.Transport.DialContext. The address does not matter.
+func (m *Memory) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case m.dialed <- theirs:
+		return ours, nil
+	case <-m.open.Done():
+		return nil, errors.New("the server is closed")
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	w.answer.WriteHeader(status)
-}
-
-// abort ends the answer with an error, or whole if that is nil. Only the first counts.
-func (w *memoryWriter) abort(err error) {
-	w.once.Do(func() { w.ended <- err })
 }

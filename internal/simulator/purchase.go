@@ -1,7 +1,7 @@
 package simulator
 
 import (
-	"strings"
+	"cmp"
 	"time"
 )
 
@@ -13,129 +13,86 @@ const (
 
 const month = "Month"
 
-// purchase buys what the body says, unless a fault comes before the order.
-func (s *Simulator) purchase(x *exchange) {
-	order, refusal := readPurchase(x.body)
-	if refusal != nil {
-		x.refuse(refusal)
-		return
-	}
-	fault := s.purchaseFault(order)
-	if err := fault.Valid(); err != nil {
-		x.refuse(invented(CodeInvalidFault, "%v", err))
-		return
-	}
-	if refusal := s.hold(x, fault); refusal != nil {
-		x.refuse(refusal)
-		return
-	}
-	order.RequestID, order.ClientRequestID = x.requestID, x.r.Header.Get("X-Bce-Request-Id")
-	order.AccessKeyID, order.CreatedAt = x.key.AccessKeyID, x.now
-	order.InstanceID, order.OrderID = randomHex(12), randomHex(16)
-	if fault.Kind == None || fault.When == AfterOrder {
-		if refusal := s.ledger.place(order, fault.ListedAfter); refusal != nil {
-			x.refuse(refusal)
-			return
+// purchaseBody is the body of a purchase.
+type purchaseBody struct {
+	ServiceID     string
+	ReplicasCount int
+	Billing       struct {
+		PaymentTiming string
+		ReleaseTime   string
+		Reservation   *struct {
+			ReservationTimeUnit string
+			ReservationLength   int
+			AutoRenew           bool
+			AutoRenewTimeUnit   *string
+			AutoRenewTime       *int
 		}
 	}
-	fault.answer(x, purchaseBody(order))
 }
 
-func purchaseBody(order Order) []byte {
-	return encode(purchaseAnswer{
-		RequestID: order.RequestID,
-		Result:    purchaseResult{InstanceID: order.InstanceID, OrderID: order.OrderID},
+// purchase buys what the body says, unless a fault comes before the order.
+func (s *Simulator) purchase(x *exchange) *Refusal {
+	var body purchaseBody
+	if refusal := cmp.Or(x.decode(&body), body.check()); refusal != nil {
+		return refusal
+	}
+	order := Order{
+		OrderID: x.orderID, InstanceID: x.instanceID, RequestID: x.requestID, ClientRequestID: x.r.Header.Get("X-Bce-Request-Id"),
+		AccessKeyID: x.key.AccessKeyID, ServiceID: body.ServiceID, ReplicasCount: body.ReplicasCount,
+		PaymentTiming: body.Billing.PaymentTiming, ReleaseTime: body.Billing.ReleaseTime,
+	}
+	if reservation := body.Billing.Reservation; reservation != nil {
+		order.Months, order.AutoRenew = reservation.ReservationLength, reservation.AutoRenew
+	}
+	fault := x.action.next(Request{order.ServiceID, order.PaymentTiming, order.ReplicasCount, 0})
+	return s.perform(x, fault, func(done bool) (any, *Refusal) {
+		order.CreatedAt = x.now
+		result := map[string]string{"instanceId": x.instanceID, "orderId": x.orderID}
+		if !done {
+			return result, nil
+		}
+		return result, s.ledger.place(order, fault.ListedAfter)
 	})
 }
 
-// purchaseFault is what this purchase meets: an injected fault, or else what Config says.
-func (s *Simulator) purchaseFault(order Order) Fault {
-	attempt := s.ledger.count(s.ledger.purchases, order.ServiceID)
-	if fault, waits := s.purchaseFaults.take(); waits {
-		return fault
+// check is the documented rules. That the service refuses a replicasCount below 1, and a releaseTime with Prepaid, is
+// invented: documented is that the one is required, and that the other has an effect only with Postpaid.
+func (b *purchaseBody) check() *Refusal {
+	reservation := b.Billing.Reservation
+	switch {
+	case isBlank(b.ServiceID):
+		return wrong("serviceId is required")
+	case b.ReplicasCount < 1:
+		return invented(codeInappropriateJSON, "replicasCount is less than 1")
+	case b.Billing.PaymentTiming == Postpaid:
+		return b.checkPostpaid()
+	case b.Billing.PaymentTiming != Prepaid:
+		return wrong("billing.paymentTiming is neither Prepaid nor Postpaid")
+	case b.Billing.ReleaseTime != "":
+		return invented(codeInappropriateJSON, "billing.releaseTime is not for Prepaid")
+	case reservation == nil:
+		return wrong("billing.reservation is required")
+	case reservation.ReservationTimeUnit != month, reservation.AutoRenewTimeUnit != nil && *reservation.AutoRenewTimeUnit != month:
+		return wrong("a time unit of billing.reservation is not Month")
+	case reservation.ReservationLength < 1 || reservation.ReservationLength > 12:
+		return wrong("billing.reservation.reservationLength is not from 1 to 12")
+	case reservation.AutoRenewTime != nil && (*reservation.AutoRenewTime < 1 || *reservation.AutoRenewTime > 6):
+		return wrong("billing.reservation.autoRenewTime is not from 1 to 6")
 	}
-	if s.config.Fault == nil {
-		return Fault{}
-	}
-	return s.config.Fault(Purchase{
-		ServiceID:     order.ServiceID,
-		ReplicasCount: order.ReplicasCount,
-		PaymentTiming: order.PaymentTiming,
-		Attempt:       attempt,
-	}).at(attempt)
+	return nil
 }
 
-// readPurchase checks the body by the documented rules. That the service refuses
-// a blank serviceId, a replicasCount below 1, and a releaseTime with Prepaid, is
-// invented: documented is that the first two are required and that the third has
-// an effect only with Postpaid.
-func readPurchase(body []byte) (Order, *Refusal) {
-	reader := &bodyReader{}
-	document := reader.document(body)
-	order := Order{
-		ServiceID:     serviceID(document),
-		ReplicasCount: replicasCount(document),
+// checkPostpaid takes both documented forms of releaseTime. The earliest and the latest time are not documented.
+func (b *purchaseBody) checkPostpaid() *Refusal {
+	_, errRFC := time.Parse(time.RFC3339, b.Billing.ReleaseTime)
+	_, errPlain := time.Parse(time.DateTime, b.Billing.ReleaseTime)
+	switch {
+	case b.Billing.Reservation != nil:
+		return wrong("billing.reservation is not for Postpaid")
+	case b.Billing.ReleaseTime != "" && errRFC != nil && errPlain != nil:
+		return wrong("billing.releaseTime is of neither documented form")
 	}
-	document.need("billing")
-	if reader.refusal == nil {
-		readBilling(document.child("billing"), &order)
-	}
-	return order, reader.refusal
+	return nil
 }
 
-func serviceID(document object) string {
-	id := document.text("serviceId")
-	document.need("serviceId")
-	if strings.TrimSpace(id) == "" {
-		document.reader.refuse(invented(codeInappropriateJSON, "serviceId is blank"))
-	}
-	return id
-}
-
-func replicasCount(document object) int {
-	count := document.number("replicasCount")
-	document.need("replicasCount")
-	if document.reader.refusal == nil && count < 1 {
-		document.reader.refuse(invented(codeInappropriateJSON, "replicasCount is less than 1"))
-	}
-	return count
-}
-
-func readBilling(billing object, order *Order) {
-	order.PaymentTiming = billing.oneOf("paymentTiming", Prepaid, Postpaid)
-	if order.PaymentTiming == Postpaid {
-		billing.check("reservation", !billing.has("reservation"), "is not for Postpaid")
-		order.ReleaseTime = readReleaseTime(billing)
-		return
-	}
-	if billing.has("releaseTime") {
-		billing.reader.refuse(invented(codeInappropriateJSON, "billing.releaseTime is not for Prepaid"))
-	}
-	billing.need("reservation")
-	if billing.reader.refusal == nil {
-		readReservation(billing.child("reservation"), order)
-	}
-}
-
-func readReservation(reservation object, order *Order) {
-	reservation.oneOf("reservationTimeUnit", month)
-	order.Months = reservation.between("reservationLength", 1, 12)
-	order.AutoRenew = reservation.truth("autoRenew")
-	if reservation.has("autoRenewTimeUnit") {
-		reservation.oneOf("autoRenewTimeUnit", month)
-	}
-	if reservation.has("autoRenewTime") {
-		reservation.between("autoRenewTime", 1, 6)
-	}
-}
-
-// readReleaseTime takes both documented forms. It does not ask whether the time
-// is to come: the earliest and the latest are not documented.
-func readReleaseTime(billing object) string {
-	text := billing.text("releaseTime")
-	_, errRFC := time.Parse(time.RFC3339, text)
-	_, errPlain := time.Parse(time.DateTime, text)
-	right := !billing.has("releaseTime") || errRFC == nil || errPlain == nil
-	billing.check("releaseTime", right, "is of neither documented form")
-	return text
-}
+func wrong(rule string) *Refusal { return refuse(codeInappropriateJSON, "%s", rule) }

@@ -1,74 +1,56 @@
-package simulator
+package simulator_test
 
 import (
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-func TestDocumentedExample(t *testing.T) {
-	s := New(withClock(Config{}))
-	got := buy(s, exampleBody)
-	require.Equal(t, http.StatusOK, got.Status, got.Body)
-
-	assert.Equal(t, got.RequestID, got.Header.Get("x-bce-request-id"))
-	assert.Equal(t, "Sun, 22 Nov 2026 08:00:00 GMT", got.Header.Get("Date"))
-	assert.JSONEq(t, `{"requestId":"`+got.RequestID+`","result":{"instanceId":"`+got.Result.InstanceID+
-		`","orderId":"`+got.Result.OrderID+`"}}`, got.Body)
-	want := Order{
-		OrderID: got.Result.OrderID, InstanceID: got.Result.InstanceID, RequestID: got.RequestID,
-		AccessKeyID: DefaultAccessKeyID, ServiceID: "svco-48esssdpa594", PaymentTiming: Prepaid,
-		ReplicasCount: 5, Months: 5, CreatedAt: testTime, Price: 25 * PricePerReplicaMonth,
+func TestWhatIsNoRequestOfTheAPIIsRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		method, target, body string
+		isSigned             bool
+		status               int
+		code                 string
+	}{
+		"unknown path":   {"POST", "/v2/other?Action=" + buying, postpaid, false, 404, "ResourceNotFound"},
+		"not signed":     {"POST", path + "?Action=" + buying, postpaid, false, 400, "SignatureEmpty"},
+		"GET":            {"GET", path + "?Action=" + buying, postpaid, true, 400, "InvalidHTTPRequest"},
+		"unknown action": {"POST", path + "?Action=Buy", postpaid, true, 400, "InvalidURI"},
+		"no action":      {"POST", path, postpaid, true, 400, "InvalidURI"},
+		"huge body":      {"POST", path + "?Action=" + buying, strings.Repeat(" ", 65<<10), true, 400, "InvalidHTTPRequest"},
+		"no JSON":        {"POST", path + "?Action=" + buying, "{", true, 400, "MalformedJSON"},
+		"a list":         {"POST", path + "?Action=" + listing, "[]", true, 400, "InappropriateJSON"},
+	} {
+		s := serve(t, simulator.Config{})
+		r, err := http.NewRequest(test.method, s.url+test.target, strings.NewReader(test.body))
+		require.NoError(t, err)
+		if r.Header.Set("Content-Type", "application/json"); test.isSigned {
+			sign(r, keys)
+		}
+		got := s.send(r)
+		assert.Equal(t, test.status, got.status, name)
+		assert.Equal(t, test.code, got.Code, name)
+		assert.Empty(t, s.Orders(), name)
+		assert.Equal(t, 1, s.Requests(), name)
 	}
-	assert.Equal(t, []Order{want}, s.Orders())
-	assert.Equal(t, 1, s.Requests())
-	assert.Equal(t, DefaultStock-5, s.Stock())
-	assert.Equal(t, DefaultBalance-want.Price, s.Balance())
 }
 
-func TestBodyCannotBeRead(t *testing.T) {
-	s := New(withClock(Config{}))
-	r := defaultCaller().request(purchasePath, "")
-	r.Body = io.NopCloser(brokenReader{})
-	assert.Equal(t, "InvalidHTTPRequest", serve(s, r).Code)
-
-	got := buy(s, exampleBody+strings.Repeat(" ", maxBody))
-	assert.Equal(t, "InvalidHTTPRequest", got.Code)
-	assert.Equal(t, http.StatusBadRequest, got.Status)
-	assert.Empty(t, s.Orders())
-}
-
-func TestConcurrentUse(t *testing.T) {
-	const buyers, each = 8, 20
-	s := New(withClock(Config{Stock: buyers * each * 2}))
-	var group sync.WaitGroup
-	for range buyers {
-		group.Go(func() {
-			for range each {
-				buy(s, postpaidBody)
-				list(s, `{"serviceId":"svco-1"}`)
-				s.Orders()
-			}
-		})
-	}
-	group.Wait()
-	assert.Len(t, s.Orders(), buyers*each)
-	assert.Zero(t, s.Stock())
-	assert.Equal(t, 2*buyers*each, s.Requests())
-	assert.Equal(t, CodeOutOfStock, buy(s, postpaidBody).Code)
-}
-
-func BenchmarkPurchase(b *testing.B) {
-	s := New(withClock(Config{}))
-	r := defaultCaller().request(purchasePath, exampleBody)
-	for b.Loop() {
-		r.Body = io.NopCloser(strings.NewReader(exampleBody))
-		s.ServeHTTP(httptest.NewRecorder(), r)
-	}
+func TestAnAnswerIsAsDocumented(t *testing.T) {
+	now, config := clock()
+	s := serve(t, config)
+	got := s.call(buying, example)
+	order := s.Orders()[0]
+	assert.JSONEq(t, `{"requestId":"`+order.RequestID+`","result":{"instanceId":"`+order.InstanceID+`","orderId":"`+order.OrderID+`"}}`, got.body)
+	assert.Equal(t, order.RequestID, got.header.Get("X-Bce-Request-Id"))
+	assert.Equal(t, "of-the-client", order.ClientRequestID)
+	assert.Equal(t, now.UTC().Format(http.TimeFormat), got.header.Get("Date"))
+	assert.Equal(t, "application/json", got.header.Get("Content-Type"))
+	s.call(buying, example)
+	assert.NotContains(t, []string{order.OrderID, order.InstanceID, order.RequestID}, s.Orders()[1].OrderID)
 }

@@ -1,99 +1,105 @@
 package simulator
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
-	"net/http"
+	"fmt"
+	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/qianfan-go/computeunit/internal/strictjson"
 )
 
-// These lists are the outcome table's: what an answer must be to prove that
-// nothing was bought.
-var (
-	refusingStatuses = []int{
-		307, 308, 400, 401, 402, 403, 404, 405, 407, 410, 411, 412, 413, 414, 415, 417, 421, 422, 426, 428, 429, 431, 451,
-	}
-	refusingCodes = []string{
-		codeAccessDenied, codeInvalidAccessKeyID, codeInvalidHTTPAuthHeader, codeSignatureDoesNotMatch,
-		codeInvalidMarker, codeIdempotentMismatch, codeIamSignatureInvalid, codeRequestExpired, codeOptInRequired,
-		codeInappropriateJSON, codeMalformedJSON, codeInvalidHTTPRequest, codeInvalidURI, codeInvalidVersion,
-		codePreconditionFailed,
-	}
-	// failureCodes mean a failure inside, after which an order may exist.
-	failureCodes = []string{codeInternalError, "336000", "336100", "500000"}
-)
+// refusingStatuses prove that nothing was bought, unless the rest of the answer takes it back.
+var refusingStatuses = []int{
+	307, 308, 400, 401, 402, 403, 404, 405, 407, 410, 411, 412, 413, 414, 415, 417, 421, 422, 426, 428, 429, 431, 451,
+}
 
-// refuses reports whether the fault says that nothing was bought, by the outcome
-// table, as far as it is known here: not to a client with refusal codes of its own.
-func (f Fault) refuses() bool {
-	switch f.Kind {
-	case Gzip:
-		if f.Status == 0 {
-			return false
-		}
-	case RawAnswer:
-		return f.bodyRefuses()
-	case Redirect, HTMLAnswer, EmptyAnswer, ErrorAnswer:
-	default:
+// field is one that decides: patterns of what its JSON can be, and of what says nothing, both beside null.
+type field struct{ name, types, nothing string }
+
+// documentedFields are the field table of docs/outcomes.md.
+var documentedFields = []field{
+	{"code", `".*"|-?\d+`, `""|0`},
+	{"error_code", `".*"|-?\d+`, `""|0`},
+	{"error", `".*"|{.*}`, `""|{}`},
+	{"success", `true|false`, `null`},
+	{"result", `.*`, `false|0|""|\[]|{}`},
+	{"instanceId", `.*`, `""`},
+	{"orderId", `.*`, `""`},
+}
+
+// denies reports whether the fault proves that nothing was bought: by the outcome table, and by how it reads a response. It
+// is written apart from the client, and does not know the refusal codes that a client can have of its own.
+func (f Fault) denies() bool {
+	const readable = 1 << 20
+	headers := f.headers()
+	if f.Status == 0 || !f.arrives() || len(f.Body) > readable || headers.Get("Content-Encoding") != "" {
 		return false
 	}
-	if f.Kind == ErrorAnswer && f.Status < http.StatusMultipleChoices {
-		return slices.Contains(refusingCodes, f.refusal().Code)
+	body := strings.TrimLeft(strings.TrimPrefix(f.fill("r", "i", "o"), "\ufeff"), " ")
+	isText := body == "" || body[0] >= ' ' && strings.IndexByte("{[\x7f\xfe\xff", body[0]) < 0 // such as HTML: no field is in it
+	said, isObject := readObject(body)
+	var inner struct{ Code any }
+	_ = json.Unmarshal([]byte(said["error"]), &inner) // it may be a text
+	codes := []string{
+		plain(said["code"]), plain(said["error_code"]), headers.Get("X-Bce-Error-Code"), plain(said["error"]), fmt.Sprint(inner.Code),
 	}
-	return slices.Contains(refusingStatuses, f.Status) && !strictjson.HasCode(f.Code, failureCodes...)
+	switch {
+	case !isObject && !isText, slices.ContainsFunc(codes, isFailureInside):
+		return false
+	case said["result"]+said["instanceId"]+said["orderId"] != "" || said["success"] == "true":
+		return false
+	case f.Status/100 == 2:
+		return isObject && documentedRefusals[cmp.Or(codes[:3]...)] != 0
+	}
+	return slices.Contains(refusingStatuses, f.Status)
 }
 
-// bodyRefuses judges the body as it is read: with ids for their placeholders, and
-// without a byte order mark.
-func (f Fault) bodyRefuses() bool {
-	body := []byte(strings.TrimPrefix(f.fill("r", "i", "o"), "\ufeff"))
-	if f.Status < http.StatusMultipleChoices {
-		return slices.Contains(refusingCodes, onlyCode(body)) && !speaksOfMore(body)
+// readObject is what the documented fields say, as JSON. It wants one whole object with each of them once at most, in any
+// case, and of their types.
+func readObject(body string) (said map[string]string, read bool) {
+	var whole bytes.Buffer
+	err := json.Compact(&whole, []byte(body))
+	decoder := json.NewDecoder(&whole)
+	if open, _ := decoder.Token(); err != nil || open != json.Delim('{') {
+		return nil, false
 	}
-	return slices.Contains(refusingStatuses, f.Status) && !speaksOfMore(body)
+	said, seen := map[string]string{}, map[string]bool{}
+	for decoder.More() {
+		name, _ := decoder.Token()
+		var value json.RawMessage
+		_ = decoder.Decode(&value) // it is valid
+		at := slices.IndexFunc(documentedFields, func(f field) bool { return strings.EqualFold(f.name, name.(string)) })
+		if at < 0 {
+			continue
+		}
+		f := documentedFields[at]
+		if seen[f.name] || !matches(f.types, value) {
+			return nil, false
+		}
+		seen[f.name] = true
+		if !matches(f.nothing, value) {
+			said[f.name] = string(value)
+		}
+	}
+	return said, true
 }
 
-// onlyCode is the code of an error body, if there is one and no other.
-func onlyCode(body []byte) string {
-	type coded struct {
-		Code      strictjson.Code `json:"code"`
-		ErrorCode strictjson.Code `json:"error_code"`
-	}
-	var read struct {
-		coded
-		Error json.RawMessage `json:"error"`
-	}
-	var nested coded
-	if json.Unmarshal(body, &read) != nil {
+func matches(pattern string, value json.RawMessage) bool {
+	return regexp.MustCompile(`^(?s:null|` + pattern + `)$`).Match(value)
+}
+
+// plain is the characters of a JSON string, the digits of a number, and nothing of an object.
+func plain(text string) string {
+	if err := json.Unmarshal([]byte(text), &text); err != nil && strings.HasPrefix(text, "{") {
 		return ""
 	}
-	_ = json.Unmarshal(read.Error, &nested) // it may be a text
-	var codes []string
-	for _, code := range []strictjson.Code{read.Code, read.ErrorCode, nested.Code, nested.ErrorCode} {
-		codes = append(codes, code.Values()...)
-	}
-	slices.Sort(codes)
-	if codes = slices.Compact(codes); len(codes) != 1 {
-		return ""
-	}
-	return codes[0]
+	return text
 }
 
-// speaksOfMore reports whether a body has more in it than a refusal: an id or
-// another result, a failure inside, or half of what it began with.
-func speaksOfMore(body []byte) bool {
-	return strictjson.Holds(body, "instanceId", "orderId", "instance_id", "order_id", "instanceIds", "orderIds") ||
-		strictjson.HasMember(body, 1, strictjson.IsSomething, "result") ||
-		strictjson.HasMember(body, maxLevel, strictjson.IsTrue, "success") ||
-		strictjson.HoldsCode(body, failureCodes...) || strictjson.BreaksOff(body)
-}
-
-// maxLevel is deeper than JSON is read.
-const maxLevel = 1000
-
-// confirms reports whether the fault says that it was bought.
-func (f Fault) confirms() bool {
-	return f.Kind == EarlyHints || f.Kind == Numbers || f.Kind == Twice || f.Kind == Gzip && f.Status == 0
+// isFailureInside knows the codes after which an order may exist.
+func isFailureInside(code string) bool {
+	_, after, inside := strings.Cut(strings.ToLower(code), "internal")
+	return inside && strings.Contains(after, "error") || slices.Contains([]string{"336000", "336100", "500000"}, code)
 }

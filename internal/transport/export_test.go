@@ -2,12 +2,5 @@ package transport
 
 import "net/http"
 
-// Own is the default transport, for tests that give it a proxy or a certificate to trust.
-func (t *Transport) Own() *http.Transport { return t.own }
-
-// BeginWithMock is a program in which a mock had replaced http.DefaultTransport before this package was initialized.
-func BeginWithMock() (restore func()) {
-	before := original
-	original = nil
-	return func() { original = before }
-}
+// HTTP is the default transport, or the clone, for tests that give it a proxy, a dialer or a certificate to trust.
+func (t *Transport) HTTP() *http.Transport { return t.usual.(http1).Transport }

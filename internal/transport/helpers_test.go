@@ -1,7 +1,9 @@
 package transport_test
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
@@ -9,29 +11,40 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/internal/bceauth"
-	"github.com/qianfan-go/computeunit/internal/simulator"
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
-const testBody = `{"a":1}`
+const (
+	testBody  = `{"a":1}`
+	requestID = "X-Bce-Request-Id"
+	host      = "https://host.example.com"
+	// closedPort is an address on loopback at which nobody listens. A port that was free a moment ago can be another test's by now.
+	closedPort = "127.0.0.1:1"
+)
 
 var errLost = errors.New("lost")
+
+// TestMain keeps what net/http reports of unasked responses out of the output.
+func TestMain(m *testing.M) {
+	log.SetOutput(io.Discard)
+	os.Exit(m.Run())
+}
 
 func keys(context.Context) (bceauth.Credentials, error) {
 	return bceauth.Credentials{AccessKeyID: "ak", SecretAccessKey: "sk"}, nil
 }
 
 // newTransport fills in what a test does not care about.
-func newTransport(t *testing.T, config transport.Config) *transport.Transport {
+func newTransport(t testing.TB, config transport.Config) *transport.Transport {
 	t.Helper()
 	if config.Timeout == 0 {
 		config.Timeout = time.Minute
@@ -40,18 +53,41 @@ func newTransport(t *testing.T, config transport.Config) *transport.Transport {
 		config.MaxAttempts = 3
 	}
 	if config.Credentials == nil {
-		config.Credentials = keys
+		config.Credentials, config.Instant = keys, true
 	}
 	config.UserAgent = "test"
-	made := transport.New(config)
+	made, err := transport.New(config)
+	require.NoError(t, err)
 	t.Cleanup(made.CloseIdleConnections)
 	return made
 }
 
 // through is a transport that sends through a caller's RoundTripper.
-func through(t *testing.T, send http.RoundTripper) *transport.Transport {
+func through(t testing.TB, send http.RoundTripper) *transport.Transport {
 	t.Helper()
-	return newTransport(t, transport.Config{Client: &http.Client{Transport: send}})
+	return newTransport(t, transport.Config{RoundTripper: send})
+}
+
+// opaque is a transport that sends through a RoundTripper that is not an *http.Transport, though one is within.
+func opaque(t testing.TB, send *http.Transport) *transport.Transport {
+	t.Cleanup(send.CloseIdleConnections)
+	return through(t, roundTrip(send.RoundTrip))
+}
+
+// eachOwn runs a test over the default transport and over a clone, which are to be alike. Both trust secure, if there is one.
+func eachOwn(t *testing.T, secure *httptest.Server, test func(t *testing.T, via *transport.Transport)) {
+	trust := new(tls.Config)
+	if secure != nil {
+		trust.RootCAs = secure.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	}
+	t.Run("default", func(t *testing.T) {
+		via := newTransport(t, transport.Config{})
+		via.HTTP().TLSClientConfig.RootCAs = trust.RootCAs
+		test(t, via)
+	})
+	t.Run("clone", func(t *testing.T) {
+		test(t, through(t, &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}))
+	})
 }
 
 // result is all that Do made of a request.
@@ -61,31 +97,40 @@ type result struct {
 	gaveUp   error
 }
 
-// do sends testBody, and gives each attempt the same verdict.
-func do(ctx context.Context, t *testing.T, via *transport.Transport, target string, again transport.Again) (r result) {
+// do sends testBody, and gives each attempt the same verdict. change may be nil.
+func do(
+	ctx context.Context, t testing.TB, via *transport.Transport, target string, again transport.Again, change func(*transport.Request),
+) (r result) {
 	t.Helper()
 	u, err := url.Parse(target)
 	require.NoError(t, err)
-	n, gaveUp := via.Do(ctx, &transport.Request{
+	request := &transport.Request{
 		URL:     u,
 		Body:    []byte(testBody),
 		After:   func(a *transport.Attempt) transport.Again { r.attempts = append(r.attempts, a); return again },
 		Waiting: func(_ *transport.Attempt, wait time.Duration) { r.waits = append(r.waits, wait) },
-	})
-	assert.Len(t, r.attempts, n)
-	r.gaveUp = gaveUp
+	}
+	if change != nil {
+		change(request)
+	}
+	r.gaveUp = via.Do(ctx, request)
 	return r
 }
 
-// sendOnce makes one attempt.
-func sendOnce(ctx context.Context, t *testing.T, via *transport.Transport, target string) *transport.Attempt {
+// send makes one attempt.
+func send(ctx context.Context, t testing.TB, via *transport.Transport, target string) *transport.Attempt {
 	t.Helper()
-	return do(ctx, t, via, target, transport.Never).attempts[0]
+	return do(ctx, t, via, target, transport.Never, nil).attempts[0]
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// mustNotSend is a RoundTripper that fails the test.
+func mustNotSend(t *testing.T) http.RoundTripper {
+	return roundTrip(func(*http.Request) (*http.Response, error) { t.Error("it was sent"); return nil, errLost })
+}
 
 // answering answers every request the same. The headers are names and values in turn.
 func answering(status int, body string, headers ...string) roundTrip {
@@ -98,11 +143,8 @@ func answering(status int, body string, headers ...string) roundTrip {
 	}
 }
 
-// closedPort is an address on loopback at which nobody listens. A port that was free a moment ago can be another test's by now.
-const closedPort = "127.0.0.1:1"
-
 // serveRaw lets serve handle each connection by hand, and returns the address.
-func serveRaw(t *testing.T, serve func(net.Conn)) string {
+func serveRaw(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -113,74 +155,58 @@ func serveRaw(t *testing.T, serve func(net.Conn)) string {
 			if err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				serve(conn)
-			}()
+			go func() { defer conn.Close(); serve(conn) }()
 		}
 	}()
 	return listener.Addr().String()
 }
 
-// server is an httptest.Server that is closed with the test and logs nothing.
-func server(t *testing.T, handler http.Handler) *httptest.Server {
-	t.Helper()
-	made := httptest.NewUnstartedServer(handler)
-	made.Config.ErrorLog = log.New(io.Discard, "", 0)
-	t.Cleanup(made.Close)
-	return made
+// counted is a server, not started yet, which counts its connections and its requests.
+type counted struct {
+	*httptest.Server
+	opened, requests atomic.Int64
 }
 
-func startedServer(t *testing.T, handler http.Handler) *httptest.Server {
-	made := server(t, handler)
+func newServer(t testing.TB, handler http.HandlerFunc) *counted {
+	c := new(counted)
+	c.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.requests.Add(1)
+		io.Copy(io.Discard, r.Body)
+		handler(w, r)
+	}))
+	c.Config.ErrorLog = log.New(io.Discard, "", 0)
+	c.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			c.opened.Add(1)
+		}
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func plainServer(t testing.TB, handler http.HandlerFunc) *counted {
+	made := newServer(t, handler)
 	made.Start()
 	return made
 }
 
-func startedTLS(t *testing.T, handler http.Handler) *httptest.Server {
-	made := server(t, handler)
+func tlsServer(t testing.TB, handler http.HandlerFunc) *counted {
+	made := newServer(t, handler)
+	made.EnableHTTP2 = true
 	made.StartTLS()
 	return made
 }
 
-// trusting is the default transport, which trusts a server's certificate.
-func trusting(t *testing.T, server *httptest.Server) *transport.Transport {
-	t.Helper()
-	made := newTransport(t, transport.Config{})
-	made.Own().TLSClientConfig.RootCAs = server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
-	return made
-}
+func answerNothing(http.ResponseWriter, *http.Request) {}
 
-// newClient is a client of the simulator's keys.
-func newClient(t *testing.T, endpoint string, options ...computeunit.Option) *computeunit.Client {
-	t.Helper()
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
-		append([]computeunit.Option{computeunit.WithEndpoint(endpoint)}, options...)...)
-	require.NoError(t, err)
-	return client
-}
+func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// withTransport gives a client a transport of the caller's own.
-func withTransport(send http.RoundTripper) computeunit.Option {
-	return computeunit.WithHTTPClient(&http.Client{Transport: send})
-}
-
-// buy buys five prepaid instances, and returns the error only.
-func buy(ctx context.Context, client *computeunit.Client) error {
-	_, err := client.PurchaseComputeUnit(ctx, request("svco-1"))
-	return err
-}
-
-func request(serviceID string) computeunit.PurchaseComputeUnitRequest {
-	return computeunit.PurchaseComputeUnitRequest{ServiceID: serviceID, Billing: computeunit.Prepaid(5), ReplicasCount: 5}
-}
-
-// assertOutcome checks that exactly one of the two outcomes matches.
-func assertOutcome(t *testing.T, want, err error) {
-	t.Helper()
-	assert.Equal(t, want == computeunit.ErrNotPurchased, errors.Is(err, computeunit.ErrNotPurchased), "not purchased: %v", err)
-	assert.Equal(t, want == computeunit.ErrOutcomeUnknown, errors.Is(err, computeunit.ErrOutcomeUnknown), "unknown: %v", err)
+// hangUp reads one request, and then closes the connection after it has written something.
+func hangUp(answer string) func(net.Conn) {
+	return func(conn net.Conn) {
+		http.ReadRequest(bufio.NewReader(conn))
+		io.WriteString(conn, answer)
+	}
 }
 
 // await fails the test if what it waits for never happens, instead of hanging.

@@ -3,9 +3,12 @@ package transport_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
-	"sync"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,11 +19,31 @@ import (
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
-const host = "https://host.example.com"
+func TestATransportThatExcludesHTTP1IsRefused(t *testing.T) {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	_, err := transport.New(transport.Config{RoundTripper: &http.Transport{Protocols: protocols}})
+	assert.ErrorContains(t, err, "exclude HTTP/1")
+	protocols.SetHTTP1(true)
+	_, err = transport.New(transport.Config{RoundTripper: &http.Transport{Protocols: protocols}})
+	assert.NoError(t, err)
+}
+
+// A program for js/wasm, where fetch follows redirects, cannot send: it is run by node, with what comes with Go for that.
+func TestOnJSNothingCanBeSent(t *testing.T) {
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("there is no node to run it")
+	}
+	command := exec.Command("go", "run", "-exec", filepath.Join(runtime.GOROOT(), "lib", "wasm", "go_js_wasm_exec"), "./testdata/js")
+	command.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, string(output))
+	assert.Equal(t, 2, strings.Count(string(output), "js/wasm is not supported"), string(output))
+}
 
 func TestDoEndsAtItsLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		got := do(t.Context(), t, through(t, answering(429, "")), host, transport.AfterBackoff)
+		got := do(t.Context(), t, through(t, answering(429, "")), host, transport.AfterBackoff, nil)
 		require.Len(t, got.attempts, 3)
 		assert.Len(t, got.waits, 2)
 		assert.NoError(t, got.gaveUp)
@@ -34,21 +57,22 @@ func TestDoEndsAtItsLimit(t *testing.T) {
 func TestDoWaitsAsItsCallerAndTheResponseSay(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // as in every bubble of synctest
 	inAMinute := now.Add(time.Minute).Format(http.TimeFormat)
+	twoMinutes := []time.Duration{time.Minute, time.Minute}
 	for name, row := range map[string]struct {
 		again   transport.Again
 		headers []string
 		want    []time.Duration
 	}{
-		"never":                           {transport.Never, []string{"Retry-After", "60"}, nil},
-		"after backoff":                   {transport.AfterBackoff, []string{"Retry-After", "60"}, []time.Duration{time.Minute, time.Minute}},
-		"after Retry-After, seconds":      {transport.AfterRetryAfter, []string{"Retry-After", "60"}, []time.Duration{time.Minute, time.Minute}},
-		"after Retry-After, date":         {transport.AfterRetryAfter, []string{"Retry-After", inAMinute, "Date", inAMinute}, []time.Duration{0, 0}},
-		"after Retry-After, none":         {transport.AfterRetryAfter, nil, nil},
-		"after Retry-After, not readable": {transport.AfterRetryAfter, []string{"Retry-After", "soon"}, nil},
+		"never":                          {transport.Never, []string{"Retry-After", "60"}, nil},
+		"after backoff":                  {transport.AfterBackoff, []string{"Retry-After", "60"}, twoMinutes},
+		"after Retry-After, seconds":     {transport.AfterRetryAfter, []string{"Retry-After", "60"}, twoMinutes},
+		"after Retry-After, none":        {transport.AfterRetryAfter, nil, nil},
+		"with the clock corrected, once": {transport.WithClockCorrected, []string{"Date", inAMinute}, []time.Duration{0}},
+		"with the clock corrected, none": {transport.WithClockCorrected, []string{"Date", "soon"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				got := do(t.Context(), t, through(t, answering(429, "", row.headers...)), host, row.again)
+				got := do(t.Context(), t, through(t, answering(429, "", row.headers...)), host, row.again, nil)
 				assert.Equal(t, row.want, got.waits)
 				assert.Len(t, got.attempts, 1+len(row.want))
 				assert.NoError(t, got.gaveUp)
@@ -57,87 +81,77 @@ func TestDoWaitsAsItsCallerAndTheResponseSay(t *testing.T) {
 	}
 }
 
-func TestARetryAfterPastTheDeadlineGivesUpAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		started := time.Now()
-		got := do(ctx, t, through(t, answering(429, "", "Retry-After", "60")), host, transport.AfterRetryAfter)
-		assert.Len(t, got.attempts, 1)
-		assert.Empty(t, got.waits)
-		assert.ErrorIs(t, got.gaveUp, context.DeadlineExceeded)
-		assert.Zero(t, time.Since(started))
-	})
+// signedAhead is how far the time that an attempt was signed with is ahead of this machine's, after responses with these Dates.
+func signedAhead(t *testing.T, via *transport.Transport) time.Duration {
+	expires := send(t.Context(), t, via, host).SignatureExpires
+	return time.Until(expires) - 5*time.Minute
 }
 
-func TestAContextThatEndsEndsTheWait(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Second, cancel)
-		got := do(ctx, t, through(t, answering(429, "", "Retry-After", "60")), host, transport.AfterRetryAfter)
-		assert.Len(t, got.attempts, 1)
-		assert.ErrorIs(t, got.gaveUp, context.Canceled)
-	})
-}
-
-func TestTheClockIsCorrectedOnce(t *testing.T) {
-	date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-	got := do(t.Context(), t, through(t, answering(400, "", "Date", date)), host, transport.WithClockCorrected)
-	require.Len(t, got.attempts, 2)
-	assert.Equal(t, []time.Duration{0}, got.waits)
-	ahead := got.attempts[1].SignatureExpires.Sub(got.attempts[0].SignatureExpires)
-	assert.InDelta(t, time.Hour, ahead, float64(10*time.Second))
-}
-
-func TestTheClockIsNotCorrectedWithoutADate(t *testing.T) {
-	got := do(t.Context(), t, through(t, answering(400, "", "Date", "soon")), host, transport.WithClockCorrected)
-	assert.Len(t, got.attempts, 1)
-}
-
-func TestNewCopiesTheCallersClient(t *testing.T) {
-	client := &http.Client{Timeout: time.Second, Transport: answering(200, "")}
-	made := newTransport(t, transport.Config{Client: client})
-	client.Transport, client.Timeout = answering(500, ""), time.Hour
-	assert.Equal(t, time.Second, made.Timeout())
-	assert.Equal(t, 200, sendOnce(t.Context(), t, made, host).Status)
-}
-
-func TestTheShorterTimeoutCounts(t *testing.T) {
-	for ofClient, want := range map[time.Duration]time.Duration{0: time.Minute, time.Second: time.Second, time.Hour: time.Minute} {
-		assert.Equal(t, want, newTransport(t, transport.Config{Client: &http.Client{Timeout: ofClient}}).Timeout())
-	}
-	assert.Equal(t, time.Minute, newTransport(t, transport.Config{}).Timeout())
-}
-
-// drain answers a request, after it has read it.
-var drain = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) })
-
-func TestCloseIdleConnectionsClosesTheOwnOnly(t *testing.T) {
+func TestTheClockFollowsTheService(t *testing.T) {
 	for name, row := range map[string]struct {
-		made *transport.Transport
-		want int64
+		ahead       []time.Duration // each response's Date
+		fromService bool
+		want        time.Duration
 	}{
-		"own":      {newTransport(t, transport.Config{}), 2},
-		"caller's": {through(t, &http.Transport{}), 1},
+		"a minute ahead":                   {[]time.Duration{time.Minute}, true, time.Minute},
+		"an hour behind":                   {[]time.Duration{-time.Hour}, true, -time.Hour},
+		"less than a minute":               {[]time.Duration{59 * time.Second}, true, 0},
+		"right again":                      {[]time.Duration{time.Hour, 30 * time.Second}, true, 0},
+		"otherwise wrong":                  {[]time.Duration{time.Hour, -time.Hour}, true, -time.Hour},
+		"the Date of something on the way": {[]time.Duration{time.Hour}, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			counted := server(t, drain)
-			opened := countOpened(counted)
-			counted.Start()
-			sendOnce(t.Context(), t, row.made, counted.URL)
-			row.made.CloseIdleConnections()
-			sendOnce(t.Context(), t, row.made, counted.URL)
-			assert.Equal(t, row.want, opened.Load())
+			synctest.Test(t, func(t *testing.T) {
+				date := ""
+				via := through(t, roundTrip(func(req *http.Request) (*http.Response, error) { return answering(200, "", "Date", date)(req) }))
+				for _, ahead := range row.ahead {
+					date = time.Now().Add(ahead).UTC().Format(http.TimeFormat)
+					do(t.Context(), t, via, host, transport.Never, func(r *transport.Request) {
+						r.After = func(a *transport.Attempt) transport.Again { a.FromService = row.fromService; return transport.Never }
+					})
+				}
+				assert.Equal(t, row.want, signedAhead(t, via))
+			})
 		})
 	}
 }
 
-// The race detector is what makes this test one.
-func TestATransportInUseCanBePrinted(t *testing.T) {
-	date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-	via := through(t, answering(400, "", "Date", date))
-	var users sync.WaitGroup
-	users.Go(func() { do(t.Context(), t, via, host, transport.WithClockCorrected) })
-	assert.NotContains(t, fmt.Sprintf("%v %+v", via, via), "sk")
-	users.Wait()
+// A code that rejects the time is the service's, whatever else the response has.
+func TestTheAttemptAfterARejectedTimeIsSignedByTheDate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
+		got := do(t.Context(), t, through(t, answering(400, "", "Date", date)), host, transport.WithClockCorrected, nil)
+		require.Len(t, got.attempts, 2)
+		assert.Equal(t, time.Hour, got.attempts[1].SignatureExpires.Sub(got.attempts[0].SignatureExpires))
+	})
+}
+
+// The pool is the transport's own: the caller's connections stay open.
+func TestCloseIdleConnectionsClosesTheOwnOnly(t *testing.T) {
+	plain := plainServer(t, answerNothing)
+	reopened := func(via *transport.Transport) int64 {
+		send(t.Context(), t, via, plain.URL)
+		before := plain.opened.Load()
+		via.CloseIdleConnections()
+		send(t.Context(), t, via, plain.URL)
+		return plain.opened.Load() - before
+	}
+	eachOwn(t, nil, func(t *testing.T, via *transport.Transport) { assert.Equal(t, int64(1), reopened(via)) })
+	t.Run("opaque", func(t *testing.T) { assert.Zero(t, reopened(opaque(t, &http.Transport{}))) })
+}
+
+func TestAMockIsAskedForAtEachAttempt(t *testing.T) {
+	var mock http.RoundTripper
+	var refusal error
+	via := newTransport(t, transport.Config{
+		RoundTripper: answering(201, ""),
+		Mock:         func(context.Context) (http.RoundTripper, error) { return mock, refusal },
+	})
+	assert.Equal(t, 201, send(t.Context(), t, via, host).Status)
+	mock = answering(202, "")
+	assert.Equal(t, 202, send(t.Context(), t, via, host).Status)
+	refusal = fmt.Errorf("no: %w", errLost)
+	a := send(t.Context(), t, via, host)
+	assert.Equal(t, transport.Unready, a.Reached)
+	assert.ErrorIs(t, a.Err, errLost)
 }

@@ -264,10 +264,10 @@ func (p *Process) purchase(r *http.Request) (*http.Response, error) {
 	if _, done, err := p.step(context.WithoutCancel(r.Context()), Received); !done || err != nil {
 		return nil, err
 	}
+	p.world.answered(requestID)
 	if err := r.Context().Err(); errors.Is(err, context.Canceled) { // after a deadline the answer may have been there in time
 		return nil, err
 	}
-	p.world.answered(requestID)
 	if p.callOf(r.Context()).err() != nil {
 		p.world.Count("answered after the caller had left")
 	}

@@ -1,0 +1,53 @@
+package simulator
+
+import "crypto/subtle"
+
+// The key that a Simulator knows if Config names none.
+const (
+	DefaultAccessKeyID     = "simulator-access-key"
+	DefaultSecretAccessKey = "simulator-secret-key"
+)
+
+// Permission is what an access key may do. Empty is all of it, as both documented policies for buying have it.
+type Permission string
+
+// The documented policy for listing only, and NoPermission, which is the simulator's own.
+const (
+	ServiceRead  Permission = "QianfanServiceReadAccessPolicy"
+	NoPermission Permission = "NoPermission"
+)
+
+// Key is an access key that the Simulator knows.
+type Key struct {
+	AccessKeyID     string
+	SecretAccessKey string
+	SessionToken    string // if set, each request must carry and sign it
+	Permission      Permission
+}
+
+func (p Permission) allows(action string) bool {
+	return p == "" || p == ServiceRead && action == actionDescribe
+}
+
+// authenticate finds the key of the request and checks the signature with it.
+func (s *Simulator) authenticate(x *exchange) *Refusal {
+	auth, refusal := readAuthorization(x.r.Header)
+	if refusal != nil {
+		return refusal
+	}
+	for _, key := range s.config.Keys {
+		if key.AccessKeyID == auth.accessKeyID {
+			x.key = key
+		}
+	}
+	if x.key.AccessKeyID == "" {
+		return refuse(codeInvalidAccessKeyID, "the access key is unknown")
+	}
+	if refusal := auth.verify(x.r, x.key.SecretAccessKey, x.now, s.config.ExpiryLeeway); refusal != nil {
+		return refusal
+	}
+	if subtle.ConstantTimeCompare([]byte(x.r.Header.Get(headerToken)), []byte(x.key.SessionToken)) != 1 {
+		return invented(codeInvalidAccessKeyID, "%s is not the one of this access key", headerToken)
+	}
+	return nil
+}

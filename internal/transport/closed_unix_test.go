@@ -1,0 +1,101 @@
+//go:build unix
+
+package transport_test
+
+import (
+	"bufio"
+	"context"
+	"net"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit/internal/transport"
+)
+
+// halting is a connection that is read once for each write, so that net/http does not notice what happens while it is idle.
+type halting struct {
+	*net.TCPConn
+	turns chan struct{}
+}
+
+func (h halting) Read(b []byte) (int, error) { <-h.turns; return h.TCPConn.Read(b) }
+
+func (h halting) Write(b []byte) (int, error) {
+	defer func() { h.turns <- struct{}{} }()
+	return h.TCPConn.Write(b)
+}
+
+func (h halting) Close() error {
+	h.turns <- struct{}{}
+	return h.TCPConn.Close()
+}
+
+// hasEnded waits until something is to be read from the connection, its end too.
+func (h halting) hasEnded(t *testing.T) {
+	raw, err := h.SyscallConn()
+	require.NoError(t, err)
+	require.Eventually(t, func() (ready bool) {
+		raw.Control(func(fd uintptr) {
+			_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK)
+			ready = err != syscall.EAGAIN
+		})
+		return ready
+	}, 10*time.Second, time.Millisecond)
+}
+
+// A connection that its peer ended while it was idle is looked at, not written on, and another is taken at once. Where nobody
+// can look, the request is written, and it is unknown what became of it.
+func TestAnIdleConnectionThatItsPeerEnded(t *testing.T) {
+	for name, end := range map[string]func(*net.TCPConn){
+		"closed":      func(conn *net.TCPConn) { conn.Close() },
+		"reset":       func(conn *net.TCPConn) { conn.SetLinger(0); conn.Close() },
+		"half closed": func(conn *net.TCPConn) { conn.CloseWrite() }, // it would still read what is written
+		"unasked bytes": func(conn *net.TCPConn) {
+			conn.Write([]byte("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"))
+		},
+	} {
+		for _, looked := range []bool{true, false} {
+			t.Run(name+map[bool]string{false: ", and nobody can look"}[looked], func(t *testing.T) {
+				requests, served := make(chan struct{}, 10), make(chan *net.TCPConn, 10)
+				address := serveRaw(t, func(conn net.Conn) {
+					for reader := bufio.NewReader(conn); ; {
+						req, err := http.ReadRequest(reader)
+						if err != nil {
+							return
+						}
+						req.Body.Close()
+						requests <- struct{}{}
+						conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+						served <- conn.(*net.TCPConn)
+					}
+				})
+				var dialled []halting
+				via := through(t, &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+					conn, err := new(net.Dialer).DialContext(ctx, network, address)
+					require.NoError(t, err)
+					dialled = append(dialled, halting{conn.(*net.TCPConn), make(chan struct{}, 100)})
+					if !looked {
+						return struct{ net.Conn }{dialled[len(dialled)-1]}, nil
+					}
+					return dialled[len(dialled)-1], nil
+				}})
+				require.Equal(t, transport.Answered, send(t.Context(), t, via, "http://"+address).Reached)
+				end(<-served)
+				dialled[0].hasEnded(t)
+				a := send(t.Context(), t, via, "http://"+address)
+				if !looked {
+					assert.NotEqual(t, transport.Unconnected, a.Reached)
+					return
+				}
+				assert.Equal(t, transport.Answered, a.Reached, "%v", a.Err)
+				assert.Len(t, dialled, 2)
+				assert.Len(t, requests, 2)
+			})
+		}
+	}
+}
