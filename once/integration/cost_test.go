@@ -49,8 +49,8 @@ func TestCostBesideSQLByHand(t *testing.T) {
 		data := `{"request":{"serviceId":"` + strings.Repeat("x", 500) + `"}}`
 		read := numbered(d.dialect, "SELECT count(*) FROM computeunit_purchases WHERE purchase_key = ?")
 		insert := numbered(d.dialect, "INSERT INTO computeunit_purchases VALUES (?, '1', ?, NULL, 'preparing', 0, ?)")
-		update := numbered(d.dialect, "UPDATE computeunit_purchases SET version = ?, open_service = ?, instance_id = ?, state = ?, data = ? "+
-			"WHERE purchase_key = ? AND version = ?")
+		update := numbered(d.dialect, "UPDATE computeunit_purchases SET version = ?, open_service = ?, instance_id = ?, state = ?, "+
+			"data = ? WHERE purchase_key = ? AND version = ?")
 		exec := func(statement string, arguments ...any) {
 			_, err := db.Exec(statement, arguments...)
 			require.NoError(t, err)

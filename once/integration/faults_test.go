@@ -29,12 +29,14 @@ type encoded struct {
 }
 
 var encodings = []encoded{
-	{"PostgreSQL in LATIN1", "postgresql", "LATIN1", []string{"&client_encoding=UTF8", "&client_encoding=LATIN1", ""}, ""},
-	{"PostgreSQL in EUC_CN", "postgresql", "EUC_CN", []string{"&client_encoding=UTF8", "&client_encoding=EUC_CN", ""}, ""},
-	{"PostgreSQL in SQL_ASCII", "postgresql", "SQL_ASCII", []string{"&client_encoding=UTF8", "&client_encoding=SQL_ASCII", "&client_encoding=LATIN1"}, ""},
-	{"MariaDB by DSN", "mysql", "latin1", []string{"", "?charset=latin1", "?charset=gbk", "?character_set_connection=latin1", "?character_set_client=gbk"}, ""},
+	{"PostgreSQL in LATIN1", "postgresql", "LATIN1", []string{"", "&client_encoding=UTF8", "&client_encoding=LATIN1"}, ""},
+	{"PostgreSQL in EUC_CN", "postgresql", "EUC_CN", []string{"", "&client_encoding=UTF8", "&client_encoding=EUC_CN"}, ""},
+	{"PostgreSQL in SQL_ASCII", "postgresql", "SQL_ASCII", []string{"", "&client_encoding=UTF8", "&client_encoding=LATIN1"}, ""},
+	{"MariaDB by DSN", "mysql", "latin1", []string{
+		"", "?charset=latin1", "?charset=gbk", "?character_set_connection=latin1", "?character_set_client=gbk",
+	}, ""},
 	{"MariaDB by init_connect", "mysql", "utf8mb4", []string{"", "?charset=utf8mb4"}, "SET character_set_connection = latin1"},
-	{"MariaDB by init_connect, of the client", "mysql", "gbk", []string{"", "?charset=utf8mb4"}, "SET character_set_client = big5"},
+	{"MariaDB by init_connect, of a client", "mysql", "gbk", []string{"", "?charset=utf8mb4"}, "SET character_set_client = big5"},
 }
 
 // members returns the database as each kind of connection has it. It is new for each test.
@@ -68,7 +70,9 @@ func onEachEncoding(t *testing.T, test func(t *testing.T, members []database)) {
 }
 
 // Two of them are one in some character set, or look like one to somebody who reads with another.
-var foreignKeys = []string{"订单-1", "訂單-1", "заказ-1", "commande é", "commande É", "commande Ã©", "😀", "喆", "?", "??-1", `\u8ba2\u5355-1`}
+var foreignKeys = []string{
+	"订单-1", "訂單-1", "заказ-1", "commande é", "commande É", "commande Ã©", "😀", "喆", "?", "??-1", `\u8ba2\u5355-1`,
+}
 
 func TestAKeyHasOneOrderWhateverAConnectionDoesToBytes(t *testing.T) {
 	onEachEncoding(t, func(t *testing.T, members []database) {

@@ -101,15 +101,18 @@ func prepaid(service string) computeunit.PurchaseComputeUnitRequest {
 	return computeunit.PurchaseComputeUnitRequest{ServiceID: service, Billing: computeunit.Prepaid(1), ReplicasCount: 1}
 }
 
+// around does a statement, or not.
+type around func(ctx context.Context, query string, do func(context.Context) error) error
+
 // watched is a driver's connector of which around does each statement. It prepares each, which every driver can.
 type watched struct {
 	database
 	driver driver.Driver
-	around func(ctx context.Context, query string, do func(context.Context) error) error
+	around around
 }
 
 // watch is a pool of such connections.
-func (d database) watch(t *testing.T, around func(ctx context.Context, query string, do func(context.Context) error) error) *sql.DB {
+func (d database) watch(t *testing.T, around around) *sql.DB {
 	pool := sql.OpenDB(&watched{d, d.open(t).Driver(), around})
 	t.Cleanup(func() { require.NoError(t, pool.Close()) })
 	return pool

@@ -111,7 +111,8 @@ func (o *operator) resolveBought(ctx context.Context, p once.Purchase, made *mod
 	if o.turn%3 == 0 {
 		orderID = ""
 	}
-	if _, err := o.buyer.ResolveBought(ctx, p.Key, once.Found{InstanceID: made.Instance.InstanceID, OrderID: orderID, Unlisted: true}); err == nil {
+	found := once.Found{InstanceID: made.Instance.InstanceID, OrderID: orderID, Unlisted: true}
+	if _, err := o.buyer.ResolveBought(ctx, p.Key, found); err == nil {
 		o.fleet.counters.saidBought.Add(1)
 	}
 }

@@ -94,7 +94,7 @@ func (f *fleet) askAgain(t *testing.T) {
 
 func (f *fleet) report(t *testing.T, counts map[outcome]int, orders, open int) {
 	c := &f.counters
-	t.Logf("%d keys, %d orders; answers %v, %d of processes that lived for one call", len(f.requests), orders, counts, c.short.Load())
+	t.Logf("%d keys, %d orders; answers %v; %d processes lived for one call", len(f.requests), orders, counts, c.short.Load())
 	t.Logf("processes killed %d, stopped %d, past the fence %d; the service's clock jumped %d times; "+
 		"connections cut %d times, server killed %d times",
 		c.kills.Load(), c.stops.Load(), c.stopsPastTheFence.Load(), c.jumps.Load(), c.cuts.Load(), c.serverKills.Load())

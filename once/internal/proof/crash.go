@@ -99,7 +99,9 @@ func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process)
 }
 
 // crash is one run. It reports whether all faults were met: if not, there are no further steps to try.
-func crash(t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second []fault) (metFirst, metSecond bool) {
+func crash(
+	t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second []fault,
+) (metFirst, metSecond bool) {
 	synctest.Test(t, func(t *testing.T) {
 		world, director, journal := NewWorld(), &script{scenario: scenario}, open(t)
 		world.Add("older")
@@ -183,7 +185,9 @@ func finish(world *World, p *Process, keys []string) {
 			world.Violate("key %s can't be bought at the end: %v", key, err)
 		}
 		if world.unharmed() {
-			world.Kept(key, model.Record{Found: true, Open: bought.Open(), Bought: err == nil, InstanceID: bought.InstanceID, OrderID: bought.OrderID})
+			world.Kept(key, model.Record{
+				Found: true, Open: bought.Open(), Bought: err == nil, InstanceID: bought.InstanceID, OrderID: bought.OrderID,
+			})
 		}
 	}
 }
@@ -191,7 +195,8 @@ func finish(world *World, p *Process, keys []string) {
 // resolveTruly is a person who knows what the service has.
 func resolveTruly(ctx context.Context, world *World, c *call) error {
 	if o := world.orderOf(c.key); o != nil {
-		_, err := c.process.Buyer.ResolveBought(ctx, c.key, once.Found{InstanceID: o.Instance.InstanceID, OrderID: o.OrderID, Unlisted: true})
+		found := once.Found{InstanceID: o.Instance.InstanceID, OrderID: o.OrderID, Unlisted: true}
+		_, err := c.process.Buyer.ResolveBought(ctx, c.key, found)
 		return err
 	}
 	return sayNotPurchased(ctx, world, c)

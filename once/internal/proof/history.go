@@ -168,7 +168,8 @@ func stage(p once.Purchase) string {
 var table = map[string][]string{
 	"":              {"preparing", "bought answer", "unnamed answer"},
 	"not_purchased": {"preparing", "bought answer", "unnamed answer"},
-	"preparing":     {"sending", "not_purchased", "not_purchased answer", "not_purchased person", "bought answer", "unnamed answer"},
+	"preparing": {"sending", "not_purchased", "not_purchased answer", "not_purchased person", "bought answer",
+		"unnamed answer"},
 	"sending": {"sending", "preparing", "not_purchased answer", "not_purchased person", "bought answer", "bought listing",
 		"bought person", "unnamed answer", "unnamed person", "not_purchased"},
 	"unnamed": {"unnamed =", "bought =", "bought answer", "unnamed answer"},
@@ -188,7 +189,8 @@ func (w *World) changed(c *call, was written, is once.Purchase) {
 	if was.State == once.StateSending {
 		w.notSending(was.Purchase, is)
 	}
-	if is.State == once.StatePreparing && was.at > c.firstRead && was.State == once.StateNotPurchased && was.Evidence != "" && !was.isOf(c) {
+	if is.State == once.StatePreparing && was.State == once.StateNotPurchased && was.Evidence != "" &&
+		was.at > c.firstRead && !was.isOf(c) {
 		w.violate("key %s was %s, for which a Buy has waited, and that claims it again", is.Key, brief(was.Purchase))
 	}
 	if was.InstanceID != "" && is.InstanceID == "" {
@@ -215,7 +217,8 @@ func (w *World) notSending(was, is once.Purchase) {
 	switch {
 	case is.State == once.StateSending && is.RequestID != was.RequestID:
 		w.violate("key %s: an attempt was put down while another may be on its way", is.Key)
-	case (is.State == once.StatePreparing || is.State == once.StateNotPurchased && is.Evidence != once.EvidencePerson) && w.mayOrder(was.RequestID):
+	case (is.State == once.StatePreparing || is.State == once.StateNotPurchased && is.Evidence != once.EvidencePerson) &&
+		w.mayOrder(was.RequestID):
 		w.violate("key %s: an attempt is called refused that was not: %s", is.Key, brief(is))
 	}
 }
@@ -290,7 +293,7 @@ func (h *History) Answered(c *call, p once.Purchase, err error) {
 	if err != nil {
 		h.pending(unknown, err)
 	}
-	if h.last != nil && !c.unsure {
+	if h.last != nil && !c.unsure.Load() {
 		h.asRead(c, refused, unknown, err)
 	}
 }
@@ -304,7 +307,7 @@ func (h *History) bought(c *call, p once.Purchase) {
 		return
 	}
 	h.Bought(c.key, p.InstanceID, p.OrderID)
-	if h.last == nil || !byAnswer(p) || c.unsure {
+	if h.last == nil || !byAnswer(p) || c.unsure.Load() {
 		return
 	}
 	if is := h.last[c.key].Purchase; !keeps(is, p) { // an answer is written over every state (rule 7)
@@ -319,16 +322,18 @@ func (h *History) bought(c *call, p once.Purchase) {
 // pending holds ErrPending against what may help: to call again.
 func (h *History) pending(unknown bool, err error) {
 	blocked := (*once.BlockedError)(nil)
-	again := unknown || errors.Is(err, computeunit.ErrRetryable) || errors.As(err, &blocked) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	if is := errors.Is(err, once.ErrPending); again && !is || is && errors.Is(err, computeunit.ErrAccessDenied) && !unknown {
+	again := unknown || errors.Is(err, computeunit.ErrRetryable) || errors.As(err, &blocked) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	is, final := errors.Is(err, once.ErrPending), !unknown && errors.Is(err, computeunit.ErrAccessDenied)
+	if again && !is || is && final {
 		h.violate("ErrPending is %t for: %v", is, err)
 	}
 }
 
 // asRead holds an error against the record that the call has read or written last: nothing is said by what was read before.
 func (h *History) asRead(c *call, refused, unknown bool, err error) {
-	open := c.seen.State == once.StatePreparing || c.seen.State == once.StateSending || stage(c.seen) == "unnamed"
-	if (unknown && !open && c.err() == nil && c.firstRead > 0) || (refused && (open || c.seen.State == once.StateBought)) || err == nil && c.seen.State != once.StateBought {
+	open, bought := c.seen.Open(), c.seen.State == once.StateBought
+	if unknown && !open && c.err() == nil && c.firstRead > 0 || refused && (open || bought) || err == nil && !bought {
 		h.violate("key %s was %q when the call read it last, and it said: %v", c.key, stage(c.seen), err)
 	}
 }
@@ -339,8 +344,10 @@ func (h *History) Ended(p *Process) {
 	defer h.mu.Unlock()
 	for _, a := range h.attempts {
 		is := h.last[a.key]
-		if a.process == p && is.State == once.StateSending && is.RequestID == a.requestID && (a.answered || !a.left) {
-			h.violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left", a.key, a.answered)
+		known := a.process == p && (a.answered || !a.left)
+		if known && is.State == once.StateSending && is.RequestID == a.requestID {
+			h.violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left",
+				a.key, a.answered)
 		}
 	}
 }

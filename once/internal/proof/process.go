@@ -91,7 +91,7 @@ type call struct {
 	ended     atomic.Pointer[time.Time] // when the context did
 	firstRead int64                     // when it had read its key
 	seen      once.Purchase             // its key, as it read or wrote it last
-	unsure    bool                      // a statement of its journal failed: it may know more, or less, than the journal
+	unsure    atomic.Bool               // a statement of its journal failed: it may know more, or less, than the journal
 
 	overlooks *model.Order // what a person overlooks who is about to say that there is none
 	listed    bool         // and it was listed before, and nobody's
@@ -154,7 +154,7 @@ func (p *Process) step(ctx context.Context, kind Kind) (fate Fate, done bool, er
 func (p *Process) Statement(ctx context.Context, statement func(context.Context) error) (err error) {
 	defer func() {
 		if err != nil {
-			p.callOf(ctx).unsure = true
+			p.callOf(ctx).unsure.Store(true)
 		}
 	}()
 	if err := ctx.Err(); err != nil {

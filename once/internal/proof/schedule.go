@@ -172,7 +172,7 @@ func (s *scheduler) search() {
 		case len(ready) > 0 && n < 22:
 			w := pick(s.random, ready)
 			s.goOn(w, s.fate(w.kind))
-		case s.running() > 0 || len(ready) > 0 || len(s.world.late) > 0:
+		case s.running() > 0 || len(ready) > 0 || s.world.Delayed():
 			s.pass()
 		default:
 			return
@@ -335,7 +335,9 @@ func (s *scheduler) alive() []*actor {
 // end ends a process that has no call any more: by Shutdown, or as a function's is ended, also in the middle of an attempt that
 // goes on in the background.
 func (s *scheduler) end() {
-	idle := slices.DeleteFunc(s.alive(), func(a *actor) bool { return a.running() > 0 })
+	s.mu.Lock()
+	idle := slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() || a.running() > 0 })
+	s.mu.Unlock()
 	if len(idle) == 0 {
 		return
 	}

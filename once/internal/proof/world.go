@@ -72,6 +72,13 @@ func (w *World) Delay(r *http.Request) {
 	w.late = append(w.late, kept)
 }
 
+// Delayed reports whether a request is still on its way.
+func (w *World) Delayed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.late) > 0
+}
+
 // Deliver serves the oldest request that is still on its way, if there is one. Its answer reaches nobody.
 func (w *World) Deliver() bool {
 	request, found := first(w, &w.late)

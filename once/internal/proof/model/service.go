@@ -163,7 +163,8 @@ func (s *Service) list(body []byte) *http.Response {
 // Instance is one of the timing and size of a request.
 func Instance(id string, like computeunit.PurchaseComputeUnitRequest) computeunit.Instance {
 	return computeunit.Instance{
-		InstanceID: id, PaymentTiming: like.Billing.PaymentTiming, ReplicasCount: like.ReplicasCount, Status: computeunit.InstanceRunning,
+		InstanceID: id, PaymentTiming: like.Billing.PaymentTiming, ReplicasCount: like.ReplicasCount,
+		Status: computeunit.InstanceRunning,
 	}
 }
 
