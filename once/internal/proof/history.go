@@ -338,13 +338,14 @@ func (h *History) asRead(c *call, refused, unknown bool, err error) {
 	}
 }
 
-// Ended holds the journal against what a process knows when its Shutdown has said that it is written (rules 7 to 9).
+// Ended holds the journal against what a process knows when its Shutdown has said that it is written (rules 7 to 9). After
+// harm a listing can have settled a key that was refused: that is dropped, and an answer can open the key again.
 func (h *History) Ended(p *Process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, a := range h.attempts {
 		is := h.last[a.key]
-		known := a.process == p && (a.answered || !a.left)
+		known := a.process == p && (a.answered || !a.left) && !h.harmed
 		if known && is.State == once.StateSending && is.RequestID == a.requestID {
 			h.violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left",
 				a.key, a.answered)
