@@ -117,10 +117,15 @@ func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
 		return nil
 	}
 	a.underWay.Store(false)
-	return join(a.worthWaiting(info, err), a.write(slog.LevelWarn, "refused", err, func(next *record) {
-		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), errors.Is(err, computeunit.ErrRetryable)
+	retryable := errors.Is(err, computeunit.ErrRetryable)
+	written := a.write(slog.LevelWarn, "refused", err, func(next *record) {
+		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), retryable
 		next.Unknown, next.Candidates, next.ListedAt, next.Reported = false, nil, time.Time{}, false
-	}, StateSending))
+	}, StateSending)
+	if !retryable && errors.Is(written, ErrPending) {
+		written = errors.New(written.Error()) // the refusal is final, whatever becomes of the journal
+	}
+	return join(a.worthWaiting(info, err), written)
 }
 
 // write writes what happened to the purchase, if this call still has it in its hands.

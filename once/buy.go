@@ -172,6 +172,9 @@ func (c *call) loop() (r record, outcome, why error) {
 		if !begun {
 			c.first = r.version
 		}
+		if blocked := (*BlockedError)(nil); errors.As(c.over, &blocked) && blocked.Key == r.Key && !r.Open() {
+			c.over = nil // it was about what the key was
+		}
 		differs := differences(r.Request, c.asked.Request)
 		outcome := computeunit.ErrNotPurchased
 		if r.Open() || r.State == StateBought {
@@ -191,7 +194,7 @@ func (c *call) loop() (r record, outcome, why error) {
 		case r.State == StateNotPurchased && r.Evidence != "" && r.version != c.first: // what this call waited for
 			return r, outcome, r.refused()
 		case c.over != nil:
-			return r, outcome, join(c.lost, c.over)
+			return r, outcome, join(c.lost, again(c.over))
 		}
 		c.seen = r.version != ""
 		switch {
@@ -252,10 +255,13 @@ const blockedAfter = 5 * time.Second
 // makeWay looks after the purchase that keeps the service closed, if there is one.
 func (c *call) makeWay() error {
 	other, err := c.buyer.owner(c.ctx, store.OpenService, serviceOf(c.asked.Request))
+	if err == nil && other.version != "" { // this process may know better (rule 8)
+		err = c.buyer.writeKept(c.ctx, other.Key)
+	}
 	if c.taken = err == nil && other.version != ""; !c.taken {
 		return again(err)
 	}
-	return again(c.standBy(other))
+	return c.standBy(other)
 }
 
 // standBy does what anybody may do for an open purchase that is in the way, or gives its process time. Its error ends the
