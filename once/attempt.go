@@ -65,7 +65,7 @@ func (a *attempt) claim() (bought record, outcome, why error) {
 	return c.buyer.answered(c.ctx, a.record, response), nil, nil
 }
 
-// holds tells Buy what this call is about.
+// holds keeps the claim that this call is about, for whoever leaves it.
 func (c *call) holds(a *attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
