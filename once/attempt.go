@@ -65,7 +65,7 @@ func (a *attempt) claim() (bought record, outcome, why error) {
 	return c.buyer.answered(c.ctx, a.record, response), nil, nil
 }
 
-// holds tells Buy what this call is about.
+// holds keeps the claim that this call is about, for whoever leaves it.
 func (c *call) holds(a *attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,11 +117,12 @@ func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
 		return nil
 	}
 	a.underWay.Store(false)
+	retryable := errors.Is(err, computeunit.ErrRetryable)
 	written := a.write(slog.LevelWarn, "refused", err, func(next *record) {
-		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), errors.Is(err, computeunit.ErrRetryable)
+		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), retryable
 		next.Unknown, next.Candidates, next.ListedAt, next.Reported = false, nil, time.Time{}, false
 	}, StateSending)
-	if written != nil && !errors.Is(written, errLost) && !errors.Is(err, computeunit.ErrRetryable) {
+	if !retryable && errors.Is(written, ErrPending) {
 		written = errors.New(written.Error()) // the refusal is final, whatever becomes of the journal
 	}
 	return join(a.worthWaiting(info, err), written)
@@ -319,15 +320,6 @@ func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
 		return true
 	})
 	return err
-}
-
-// keeps reports whether something is kept for a key.
-func (b *Buyer) keeps(key string) (found bool) {
-	b.kept.Range(func(_, value any) bool {
-		found = value.(kept).record.Key == key
-		return !found
-	})
-	return found
 }
 
 // writeOne returns an error if the journal is still away.

@@ -255,13 +255,13 @@ const blockedAfter = 5 * time.Second
 // makeWay looks after the purchase that keeps the service closed, if there is one.
 func (c *call) makeWay() error {
 	other, err := c.buyer.owner(c.ctx, store.OpenService, serviceOf(c.asked.Request))
-	if err == nil && other.version != "" && c.buyer.keeps(other.Key) { // this process knows better (rule 8)
-		return again(c.buyer.writeKept(c.ctx, other.Key))
+	if err == nil && other.version != "" { // this process may know better (rule 8)
+		err = c.buyer.writeKept(c.ctx, other.Key)
 	}
 	if c.taken = err == nil && other.version != ""; !c.taken {
 		return again(err)
 	}
-	return again(c.standBy(other))
+	return c.standBy(other)
 }
 
 // standBy does what anybody may do for an open purchase that is in the way, or gives its process time. Its error ends the

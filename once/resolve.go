@@ -39,8 +39,10 @@ func (b *Buyer) ResolveBought(ctx context.Context, key string, found Found) (Pur
 		if err := next.mayBe(o); err != nil {
 			return err
 		}
-		if next.State == StateBought && (o.InstanceID == "" || o.InstanceID == next.InstanceID) && (o.OrderID == "" || o.OrderID == next.OrderID) {
-			return errResolved
+		if named := *next; next.State == StateBought {
+			if named.become(StateBought, EvidencePerson, o); named.InstanceID == next.InstanceID && named.OrderID == next.OrderID {
+				return errResolved
+			}
 		}
 		next.become(StateBought, EvidencePerson, o)
 		return nil
