@@ -1,46 +1,38 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf16"
-	"unicode/utf8"
 )
 
-// ascii returns a text in ASCII, with \u escapes for the rest as JSON has them: whatever a connection does to other
-// characters, two processes of one journal read and compare the same bytes. Two texts never become one, because the
-// backslash is escaped, too, and the quote, so that JSON reads it back.
+// ascii returns a text in ASCII, with escapes for the rest: whatever a connection does to other characters, two processes
+// of one journal read and compare the same bytes. Two texts never become one, because the backslash is escaped, too.
 func ascii(text string) string {
-	return escape(text, func(c rune) bool { return c < ' ' || c == '\\' || c == '"' || c > '~' })
+	quoted := strconv.QuoteToASCII(text)
+	return quoted[1 : len(quoted)-1]
 }
 
-// asciiJSON does the same to JSON, where such escapes say the same as the characters.
+// asciiJSON does the same to JSON, which has escapes of its own that say the same as the characters.
 func asciiJSON(data []byte) string {
-	return escape(string(data), func(c rune) bool { return c > '~' })
-}
-
-func escape(text string, special func(rune) bool) string {
-	if strings.IndexFunc(text, special) < 0 {
-		return text
-	}
 	var escaped strings.Builder
-	for _, c := range text {
-		switch high, low := utf16.EncodeRune(c); {
-		case !special(c):
+	for _, c := range string(data) {
+		if c <= '~' {
 			escaped.WriteRune(c)
-		case high != utf8.RuneError:
-			fmt.Fprintf(&escaped, `\u%04x\u%04x`, high, low)
-		default:
-			fmt.Fprintf(&escaped, `\u%04x`, c)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{c}) {
+			fmt.Fprintf(&escaped, `\u%04x`, unit)
 		}
 	}
 	return escaped.String()
 }
 
 // text returns what ascii was given. What no ascii returned is an error: some connection has changed it.
-func text(escaped string) (text string, err error) {
-	if json.Unmarshal([]byte(`"`+escaped+`"`), &text) != nil || ascii(text) != escaped {
+func text(escaped string) (string, error) {
+	text, err := strconv.Unquote(`"` + escaped + `"`)
+	if err != nil || ascii(text) != escaped {
 		return "", errChanged(escaped)
 	}
 	return text, nil

@@ -15,11 +15,12 @@ func TestATextIsKeptInASCII(t *testing.T) {
 		"购买":        `\u8d2d\u4e70`,
 		"é":         `\u00e9`,
 		"Ã©":        `\u00c3\u00a9`,
-		"😀":         `\ud83d\ude00`,
-		`\u00e9`:    `\u005cu00e9`,
-		"\x01\x7f":  `\u0001\u007f`,
-		`a"b`:       `a\u0022b`,
+		"😀":         `\U0001f600`,
+		`\u00e9`:    `\\u00e9`,
+		"\x01\x7f":  `\x01\x7f`,
+		`a"b`:       `a\"b`,
 		"\ufffd":    `\ufffd`,
+		"\xff":      `\xff`,
 	} {
 		assert.Equal(t, want, ascii(in))
 		got, err := text(want)
@@ -29,7 +30,7 @@ func TestATextIsKeptInASCII(t *testing.T) {
 }
 
 func TestATextThatAConnectionChangedIsAnError(t *testing.T) {
-	for _, changed := range []string{"é", "a\x00b", `\`, `\u00`, `\u00zz`, `\x0041`, `\u0041`, `\u00E9`, `\ud83d`, "\xff"} {
+	for _, changed := range []string{"é", "a\x00b", `\`, `\u00`, `\u00zz`, `\x41`, `\u0041`, `\u00E9`, `\ud83d`, `"`, "\xff"} {
 		_, err := text(changed)
 		assert.ErrorContains(t, err, "converts characters", changed)
 	}

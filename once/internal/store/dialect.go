@@ -18,7 +18,7 @@ const schema = `CREATE TABLE IF NOT EXISTS {table} (
 	instance_id  {text} UNIQUE,   -- belongs to this key, NULL if none does
 	state        {text} NOT NULL,
 	changed_at   BIGINT NOT NULL, -- microseconds since 1970, by this database's clock
-	data         {data} NOT NULL  -- JSON; other characters than ASCII are \u escapes here and above
+	data         {data} NOT NULL  -- JSON; other characters than ASCII are escapes here and above
 ){engine};
 `
 
@@ -68,9 +68,9 @@ var dialects = map[string]dialect{
 		},
 	},
 	"mysql": {
-		// 255 bytes are at most 1530 as escapes. A connection converts a parameter to its character set, of which some write
+		// 255 bytes are at most 1020 as escapes. A connection converts a parameter to its character set, of which some write
 		// ASCII in two bytes or four. It is not INSERT IGNORE: that also ignores what does not fit.
-		text: "VARBINARY(1530)", data: "LONGBLOB", engine: " ENGINE = InnoDB", quote: "`", schema: "DATABASE()",
+		text: "VARBINARY(1020)", data: "LONGBLOB", engine: " ENGINE = InnoDB", quote: "`", schema: "DATABASE()",
 		parameter: "CONVERT(? USING ascii)", from: " FROM DUAL",
 		place: `SELECT table_schema FROM information_schema.tables WHERE table_schema = {schema} AND table_name = '{name}'`,
 		now:   `TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6))`,

@@ -12,14 +12,13 @@ import (
 
 // Memory is a Store in one process that forgets at its end. Its zero value is empty and ready for use.
 type Memory struct {
-	mu      sync.Mutex
-	records map[string]remembered
-	keys    map[Column]map[string]string // who has a value
+	mu   sync.Mutex
+	rows map[Column]map[string]row // by each of their values
 }
 
-type remembered struct {
+type row struct {
 	Record
-	changed time.Time
+	written time.Time
 }
 
 // Find does what Store says.
@@ -27,11 +26,11 @@ func (m *Memory) Find(ctx context.Context, column Column, values ...string) (fou
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(values) == 0 {
-		values = slices.Collect(maps.Keys(m.keys[column]))
+		values = slices.Collect(maps.Keys(m.rows[column]))
 	}
 	for _, value := range values {
-		if r, ok := m.records[m.keys[column][value]]; ok {
-			r.Data, r.Age = bytes.Clone(r.Data), time.Since(r.changed)
+		if r, ok := m.rows[column][value]; ok {
+			r.Data, r.Age = bytes.Clone(r.Data), time.Since(r.written)
 			found = append(found, r.Record)
 		}
 	}
@@ -43,25 +42,25 @@ func (m *Memory) Find(ctx context.Context, column Column, values ...string) (fou
 func (m *Memory) Put(ctx context.Context, version string, record Record) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	old := m.records[record.Key]
+	old := m.rows[Key][record.Key]
 	if ctx.Err() != nil || old.Version != version {
 		return false, ctx.Err()
 	}
-	if m.records == nil {
-		m.records, m.keys = map[string]remembered{}, map[Column]map[string]string{Key: {}, OpenService: {}, InstanceID: {}}
+	if m.rows == nil {
+		m.rows = map[Column]map[string]row{Key: {}, OpenService: {}, InstanceID: {}}
 	}
-	for column, keys := range m.keys {
-		if owner, taken := keys[record.value(column)]; taken && owner != record.Key {
+	for column, rows := range m.rows {
+		if owner, taken := rows[record.Value(column)]; taken && owner.Key != record.Key {
 			return false, nil
 		}
 	}
-	for column, keys := range m.keys {
-		delete(keys, old.value(column))
-		if value := record.value(column); value != "" {
-			keys[value] = record.Key
+	record.Data = bytes.Clone(record.Data)
+	written := row{record, time.Now()}
+	for column, rows := range m.rows {
+		delete(rows, old.Value(column))
+		if value := record.Value(column); value != "" {
+			rows[value] = written
 		}
 	}
-	record.Data = bytes.Clone(record.Data)
-	m.records[record.Key] = remembered{record, time.Now()}
 	return true, nil
 }

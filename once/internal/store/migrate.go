@@ -17,46 +17,46 @@ var errRefused = errors.New("refused")
 // once can fail each other: SQLite does not always wait for a lock, and PostgreSQL finds the other's type.
 func (s *SQL) Migrate(ctx context.Context) (err error) {
 	for range 5 {
-		if _, err = s.Find(ctx, Key, "-"); err != nil && !errors.Is(err, errRefused) { // who has the table needs no right to create one
-			err = s.limited(ctx, func(ctx context.Context) error {
-				_, err := s.db.ExecContext(ctx, s.schema)
-				return err
-			})
-		}
-		if err == nil {
-			_, err = s.Check(ctx)
-		}
-		if err == nil {
-			err = s.limited(ctx, s.try)
+		if _, err = s.Check(ctx); err == nil {
+			err = s.try(ctx)
 		}
 		if err == nil || errors.Is(err, errRefused) {
-			return err
+			break
+		}
+		if failed := s.create(ctx); failed != nil { // who has the table needs no right to create one
+			err = fmt.Errorf("%w; creating the table: %w", err, failed)
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return err
 		}
 	}
+	if err != nil {
+		return fmt.Errorf("journal %s: %w", s.table, err)
+	}
+	return nil
+}
+
+func (s *SQL) create(ctx context.Context) (err error) {
+	ctx, end := limit(ctx, &err)
+	defer end()
+	_, err = s.db.ExecContext(ctx, s.schema)
 	return err
 }
 
 // Check returns the schema that the table is in. An error means that there is none, or that a setting is refused.
 func (s *SQL) Check(ctx context.Context) (place string, err error) {
-	err = s.limited(ctx, func(ctx context.Context) error {
-		var refusal string
-		err := s.db.QueryRowContext(ctx, "SELECT COALESCE(("+s.place+"), ''), "+s.text(s.check)).Scan(&place, &refusal)
-		switch {
-		case err != nil:
-			return err
-		case place == "":
-			return errors.New("the table is missing where this connection looks for it: call Migrate, or run the statement of Schema")
-		case refusal != "":
-			return fmt.Errorf("in schema %s: %w: %s", place, errRefused, refusal)
-		}
-		return nil
-	})
-	if err == nil {
+	ctx, end := limit(ctx, &err)
+	defer end()
+	var refusal string
+	err = s.pool.QueryRowContext(ctx, s.check).Scan(&place, &refusal)
+	switch {
+	case err != nil:
+	case place == "":
+		err = errors.New("the table is missing where this connection looks for it: call Migrate, or run the statement of Schema")
+	case refusal != "":
+		err = fmt.Errorf("in schema %s: %w: %s", place, errRefused, refusal)
+	default:
 		_, err = s.Find(ctx, Key, "-")
 	}
 	return place, err
@@ -64,39 +64,46 @@ func (s *SQL) Check(ctx context.Context) (place string, err error) {
 
 // try writes rows that must fit, and rows that must not, and takes everything back.
 func (s *SQL) try(ctx context.Context) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	tx, err := s.pool.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
+	tried := *s
+	tried.db = tx
 	id := strings.ToLower(rand.Text())
-	long := id + strings.Repeat(`\`, most-len(id)) // as escapes it is as long as a text can be
+	upper, long := strings.ToUpper(id), id+strings.Repeat("\x01", most-len(id)) // as escapes it is as long as a text can be
 	data := []byte(`{"long":"` + strings.Repeat("-", 1<<17) + `"}`)
-	for _, test := range []struct {
-		r    Record
-		fits bool
+	for _, row := range []struct {
+		key, service, instance string
+		fits                   bool
 	}{
-		{Record{Key: id, OpenService: id, InstanceID: id}, true},
-		{Record{Key: strings.ToUpper(id), OpenService: strings.ToUpper(id), InstanceID: strings.ToUpper(id)}, true},
-		{Record{Key: id + " ", OpenService: id + " ", InstanceID: id + " "}, true},
-		{Record{Key: long, OpenService: long, InstanceID: long}, true},
-		{Record{Key: id}, false},
-		{Record{Key: id + "s", OpenService: id}, false},
-		{Record{Key: id + "i", InstanceID: id}, false},
+		{id, id, id, true},
+		{upper, upper, upper, true},
+		{id + " ", id + " ", id + " ", true},
+		{long, long, long, true},
+		{id, "", "", false},
+		{id + "s", id, "", false},
+		{id + "i", "", id, false},
 	} {
-		test.r.Version, test.r.State, test.r.Data = id, "try", data
-		done, err := s.put(ctx, tx, "", test.r)
+		done, err := tried.Put(ctx, "", Record{row.key, id, row.service, row.instance, "try", data, 0})
 		switch {
-		case test.fits && err != nil:
+		case row.fits && err != nil:
 			return err
-		case done != test.fits:
+		case done != row.fits:
 			return fmt.Errorf("%w: the table is not that of Schema: a row with key %q, service %q and instance %q is written: %t",
-				errRefused, test.r.Key, test.r.OpenService, test.r.InstanceID, done)
-		case !test.fits:
+				errRefused, row.key, row.service, row.instance, done)
+		case !row.fits:
 			continue
 		}
-		if found, err := s.find(ctx, tx, Key, []string{test.r.Key}); err != nil || len(found) != 1 || !bytes.Equal(found[0].Data, data) {
-			return fmt.Errorf("%w: the table is not that of Schema: key %q is not read as it was written: %v", errRefused, test.r.Key, err)
+		found, err := tried.Find(ctx, Key, row.key)
+		if err != nil {
+			return fmt.Errorf("key %q is not read as it was written: %w", row.key, err)
+		}
+		if len(found) != 1 || !bytes.Equal(found[0].Data, data) {
+			return fmt.Errorf("%w: the table is not that of Schema: key %q is not read as it was written", errRefused, row.key)
 		}
 	}
 	return nil

@@ -16,12 +16,13 @@ const statementTimeout = 5 * time.Second
 
 // SQL is a Store in one table of a database. Each method is one statement.
 type SQL struct {
-	db                     *sql.DB
+	pool                   *sql.DB
+	db                     runner
 	table                  string
 	text                   func(string) string
-	insert, update         string
-	refusal, check, schema string // expressions for why a connection is refused, and why it or the table is; the table
-	place                  string // a query for where the table is
+	insert, update, schema string
+	refusal                string // an expression for why a connection is refused
+	check                  string // a query for where the table is, and why it or the connection is refused
 }
 
 // NewSQL returns a Store for a table of a database of a dialect: "sqlite", "postgresql" or "mysql". It does not use it yet.
@@ -42,9 +43,10 @@ func NewSQL(db *sql.DB, name, table string) (*SQL, error) {
 		}
 	}
 	return &SQL{
-		db: db, table: table, text: text, schema: text(schema), place: text(d.place),
-		refusal: "CASE" + refusal + " ELSE '' END", check: "CASE" + same + " ELSE '' END",
-		insert: text("INSERT INTO {table} (" + columns + ", changed_at) SELECT ?, ?, ?, ?, ?, ?, {now}" + d.from + " WHERE 1 = 1" + holds + d.onConflict),
+		pool: db, db: db, table: table, text: text, schema: text(schema),
+		refusal: "CASE" + refusal + " ELSE '' END",
+		check:   text("SELECT COALESCE((" + d.place + "), ''), CASE" + same + " ELSE '' END"),
+		insert:  text("INSERT INTO {table} (" + columns + ", changed_at) SELECT ?, ?, ?, ?, ?, ?, {now}" + d.from + " WHERE 1 = 1" + holds + d.onConflict),
 		update: text("UPDATE {table} SET version = ?, open_service = ?, instance_id = ?, state = ?, data = ?, changed_at = {now}" +
 			" WHERE purchase_key = ? AND version = ?" + holds),
 	}, nil
@@ -56,33 +58,24 @@ type runner interface {
 	ExecContext(ctx context.Context, statement string, arguments ...any) (sql.Result, error)
 }
 
-// limited runs a statement, and explains its error if it took too long.
-func (s *SQL) limited(ctx context.Context, statement func(ctx context.Context) error) error {
+// limit ends a statement that takes too long, and explains its error.
+func limit(ctx context.Context, err *error) (limited context.Context, end func()) {
 	limited, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	err := statement(limited)
-	switch {
-	case err == nil:
-		return nil
-	case limited.Err() != nil && ctx.Err() == nil:
-		err = fmt.Errorf("no answer within %s: the database is away or slow, or who calls holds a transaction on the only "+
-			"connection of the pool (%v)", statementTimeout, err)
+	return limited, func() {
+		if *err != nil && limited.Err() != nil && ctx.Err() == nil {
+			*err = fmt.Errorf("no answer within %s: the database is away or slow, or who calls holds a transaction on the only "+
+				"connection of the pool (%v)", statementTimeout, *err)
+		}
+		cancel()
 	}
-	return fmt.Errorf("journal %s: %w", s.table, err)
 }
 
-// Find does what Store says.
+// Find does what Store says. Its query returns at least one row, which says whether the connection is refused. A row that
+// does not have exactly what was asked for is an error: a collation, or a connection that converts characters, took one text
+// for another.
 func (s *SQL) Find(ctx context.Context, column Column, values ...string) (found []Record, err error) {
-	err = s.limited(ctx, func(ctx context.Context) error {
-		found, err = s.find(ctx, s.db, column, values)
-		return err
-	})
-	return found, err
-}
-
-// find has a query that returns at least one row, which says whether the connection is refused. A row that does not have
-// exactly what was asked for is an error: a collation, or a connection that converts characters, took one text for another.
-func (s *SQL) find(ctx context.Context, db runner, column Column, values []string) (found []Record, err error) {
+	ctx, end := limit(ctx, &err)
+	defer end()
 	condition, arguments := " > ''", make([]any, len(values)) // which an index answers, unlike IS NOT NULL in SQLite
 	if len(values) > 0 {
 		condition = " IN (?" + strings.Repeat(", ?", len(values)-1) + ")"
@@ -90,21 +83,22 @@ func (s *SQL) find(ctx context.Context, db runner, column Column, values []strin
 	for i, value := range values {
 		arguments[i] = ascii(value)
 	}
-	rows, err := db.QueryContext(ctx, s.text("SELECT "+s.refusal+", {now} - changed_at, "+columns+
+	rows, err := s.db.QueryContext(ctx, s.text("SELECT "+s.refusal+", {now} - changed_at, "+columns+
 		" FROM (SELECT 1 AS one) AS always LEFT JOIN {table} ON "+string(column)+condition+" ORDER BY changed_at, purchase_key"), arguments...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	answered := false
-	for answered = false; rows.Next(); answered = true {
+	for ; rows.Next(); answered = true {
 		r, err := scan(rows)
 		switch {
 		case err != nil:
 			return nil, err
-		case len(values) > 0 && r.Key != "" && !slices.Contains(values, r.value(column)):
-			return nil, errChanged(r.value(column))
-		case r.Key != "":
+		case r.Key == "":
+		case len(values) > 0 && !slices.Contains(values, r.Value(column)):
+			return nil, errChanged(r.Value(column))
+		default:
 			found = append(found, r)
 		}
 	}
@@ -135,15 +129,9 @@ func scan(rows *sql.Rows) (r Record, err error) {
 }
 
 // Put does what Store says. Who reads why it was not done finds out whether the connection is refused.
-func (s *SQL) Put(ctx context.Context, version string, record Record) (done bool, err error) {
-	err = s.limited(ctx, func(ctx context.Context) error {
-		done, err = s.put(ctx, s.db, version, record)
-		return err
-	})
-	return done, err
-}
-
-func (s *SQL) put(ctx context.Context, db runner, version string, r Record) (bool, error) {
+func (s *SQL) Put(ctx context.Context, version string, r Record) (done bool, err error) {
+	ctx, end := limit(ctx, &err)
+	defer end()
 	for _, value := range []string{r.Key, r.OpenService, r.InstanceID, r.State} {
 		if len(value) > most {
 			return false, fmt.Errorf("a value has %d bytes, more than %d, and some databases cut it off: %.60q", len(value), most, value)
@@ -155,7 +143,7 @@ func (s *SQL) put(ctx context.Context, db runner, version string, r Record) (boo
 	if version != "" {
 		statement, arguments = s.update, append(arguments, ascii(version))
 	}
-	result, err := db.ExecContext(ctx, statement, arguments...)
+	result, err := s.db.ExecContext(ctx, statement, arguments...)
 	if err != nil {
 		return false, err
 	}

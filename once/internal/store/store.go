@@ -36,7 +36,8 @@ const (
 	InstanceID  Column = "instance_id"
 )
 
-func (r Record) value(c Column) string {
+// Value is what the record has in a column, empty if nothing.
+func (r Record) Value(c Column) string {
 	return map[Column]string{Key: r.Key, OpenService: r.OpenService, InstanceID: r.InstanceID}[c]
 }
 
