@@ -1,12 +1,12 @@
 package once
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -16,28 +16,24 @@ import (
 
 // attempt is one claim of a call, and the attempts of one PurchaseComputeUnit under it.
 type attempt struct {
-	call      *call
+	*call
 	record    record      // as this call has written it last
 	listed    time.Time   // when the listing before was there, by this machine
 	before    Listing     // what it had
 	requestID string      // of the last attempt that was to be written down
-	underWay  atomic.Bool // it may have left this machine, and has no clear answer
 	disarm    func() bool // from now on the context does not end the attempt; false: it has ended
 }
 
-// buy claims and sends. What an earlier purchase left that was not purchased does not matter. An error of errLost means that
-// the journal knows more than this call.
+// buy makes the key and its service this call's (rule 1), lists, and sends. What an earlier purchase left that was not
+// purchased does not matter. An error of errLost means that the journal knows more than this call.
 func (c *call) buy(r record) (bought record, outcome, why error) {
-	a := &attempt{call: c, record: r}
-	c.holds(a)
-	bought, outcome, why = a.claim()
-	c.holds(nil) // not after a panic: see recovered
-	return bought, outcome, why
-}
-
-// claim makes the key and its service this call's (rule 1), lists, and sends.
-func (a *attempt) claim() (bought record, outcome, why error) {
-	c, r := a.call, a.record
+	if err := cmp.Or(checkRequest(c.asked.Request), c.ended()); err != nil {
+		return r, computeunit.ErrNotPurchased, err
+	}
+	if !r.hasEndpoint { // which takes time, in which the key may be bought
+		c.over = again(c.buyer.keepEndpoint(c.ctx))
+		return r, outcome, errLost
+	}
 	claimed, err := c.buyer.swap(c.ctx, r, func(next *record) {
 		next.Purchase = Purchase{
 			Key: r.Key, Request: c.asked.Request, State: StatePreparing, Since: time.Now().UTC().Round(0), Others: r.Others,
@@ -51,33 +47,33 @@ func (a *attempt) claim() (bought record, outcome, why error) {
 	case err != nil:
 		return claimed, computeunit.ErrOutcomeUnknown, err
 	}
-	a.record, c.seen = claimed, true
 	c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed.Purchase, nil)
-	listed, err := c.buyer.list(c.ctx, r.Request.ServiceID) // rule 2: after claiming
+	c.seen, c.attempt = true, &attempt{call: c, record: claimed}
+	bought, outcome, why = c.attempt.listAndSend()
+	c.attempt = nil // not after a panic: see recovered
+	c.underWay.Store(false)
+	return bought, outcome, why
+}
+
+func (a *attempt) listAndSend() (bought record, outcome, why error) {
+	listed, err := a.buyer.list(a.ctx, a.asked.Request.ServiceID) // rule 2: after claiming
 	if err != nil {
-		return a.end(join(c.ended(), err))
+		return a.end(join(a.ended(), err))
 	}
 	a.listed, a.before = time.Now(), Listing{Date: listed.Date.UTC(), InstanceIDs: append([]string{}, ids(listed.Result.Instances)...)}
 	response, err := a.send()
 	if err != nil {
 		return a.end(err)
 	}
-	return c.buyer.answered(c.ctx, a.record, response), nil, nil
-}
-
-// holds keeps the claim that this call is about, for whoever leaves it.
-func (c *call) holds(a *attempt) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.attempt = a
+	return a.buyer.answered(a.ctx, a.record, response), nil, nil
 }
 
 // send is one call of PurchaseComputeUnit.
 func (a *attempt) send() (*computeunit.PurchaseComputeUnitResponse, error) {
 	// Rule 9: the caller's context ends the call's waits and prevents an attempt, and never ends one.
-	ctx, stop := context.WithCancel(context.WithoutCancel(a.call.ctx))
+	ctx, stop := context.WithCancel(context.WithoutCancel(a.ctx))
 	defer stop()
-	arm := func() { a.disarm = context.AfterFunc(a.call.ctx, stop) }
+	arm := func() { a.disarm = context.AfterFunc(a.ctx, stop) }
 	arm()
 	defer func() { a.disarm() }()
 	hooked := computeunit.ContextWithHooks(aftercare.Context(ctx), computeunit.Hooks{
@@ -87,13 +83,13 @@ func (a *attempt) send() (*computeunit.PurchaseComputeUnitResponse, error) {
 			return a.refused(info, err)
 		},
 	})
-	return a.call.buyer.client.PurchaseComputeUnit(hooked, a.record.Request)
+	return a.buyer.client.PurchaseComputeUnit(hooked, a.record.Request)
 }
 
 // begin writes "sending", with everything that somebody else needs to look after the attempt, before a byte of it leaves
 // (rule 3). The attempt is signed already: a process that sleeps from here on is refused by the service (rule 5).
 func (a *attempt) begin(_ context.Context, info computeunit.AttemptInfo) error {
-	if err := a.call.ended(); err != nil {
+	if err := a.ended(); err != nil {
 		return err
 	}
 	if err := checkFence(info.SignatureExpires, a.before.Date); err != nil {
@@ -105,7 +101,7 @@ func (a *attempt) begin(_ context.Context, info computeunit.AttemptInfo) error {
 		next.RequestID, next.SignatureExpires = info.RequestID, info.SignatureExpires.UTC().Round(0)
 	}, StatePreparing) // rule 4: who lost a claim finds out before it sends
 	if err == nil && !a.disarm() {
-		return a.call.ended()
+		return a.ended()
 	}
 	a.underWay.Store(err == nil)
 	return err
@@ -128,10 +124,12 @@ func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
 	return join(a.worthWaiting(info, err), written)
 }
 
-// write writes what happened to the purchase, if this call still has it in its hands.
+// write writes what happened to the purchase, if it still has this claim, and this attempt or, if "sending" has not arrived,
+// the one before.
 func (a *attempt) write(level slog.Level, what string, cause error, change func(next *record), from ...State) error {
-	written, err := a.call.buyer.write(a.call.ctx, a.record, func(next *record) error {
-		if next.Claim != a.record.Claim || !slices.Contains(from, next.State) {
+	written, err := a.buyer.write(a.ctx, a.record, func(next *record) error {
+		mine := next.RequestID == a.requestID || next.RequestID == a.record.RequestID
+		if next.Claim != a.record.Claim || !mine || !slices.Contains(from, next.State) {
 			return errLost
 		}
 		change(next)
@@ -141,7 +139,7 @@ func (a *attempt) write(level slog.Level, what string, cause error, change func(
 		return err
 	}
 	a.record = written
-	a.call.buyer.log(a.call.ctx, level, what, written.Purchase, cause)
+	a.buyer.log(a.ctx, level, what, written.Purchase, cause)
 	return nil
 }
 
@@ -163,7 +161,7 @@ func checkFence(expires, listed time.Time) error {
 // listing that the fence would be too far.
 func (a *attempt) worthWaiting(info computeunit.AttemptInfo, refused error) error {
 	if wait := info.RetryAfter; wait > 0 && errors.Is(refused, computeunit.ErrRetryable) {
-		if deadline, ok := a.call.caller.Deadline(); ok && time.Until(deadline) <= wait {
+		if deadline, ok := a.caller.Deadline(); ok && time.Until(deadline) <= wait {
 			return again(fmt.Errorf("the next attempt is due in %s, after the context's deadline: %w", wait, context.DeadlineExceeded))
 		}
 		if time.Since(a.listed)+wait > signatureLife {
@@ -177,7 +175,7 @@ func (a *attempt) worthWaiting(info computeunit.AttemptInfo, refused error) erro
 // more to find out.
 func (a *attempt) end(cause error) (record, error, error) {
 	if a.underWay.Load() {
-		a.call.lost = cause
+		a.lost = cause
 		err := a.write(slog.LevelWarn, "unknown", cause, func(next *record) { next.Unknown = true }, StateSending)
 		if err == nil { // the order may be listed already
 			err = errLost
@@ -185,47 +183,34 @@ func (a *attempt) end(cause error) (record, error, error) {
 		return a.record, computeunit.ErrOutcomeUnknown, join(cause, err)
 	}
 	by := EvidenceAnswer
-	if a.requestID == "" || a.call.ended() != nil && isPending(cause) { // it did not come to send, or the caller left: nobody's answer
+	if a.requestID == "" || a.ended() != nil && isPending(cause) { // it did not come to send, or the caller left: nobody's answer
 		by = ""
 	}
-	b, mine, requestID := a.call.buyer, a.record, a.requestID
-	// It is about this attempt, or about the one before if "sending" has not arrived.
-	closed := func(next *record) error {
-		of := next.RequestID == requestID || next.RequestID == mine.RequestID
-		if next.Claim != mine.Claim || !of || next.State != StatePreparing && next.State != StateSending {
-			return errLost
-		}
-		next.become(StateNotPurchased, by, Order{})
-		next.Refusal, next.Retryable = causeError{error: cause}.Error(), isPending(cause)
-		return nil
+	err := a.buyer.finish(a.ctx, "not purchased", a.record, cause, func() error {
+		return a.write(slog.LevelWarn, "not purchased", cause, func(next *record) {
+			next.become(StateNotPurchased, by, Order{})
+			next.Refusal, next.Retryable = causeError{error: cause}.Error(), isPending(cause)
+		}, StatePreparing, StateSending)
+	})
+	if err != nil {
+		return a.record, computeunit.ErrOutcomeUnknown, join(cause, err)
 	}
-	r, err := b.write(a.call.ctx, mine, closed)
-	switch {
-	case err == nil:
-		b.log(a.call.ctx, slog.LevelWarn, "not purchased", r.Purchase, cause)
-		return r, computeunit.ErrNotPurchased, cause
-	case !errors.Is(err, errLost):
-		b.keep(a.call.ctx, "not purchased, but the journal can't be written", mine, join(cause, err), func(ctx context.Context) (record, error) {
-			return b.write(ctx, mine, closed)
-		})
-	}
-	return mine, computeunit.ErrOutcomeUnknown, join(cause, err)
+	return a.record, computeunit.ErrNotPurchased, cause
 }
 
 // answered writes an answer with an id over whatever the record says (rule 7), and returns the purchase. It has no error:
 // the answer is true whether or not it can be written.
-func (b *Buyer) answered(ctx context.Context, mine record, response *computeunit.PurchaseComputeUnitResponse) record {
+func (b *Buyer) answered(ctx context.Context, mine record, response *computeunit.PurchaseComputeUnitResponse) (bought record) {
 	o := Order{InstanceID: response.Result.InstanceID, OrderID: response.Result.OrderID, RequestID: mine.RequestID}
-	r, err := b.writeAnswer(ctx, mine, o)
-	if err == nil {
-		return r
-	}
 	told := mine
 	told.answer(o)
-	b.keep(ctx, "bought, but the journal can't be written", told, err, func(ctx context.Context) (record, error) {
-		return b.writeAnswer(ctx, mine, o)
-	})
-	return told
+	if b.finish(ctx, "bought", told, nil, func() (err error) {
+		bought, err = b.writeAnswer(ctx, mine, o)
+		return err
+	}) != nil {
+		return told
+	}
+	return bought
 }
 
 func (b *Buyer) writeAnswer(ctx context.Context, mine record, o Order) (record, error) {
@@ -297,25 +282,28 @@ func (b *Buyer) over(ctx context.Context, r record, change func(next *record) er
 
 // kept is an outcome that the journal could not take (rule 8).
 type kept struct {
-	record record
-	write  func(context.Context) (record, error)
+	record
+	write func() error
 }
 
-func (b *Buyer) keep(ctx context.Context, what string, r record, cause error, write func(context.Context) (record, error)) {
-	b.kept.Store(r.Claim, kept{r, write})
-	b.log(ctx, slog.LevelError, what, r.Purchase, cause)
+// finish writes an outcome, or keeps it. What somebody else has changed since is not written.
+func (b *Buyer) finish(ctx context.Context, what string, r record, cause error, write func() error) error {
+	err := write()
+	if err != nil && !errors.Is(err, errLost) {
+		b.kept.Store(r.Claim, kept{r, write})
+		b.log(ctx, slog.LevelError, what+", but the journal can't be written", r.Purchase, join(cause, err))
+	}
+	return err
 }
 
 // writeKept writes the outcomes that are kept for a key, or all of them. What somebody else has changed since is dropped.
 func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
 	b.kept.Range(func(claim, value any) bool {
-		k := value.(kept)
-		if key != "" && key != k.record.Key {
-			return true
-		}
-		if failed := b.writeOne(ctx, claim, k); failed != nil {
-			err = errors.Join(err, fmt.Errorf("once: key %q, instance %q, order %q, request id %q: %w",
-				k.record.Key, k.record.InstanceID, k.record.OrderID, k.record.RequestID, failed))
+		if k := value.(kept); key == "" || key == k.Key {
+			if failed := b.writeOne(ctx, claim, k); failed != nil {
+				err = errors.Join(err, fmt.Errorf("once: key %q, instance %q, order %q, request id %q: %w",
+					k.Key, k.InstanceID, k.OrderID, k.RequestID, failed))
+			}
 		}
 		return true
 	})
@@ -333,13 +321,13 @@ func (b *Buyer) writeOne(ctx context.Context, claim any, k kept) error {
 	if _, still := b.kept.Load(claim); !still || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	r, err := k.write(ctx)
+	err := k.write()
 	if errors.Is(err, ErrPending) {
 		return err
 	}
 	b.kept.Delete(claim)
 	if err != nil {
-		b.log(ctx, slog.LevelWarn, "dropped what could not be written", r.Purchase, err)
+		b.log(ctx, slog.LevelWarn, "dropped what could not be written", k.Purchase, err)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"runtime"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -66,10 +66,8 @@ func (b *Buyer) Buy(ctx context.Context, key string, request computeunit.Purchas
 		panic(c.panicked)
 	case !c.finished: // a hook has ended its goroutine
 		runtime.Goexit()
-	case c.outcome != nil:
-		return c.record.Purchase, failed(c.outcome, c.record.Purchase, c.why)
 	}
-	return c.record.Purchase, nil
+	return c.purchase, c.err
 }
 
 // call is one call of Buy. It runs on a goroutine of its own, because an attempt goes on when the caller's context ends.
@@ -87,15 +85,15 @@ type call struct {
 	lost  error // why this call's own attempt has no clear answer
 	over  error // why it does not wait any longer
 
-	mu      sync.Mutex
-	attempt *attempt // from its claim until its end is written
-	left    bool     // Buy has returned
+	attempt  *attempt    // from its claim until its end is written
+	underWay atomic.Bool // it may have left this machine, and has no clear answer
+	left     atomic.Bool // Buy has returned
 
-	done         chan struct{}
-	record       record
-	outcome, why error
-	finished     bool // not by a panic
-	panicked     any
+	done     chan struct{}
+	purchase Purchase // what Buy returns
+	err      error
+	finished bool // not by a panic
+	panicked any
 }
 
 var errNoContext = errors.New("the context is nil")
@@ -106,19 +104,14 @@ const leaving = 100 * time.Millisecond
 
 // leave is for the end of the caller's context. It reports whether Buy returns while the call goes on.
 func (c *call) leave() bool {
-	c.mu.Lock()
-	underWay := c.attempt != nil && c.attempt.underWay.Load()
-	c.mu.Unlock()
-	if !underWay {
+	if !c.underWay.Load() {
 		select {
 		case <-c.done:
 			return false
 		case <-time.After(leaving):
 		}
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.left = true
+	c.left.Store(true)
 	return true
 }
 
@@ -128,7 +121,10 @@ func (c *call) run() {
 	defer c.stop()
 	defer context.AfterFunc(c.buyer.closing, c.stop)()
 	defer c.recovered()
-	c.record, c.outcome, c.why = c.loop()
+	r, outcome, why := c.loop()
+	if c.purchase = r.Purchase; outcome != nil {
+		c.err = failed(outcome, r.Purchase, why)
+	}
 	c.finished = true
 }
 
@@ -142,9 +138,7 @@ func (c *call) recovered() {
 	if c.attempt != nil {
 		c.attempt.end(fmt.Errorf("the call ended in a panic: %v", c.panicked))
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.left && c.panicked != nil {
+	if c.left.Load() && c.panicked != nil {
 		c.buyer.log(c.ctx, slog.LevelError, "a panic after Buy had returned", c.asked, fmt.Errorf("%v", c.panicked))
 	}
 }
@@ -165,7 +159,7 @@ func (c *call) ended() error {
 // outcome and why, or no outcome if it is bought.
 func (c *call) loop() (r record, outcome, why error) {
 	for begun := false; ; begun = true {
-		r, hasEndpoint, err := c.read()
+		r, err := c.read()
 		if r.version == "" {
 			r.Purchase = c.asked
 		}
@@ -202,10 +196,6 @@ func (c *call) loop() (r record, outcome, why error) {
 			c.over = c.standBy(r)
 		case c.taken:
 			c.over = c.makeWay()
-		case c.checked() != nil:
-			return r, outcome, c.checked()
-		case !hasEndpoint:
-			c.over = again(c.buyer.keepEndpoint(c.ctx))
 		default:
 			if r, outcome, why = c.buy(r); !errors.Is(why, errLost) {
 				return r, outcome, why
@@ -214,38 +204,23 @@ func (c *call) loop() (r record, outcome, why error) {
 	}
 }
 
-// read also writes what is to be written before anybody reads the key (rule 8).
-func (c *call) read() (r record, hasEndpoint bool, err error) {
-	if err := c.buyer.writeKept(c.ctx, c.asked.Key); err != nil {
-		return r, false, err
+// read also writes what is to be written before anybody reads the key (rule 8). It does not end with the caller's context:
+// who has left is to hear what has become of what it waited for, if that takes no longer than leaving.
+func (c *call) read() (record, error) {
+	ctx, cancel := journalContext(c.ctx)
+	defer cancel()
+	if err := c.buyer.writeKept(ctx, c.asked.Key); err != nil {
+		return record{}, err
 	}
-	r, hasEndpoint, err = c.buyer.lookup(c.ctx, c.asked.Key)
-	if err != nil && c.ctx.Err() != nil { // once more: the caller is to hear what has become of what it waited for
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), leaving)
-		defer cancel()
-		return c.buyer.lookup(ctx, c.asked.Key)
-	}
-	return r, hasEndpoint, err
-}
-
-// checked is what prevents a claim.
-func (c *call) checked() error {
-	if err := checkRequest(c.asked.Request); err != nil {
-		return err
-	}
-	return c.ended()
+	return c.buyer.lookup(ctx, c.asked.Key)
 }
 
 // refused is why somebody else's attempt was not purchased.
 func (r *record) refused() error {
-	switch {
-	case r.Evidence == EvidencePerson:
-		return errors.New("a person said so")
-	case r.Retryable:
+	if r.Retryable {
 		return again(errors.New(r.Refusal))
-	default:
-		return errors.New(r.Refusal)
 	}
+	return errors.New(r.Refusal)
 }
 
 // blockedAfter limits how long another key's purchase is looked after: who waits for it is to hear at once that it is open,

@@ -70,7 +70,7 @@ func tableOf(options []SQLOption) string {
 //
 // For SQLite set busy_timeout (a few seconds), too: without it a write that meets another's fails at once. That is an
 // error and never a wrong answer, but Buy then reports that it does not know. What is behind a server can't be checked: see
-// docs/once.md for failover, replicas and backups.
+// docs/operating.md for failover, replicas and backups.
 //
 // A row that is deleted allows its key to be bought again. Delete settled rows only (open_service IS NULL), and only if
 // nobody can ask for their keys any more.
@@ -124,9 +124,10 @@ type keptEndpoint struct {
 	Endpoint string `json:"endpoint"`
 }
 
-func encodeEndpoint(endpoint, version string) (store.Record, error) {
-	data, err := json.Marshal(keptEndpoint{format, endpoint})
-	return store.Record{Key: endpointKey, Version: version, State: "endpoint", Data: data}, err
+// endpointRow is a new version of the record.
+func endpointRow(endpoint string) store.Record {
+	data, _ := json.Marshal(keptEndpoint{format, endpoint}) // of two fields that always fit
+	return store.Record{Key: endpointKey, Version: newVersion(), State: "endpoint", Data: data}
 }
 
 var errEndpoint = errors.New("the journal is another endpoint's")
@@ -178,11 +179,7 @@ func changeEndpoint(ctx context.Context, journal store.Store, from, to string) e
 	if err != nil {
 		return err
 	}
-	row, err := encodeEndpoint(to, newVersion())
-	if err != nil {
-		return err
-	}
-	done, err := journal.Put(ctx, rows[0].Version, row)
+	done, err := journal.Put(ctx, rows[0].Version, endpointRow(to))
 	if err == nil && !done {
 		err = errLost
 	}

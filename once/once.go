@@ -21,7 +21,7 @@
 // The way of a purchase: [Buyer.Buy] reads the key, and claims it and the service (buy.go), lists the service, and has each
 // attempt written down before it is sent (attempt.go). What is left open is looked after by listing (settle.go) or by a
 // person (resolve.go). record.go makes each change of a purchase durable. The rules that the comments number are those of
-// docs/once.md.
+// docs/once-design.md.
 package once
 
 import (
@@ -60,7 +60,7 @@ type Buyer struct {
 }
 
 // Option changes a default of [New]. New fails if one gets a nil or invalid value.
-type Option func(*Buyer) error
+type Option func(*Buyer)
 
 // New returns a Buyer. It sends nothing, and reads nothing from the journal: see [Buyer.Check].
 func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer, error) {
@@ -76,16 +76,22 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 		logger:   slog.New(slog.DiscardHandler),
 		takeover: client.Timeout() + takeoverMargin,
 		margin:   defaultFenceMargin,
+		writing:  make(chan struct{}, 1), // no mutex: it is held over pauses, and a context must end the wait for it
 	}
-	b.writing = make(chan struct{}, 1) // no mutex: it is held over pauses, which a synctest bubble would not end
 	b.closing, b.close = context.WithCancel(context.Background())
 	for _, option := range options {
 		if option == nil {
 			return nil, errors.New("once: an option is nil")
 		}
-		if err := option(b); err != nil {
-			return nil, fmt.Errorf("once: %w", err)
-		}
+		option(b)
+	}
+	switch {
+	case b.logger == nil:
+		return nil, errors.New("once: WithLogger: the logger is nil")
+	case b.takeover <= 0:
+		return nil, fmt.Errorf("once: WithTakeoverAfter: %s is not more than zero", b.takeover)
+	case b.margin < 0:
+		return nil, fmt.Errorf("once: WithFenceMargin: %s is less than zero", b.margin)
 	}
 	return b, nil
 }
@@ -98,42 +104,20 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 // the client's records of these calls. Set this logger or the client's: the second says the same in other words.
 //
 // Logger, hooks and values of the context of [Buyer.Buy] may be used after it has returned: see there.
-func WithLogger(logger *slog.Logger) Option {
-	return func(b *Buyer) error {
-		if logger == nil {
-			return errors.New("WithLogger: the logger is nil")
-		}
-		b.logger = logger
-		return nil
-	}
-}
+func WithLogger(logger *slog.Logger) Option { return func(b *Buyer) { b.logger = logger } }
 
 // WithTakeoverAfter sets how long the record of an open purchase must stay unchanged, by the journal's clock, before this
 // process presumes that nobody works on it. The default is the client's time-out and 15 seconds. Too short a time costs work
 // done twice, and a Buy that is slower than it, in its listing before or in the wait that a 429 asks for, can end as not
 // purchased; it never costs an order. What was sent is looked for as soon as its sender's time-out has passed.
 func WithTakeoverAfter(unchanged time.Duration) Option {
-	return func(b *Buyer) error {
-		if unchanged <= 0 {
-			return fmt.Errorf("WithTakeoverAfter: %s is not more than zero", unchanged)
-		}
-		b.takeover = unchanged
-		return nil
-	}
+	return func(b *Buyer) { b.takeover = unchanged }
 }
 
 // WithFenceMargin sets how long after its signature's expiry an attempt may still make an order. The default is 30
 // minutes: how much the service tolerates, and how far the clocks of its machines differ, is not documented. A margin
 // that is too short breaks what [Buyer.ResolveNotPurchased] promises.
-func WithFenceMargin(margin time.Duration) Option {
-	return func(b *Buyer) error {
-		if margin < 0 {
-			return fmt.Errorf("WithFenceMargin: %s is less than zero", margin)
-		}
-		b.margin = margin
-		return nil
-	}
-}
+func WithFenceMargin(margin time.Duration) Option { return func(b *Buyer) { b.margin = margin } }
 
 // Check returns an error if purchases would fail: the journal can't be reached, has no table, settings by which it can
 // forget, another endpoint than the client's, or records of a later version of this package. Call it at the start of a

@@ -23,9 +23,10 @@ import (
 type record struct {
 	Purchase
 	beside
-	version string        // empty if the journal has no such key
-	service string        // what it keeps closed while it is open
-	age     time.Duration // since it was written, by the journal's clock
+	version     string        // empty if the journal has no such key
+	service     string        // what it keeps closed while it is open
+	age         time.Duration // since it was written, by the journal's clock
+	hasEndpoint bool          // the journal is an endpoint's: see lookup
 }
 
 // beside is what only this package reads.
@@ -53,7 +54,7 @@ var (
 	// errLost means that somebody else has changed the record.
 	errLost = errors.New("another Buyer has changed the purchase")
 	// errTaken means that the service, or the instance, is another record's.
-	errTaken = errors.New("another key has the service or the instance")
+	errTaken = errors.New("the service or the instance belongs to another key")
 	// errLater means a record that this version of the package leaves alone.
 	errLater = errors.New("a later version of this package wrote the record: use that version")
 	// errDeleted means that a row is gone whose key this call has seen.
@@ -131,40 +132,37 @@ func journalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), journalTimeout)
 }
 
-// lookup returns the record of a key, without a version if there is none, and the journal's own record in the same statement.
-// The error is errEndpoint if only that does not fit.
-func (b *Buyer) lookup(ctx context.Context, key string) (r record, hasEndpoint bool, err error) {
+// lookup returns the record of a key, without a version if there is none, and reads the journal's own record in the same
+// statement. The error is errEndpoint if only that does not fit.
+func (b *Buyer) lookup(ctx context.Context, key string) (r record, err error) {
 	if ctx == nil {
-		return r, false, errNoContext
+		return r, errNoContext
 	}
 	rows, err := b.store.Find(ctx, store.Key, key, endpointKey)
 	if err != nil {
-		return r, false, again(fmt.Errorf("reading the journal: %w", err))
+		return r, again(fmt.Errorf("reading the journal: %w", err))
 	}
-	var other error
+	known, other := false, error(nil)
 	for _, row := range rows {
 		if row.Key == endpointKey {
-			hasEndpoint, other = true, checkEndpoint(row, b.client.Endpoint())
+			known, other = true, checkEndpoint(row, b.client.Endpoint())
 		} else if r, err = b.decode(row); err != nil {
-			return r, hasEndpoint, err
+			return r, err
 		}
 	}
-	return r, hasEndpoint, other
+	r.hasEndpoint = known
+	return r, other
 }
 
 // keepEndpoint makes the journal the client's endpoint's if it is nobody's.
 func (b *Buyer) keepEndpoint(ctx context.Context) error {
-	if _, known, err := b.lookup(ctx, endpointKey); err != nil || known {
+	r, err := b.lookup(ctx, endpointKey)
+	if err != nil || r.hasEndpoint {
 		return err
 	}
-	row, err := encodeEndpoint(b.client.Endpoint(), newVersion())
-	if err != nil {
-		return err
-	}
-	_, writeErr := b.store.Put(ctx, "", row)
-	_, known, err := b.lookup(ctx, endpointKey)
-	if err == nil && !known {
-		err = fmt.Errorf("writing the journal: %w", cmp.Or(writeErr, errUnexplained))
+	_, failed := b.store.Put(ctx, "", endpointRow(b.client.Endpoint()))
+	if r, err = b.lookup(ctx, endpointKey); err == nil && !r.hasEndpoint {
+		err = fmt.Errorf("writing the journal: %w", cmp.Or(failed, errUnexplained))
 	}
 	return err
 }
@@ -232,9 +230,10 @@ func (b *Buyer) swap(ctx context.Context, r record, change func(next *record)) (
 
 // isTaken reports whether another key has the service or the instance: drivers have no common error for it.
 func (b *Buyer) isTaken(ctx context.Context, row store.Record) bool {
-	for column, value := range map[store.Column]string{store.OpenService: row.OpenService, store.InstanceID: row.InstanceID} {
-		if value != "" {
-			if owners, err := b.store.Find(ctx, column, value); err == nil && len(owners) > 0 && owners[0].Key != row.Key {
+	for _, column := range []store.Column{store.OpenService, store.InstanceID} {
+		if value := row.Value(column); value != "" {
+			owner, _ := b.owner(ctx, column, value) // also one whose format is later
+			if owner.version != "" && owner.Key != row.Key {
 				return true
 			}
 		}

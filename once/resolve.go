@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -26,48 +27,31 @@ type Found struct {
 // service.
 func (b *Buyer) ResolveBought(ctx context.Context, key string, found Found) (Purchase, error) {
 	o := Order{InstanceID: strings.TrimSpace(found.InstanceID), OrderID: strings.TrimSpace(found.OrderID)} // as a person copies them
-	p, err := b.resolve(ctx, key, func(r record) error {
-		if err := r.mayBe(o); err != nil || found.Unlisted || o.InstanceID == "" || o.InstanceID == r.InstanceID {
-			return err
+	return b.resolve(ctx, key, func(next *record) error {
+		switch {
+		case o == Order{}:
+			return errors.New("an instance id or an order id is needed")
+		case !isID(o.InstanceID) || !isID(o.OrderID):
+			return fmt.Errorf("instance %q, order %q: an id is at most %d printable characters of ASCII without spaces", o.InstanceID, o.OrderID, most)
+		case next.State != StateSending && next.State != StateBought:
+			return fmt.Errorf("it is %s", next.State)
+		case next.State == StateBought && !next.agrees(o):
+			return fmt.Errorf("it is bought as instance %q, order %q", next.InstanceID, next.OrderID)
+		case next.wasThere(o.InstanceID):
+			return fmt.Errorf("instance %q was there before the purchase", o.InstanceID)
+		}
+		next.become(StateBought, EvidencePerson, o)
+		return nil
+	}, func(r record) error {
+		if found.Unlisted || o.InstanceID == "" || o.InstanceID == r.InstanceID {
+			return nil
 		}
 		listed, err := b.list(ctx, r.Request.ServiceID)
 		if err == nil && !slices.Contains(ids(listed.Result.Instances), o.InstanceID) {
 			err = fmt.Errorf("instance %q is not listed for service %q: compare the id, or set Unlisted if it is right", o.InstanceID, r.Request.ServiceID)
 		}
 		return err
-	}, func(next *record) error {
-		if err := next.mayBe(o); err != nil {
-			return err
-		}
-		if named := *next; next.State == StateBought {
-			if named.become(StateBought, EvidencePerson, o); named.InstanceID == next.InstanceID && named.OrderID == next.OrderID {
-				return errResolved
-			}
-		}
-		next.become(StateBought, EvidencePerson, o)
-		return nil
 	})
-	if errors.Is(err, errTaken) {
-		err = fmt.Errorf("once: key %q: instance %q belongs to another key", key, o.InstanceID)
-	}
-	return p, err
-}
-
-// mayBe refuses what can't be the order of the purchase.
-func (p *Purchase) mayBe(o Order) error {
-	switch {
-	case o == Order{}:
-		return errors.New("an instance id or an order id is needed")
-	case !isID(o.InstanceID) || !isID(o.OrderID):
-		return fmt.Errorf("instance %q, order %q: an id is at most %d printable characters of ASCII without spaces", o.InstanceID, o.OrderID, most)
-	case p.State != StateSending && p.State != StateBought:
-		return fmt.Errorf("it is %s", p.State)
-	case p.State == StateBought && !p.agrees(o):
-		return fmt.Errorf("it is bought as instance %q, order %q", p.InstanceID, p.OrderID)
-	case slices.Contains(p.Before.InstanceIDs, o.InstanceID):
-		return fmt.Errorf("instance %q was there before the purchase", o.InstanceID)
-	}
-	return nil
 }
 
 // isID refuses what can be no id: nothing corrects a record that has a wrong one. What the service's ids look like is not
@@ -83,25 +67,22 @@ func isID(id string) bool {
 //
 // An empty listing is no proof: when an order is listed is not documented. Ask Baidu, or look at the bill.
 func (b *Buyer) ResolveNotPurchased(ctx context.Context, key string) (Purchase, error) {
-	said, version := time.Now(), ""
-	return b.resolve(ctx, key, func(r record) error {
-		version = r.version
+	said := time.Now()
+	return b.resolve(ctx, key, func(next *record) error {
+		switch next.State {
+		case StateBought:
+			return fmt.Errorf("it is bought as instance %q, order %q", next.InstanceID, next.OrderID)
+		case StateNotPurchased:
+			return nil
+		}
+		next.become(StateNotPurchased, EvidencePerson, Order{})
+		next.Refusal, next.Retryable = "a person said so", false
+		return nil
+	}, func(r record) error {
 		if r.State != StateSending {
 			return nil
 		}
 		return b.checkNotPurchased(ctx, r, said) // rule 10
-	}, func(next *record) error {
-		switch {
-		case next.State == StateNotPurchased:
-			return errResolved
-		case next.State == StateBought:
-			return fmt.Errorf("it is bought as instance %q, order %q", next.InstanceID, next.OrderID)
-		case next.version != version:
-			return fmt.Errorf("%w: look again", errLost)
-		}
-		next.become(StateNotPurchased, EvidencePerson, Order{})
-		next.Retryable = false
-		return nil
 	})
 }
 
@@ -117,45 +98,46 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 	if until := r.SignatureExpires.Add(b.margin); !listed.Date.Add(-age).After(until) {
 		return &TooEarlyError{Until: until}
 	}
-	_, unowned, err := b.unowned(ctx, r, listed.Result.Instances)
+	unowned, err := b.unowned(ctx, slices.DeleteFunc(ids(listed.Result.Instances), r.wasThere))
 	if err == nil && len(unowned) > 0 {
 		blocked := b.blocked(r.Purchase)
-		blocked.NotBefore, blocked.Candidates = time.Time{}, ids(unowned) // it has passed
+		blocked.NotBefore, blocked.Candidates = time.Time{}, unowned // it has passed
 		return blocked
 	}
 	return err
 }
 
-// resolve is what both have in common. A person may say the same twice.
-func (b *Buyer) resolve(ctx context.Context, key string, check func(record) error, say func(next *record) error) (Purchase, error) {
+// resolve makes of the record of a key what a person says, if it may be that, is checked, and is as it was read. A person may say
+// the same twice: that changes nothing.
+func (b *Buyer) resolve(ctx context.Context, key string, say func(next *record) error, check func(r record) error) (Purchase, error) {
 	r, err := b.resolvable(ctx, key)
 	if err == nil && r.version == "" {
 		err = errors.New("the journal has no such key")
+	}
+	said := r
+	if err == nil {
+		err = say(&said)
+	}
+	if err == nil && reflect.DeepEqual(said.Purchase, r.Purchase) {
+		return r.Purchase, nil
 	}
 	if err == nil {
 		err = check(r)
 	}
 	if err == nil {
-		r, err = b.write(ctx, r, say)
+		r, err = b.swap(ctx, r, func(next *record) { *next = said })
 	}
-	switch {
-	case errors.Is(err, errResolved):
-		return r.Purchase, nil
-	case err != nil:
+	if err != nil {
 		return r.Purchase, fmt.Errorf("once: key %q: %w", key, err)
 	}
 	b.log(ctx, slog.LevelWarn, "resolved", r.Purchase, nil)
 	return r.Purchase, nil
 }
 
-// errResolved means that the record says already what a person says.
-var errResolved = errors.New("resolved already")
-
 // resolvable returns the record of a key that a person named.
 func (b *Buyer) resolvable(ctx context.Context, key string) (record, error) {
 	if err := checkKey(key); err != nil {
 		return record{}, err
 	}
-	r, _, err := b.lookup(ctx, key)
-	return r, err
+	return b.lookup(ctx, key)
 }

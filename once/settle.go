@@ -157,20 +157,18 @@ func (b *Buyer) look(ctx context.Context, r record) (record, error) {
 		if err != nil {
 			return r, err
 		}
-		candidates, fresh, err := b.unowned(ctx, r, listed.Result.Instances)
-		if err != nil {
-			return r, err
-		}
 		var fitting []string
-		for _, i := range fresh {
-			if i.PaymentTiming == r.Request.Billing.PaymentTiming && i.ReplicasCount == r.Request.ReplicasCount {
+		candidates := slices.Clone(r.Candidates)
+		for _, i := range listed.Result.Instances {
+			if i.PaymentTiming == r.Request.Billing.PaymentTiming && i.ReplicasCount == r.Request.ReplicasCount && !r.wasThere(i.InstanceID) {
 				fitting = append(fitting, i.InstanceID)
+				if !slices.Contains(candidates, i.InstanceID) {
+					candidates = append(candidates, i.InstanceID)
+				}
 			}
 		}
-		for _, id := range fitting {
-			if !slices.Contains(candidates, id) {
-				candidates = append(candidates, id)
-			}
+		if candidates, err = b.unowned(ctx, candidates); err != nil {
+			return r, err
 		}
 		only := len(candidates) == 1 && slices.Contains(fitting, candidates[0])
 		switch known := slices.Equal(candidates, r.Candidates); {
@@ -189,6 +187,11 @@ func (b *Buyer) look(ctx context.Context, r record) (record, error) {
 	return r, nil
 }
 
+// wasThere reports whether an instance was in the listing before.
+func (p *Purchase) wasThere(instanceID string) bool {
+	return slices.Contains(p.Before.InstanceIDs, instanceID)
+}
+
 // saw keeps every candidate that there ever was, and when the first was listed.
 func (p *Purchase) saw(candidates []string, date time.Time) {
 	switch {
@@ -200,26 +203,18 @@ func (p *Purchase) saw(candidates []string, date time.Time) {
 	p.Candidates, p.ListedAt = candidates, date.UTC()
 }
 
-// unowned returns those of a purchase's candidates, and of the instances that are new since its listing before, that are no
-// key's (rule 6).
-func (b *Buyer) unowned(ctx context.Context, r record, listed []computeunit.Instance) (candidates []string, fresh []computeunit.Instance, err error) {
-	for _, i := range listed {
-		if !slices.Contains(r.Before.InstanceIDs, i.InstanceID) && !slices.Contains(ids(fresh), i.InstanceID) {
-			fresh = append(fresh, i)
-		}
+// unowned returns those of the instances that are no key's (rule 6).
+func (b *Buyer) unowned(ctx context.Context, instanceIDs []string) ([]string, error) {
+	if len(instanceIDs) == 0 {
+		return nil, nil
 	}
-	if len(fresh)+len(r.Candidates) == 0 {
-		return nil, nil, nil
-	}
-	owned, err := b.store.Find(ctx, store.InstanceID, append(ids(fresh), r.Candidates...)...)
+	owned, err := b.store.Find(ctx, store.InstanceID, instanceIDs...)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the journal: %w", err)
+		return nil, fmt.Errorf("reading the journal: %w", err)
 	}
-	isOwned := func(id string) bool {
+	return slices.DeleteFunc(instanceIDs, func(id string) bool {
 		return slices.ContainsFunc(owned, func(row store.Record) bool { return row.InstanceID == id })
-	}
-	return slices.DeleteFunc(slices.Clone(r.Candidates), isOwned),
-		slices.DeleteFunc(fresh, func(i computeunit.Instance) bool { return isOwned(i.InstanceID) }), nil
+	}), nil
 }
 
 func ids(instances []computeunit.Instance) (ids []string) {
