@@ -108,6 +108,7 @@ func do(
 		URL:     u,
 		Body:    []byte(testBody),
 		After:   func(a *transport.Attempt) transport.Again { r.attempts = append(r.attempts, a); return again },
+		Before:  func(context.Context, *transport.Attempt) error { return nil },
 		Waiting: func(wait time.Duration) { r.waits = append(r.waits, wait) },
 	}
 	if change != nil {
