@@ -48,7 +48,7 @@ func TestTheTextOfAnOutcomeError(t *testing.T) {
 	denied := &computeunit.APIError{StatusCode: 403, Code: "AccessDenied"}
 	for want, err := range map[string]*computeunit.OutcomeError{
 		`computeunit: PurchaseComputeUnit for service "svco-1": not purchased: HTTP 403 Forbidden, code "AccessDenied" (request id "r", attempt 2); it is safe to correct this and try again`: {Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", RequestID: "r", ClientRequestID: "s", Attempts: 2, Err: denied},
-		`computeunit: PurchaseComputeUnit: not purchased: retryable (request id "s"); nothing was done, and a later try can succeed`:                                                          {Outcome: computeunit.ErrNotPurchased, ClientRequestID: "s", Err: computeunit.ErrRetryable},
+		`computeunit: PurchaseComputeUnit: not purchased: retryable (request id "s", attempt 0); nothing was done, and a later try can succeed`:                                                          {Outcome: computeunit.ErrNotPurchased, ClientRequestID: "s", Err: computeunit.ErrRetryable},
 		`computeunit: PurchaseComputeUnit: outcome unknown: EOF; an order may exist: list the service's instances before buying again`:                                                        {Action: purchaseAction, Outcome: computeunit.ErrOutcomeUnknown, Err: io.EOF},
 		`computeunit: PurchaseComputeUnit: outcome unknown; an order may exist: list the service's instances before buying again`:                                                             {},
 		`computeunit: Describe: not done: EOF; it is safe to correct this and try again`:                                                                                                      {Action: "Describe", Outcome: computeunit.ErrNotPurchased, Err: io.EOF},
@@ -78,13 +78,13 @@ func TestAnOutcomeErrorInJSONAndInALog(t *testing.T) {
 		want string
 	}{
 		{computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", RequestID: "r", ClientRequestID: "s", Attempts: 2, Err: computeunit.ErrRetryable},
-			`{"outcome":"not purchased","retryable":true,"action":"","service_id":"svco-1","request_id":"r","client_request_id":"s","attempt":2,"error":"retryable"}`},
+			`{"outcome":"not purchased","retryable":true,"action":"","serviceId":"svco-1","requestId":"r","clientRequestId":"s","attempts":2,"error":"retryable"}`},
 		{computeunit.OutcomeError{Action: purchaseAction, Err: &computeunit.APIError{StatusCode: 500}},
-			`{"outcome":"outcome unknown","retryable":false,"action":"PurchaseComputeUnit","service_id":"","request_id":"","client_request_id":"","attempt":0,"error":"HTTP 500 Internal Server Error"}`},
+			`{"outcome":"outcome unknown","retryable":false,"action":"PurchaseComputeUnit","serviceId":"","requestId":"","clientRequestId":"","attempts":0,"error":"HTTP 500 Internal Server Error"}`},
 		{computeunit.OutcomeError{Action: "Describe", Outcome: computeunit.ErrNotPurchased},
-			`{"outcome":"not done","retryable":false,"action":"Describe","service_id":"","request_id":"","client_request_id":"","attempt":0,"error":""}`},
+			`{"outcome":"not done","retryable":false,"action":"Describe","serviceId":"","requestId":"","clientRequestId":"","attempts":0,"error":""}`},
 		{computeunit.OutcomeError{Action: "Describe"},
-			`{"outcome":"unknown","retryable":false,"action":"Describe","service_id":"","request_id":"","client_request_id":"","attempt":0,"error":""}`},
+			`{"outcome":"unknown","retryable":false,"action":"Describe","serviceId":"","requestId":"","clientRequestId":"","attempts":0,"error":""}`},
 	} {
 		assert.JSONEq(t, row.want, marshal(t, &row.err))
 		var b bytes.Buffer
@@ -93,7 +93,8 @@ func TestAnOutcomeErrorInJSONAndInALog(t *testing.T) {
 			Err map[string]any
 		}
 		require.NoError(t, json.Unmarshal(b.Bytes(), &line))
-		assert.JSONEq(t, row.want, marshal(t, line.Err))
+		inLog := strings.NewReplacer("serviceId", "service_id", "clientRequestId", "client_request_id", "requestId", "request_id", "attempts", "attempt")
+		assert.JSONEq(t, inLog.Replace(row.want), marshal(t, line.Err))
 	}
 	assert.Equal(t, "null", marshal(t, (*computeunit.OutcomeError)(nil)))
 }
