@@ -18,7 +18,6 @@ import (
 type attempt struct {
 	call      *call
 	record    record      // as this call has written it last
-	begun     Purchase    // as it was claimed, for a caller that leaves
 	listed    time.Time   // when the listing before was there, by this machine
 	before    Listing     // what it had
 	requestID string      // of the last attempt that was to be written down
@@ -29,7 +28,7 @@ type attempt struct {
 // buy claims and sends. What an earlier purchase left that was not purchased does not matter. An error of errLost means that
 // the journal knows more than this call.
 func (c *call) buy(r record) (bought record, outcome, why error) {
-	a := &attempt{call: c, record: r, begun: r.Purchase}
+	a := &attempt{call: c, record: r}
 	c.holds(a)
 	bought, outcome, why = a.claim()
 	c.holds(nil) // not after a panic: see recovered
@@ -66,7 +65,7 @@ func (a *attempt) claim() (bought record, outcome, why error) {
 	return c.buyer.answered(c.ctx, a.record, response), nil, nil
 }
 
-// holds tells Buy what this call is about.
+// holds keeps the claim that this call is about, for whoever leaves it.
 func (c *call) holds(a *attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,10 +117,15 @@ func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
 		return nil
 	}
 	a.underWay.Store(false)
-	return join(a.worthWaiting(info, err), a.write(slog.LevelWarn, "refused", err, func(next *record) {
-		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), errors.Is(err, computeunit.ErrRetryable)
+	retryable := errors.Is(err, computeunit.ErrRetryable)
+	written := a.write(slog.LevelWarn, "refused", err, func(next *record) {
+		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), retryable
 		next.Unknown, next.Candidates, next.ListedAt, next.Reported = false, nil, time.Time{}, false
-	}, StateSending))
+	}, StateSending)
+	if !retryable && errors.Is(written, ErrPending) {
+		written = errors.New(written.Error()) // the refusal is final, whatever becomes of the journal
+	}
+	return join(a.worthWaiting(info, err), written)
 }
 
 // write writes what happened to the purchase, if this call still has it in its hands.
@@ -298,47 +302,44 @@ type kept struct {
 }
 
 func (b *Buyer) keep(ctx context.Context, what string, r record, cause error, write func(context.Context) (record, error)) {
-	b.mu.Lock()
-	b.kept[r.Claim] = kept{r, write}
-	b.mu.Unlock()
+	b.kept.Store(r.Claim, kept{r, write})
 	b.log(ctx, slog.LevelError, what, r.Purchase, cause)
 }
 
 // writeKept writes the outcomes that are kept for a key, or all of them. What somebody else has changed since is dropped.
 func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
-	if len(b.keptOf(key)) == 0 {
-		return nil
-	}
-	b.writing.Lock() // until it is written nobody reads the key
-	defer b.writing.Unlock()
-	for claim, k := range b.keptOf(key) {
-		if ctx.Err() != nil {
-			return join(err, ctx.Err())
+	b.kept.Range(func(claim, value any) bool {
+		k := value.(kept)
+		if key != "" && key != k.record.Key {
+			return true
 		}
-		r, failed := k.write(ctx)
-		if errors.Is(failed, ErrPending) { // the journal is still away
+		if failed := b.writeOne(ctx, claim, k); failed != nil {
 			err = errors.Join(err, fmt.Errorf("once: key %q, instance %q, order %q, request id %q: %w",
 				k.record.Key, k.record.InstanceID, k.record.OrderID, k.record.RequestID, failed))
-			continue
 		}
-		b.mu.Lock()
-		delete(b.kept, claim)
-		b.mu.Unlock()
-		if failed != nil {
-			b.log(ctx, slog.LevelWarn, "dropped what could not be written", r.Purchase, failed)
-		}
-	}
+		return true
+	})
 	return err
 }
 
-func (b *Buyer) keptOf(key string) map[string]kept {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	found := map[string]kept{}
-	for claim, k := range b.kept {
-		if key == "" || k.record.Key == key {
-			found[claim] = k
-		}
+// writeOne returns an error if the journal is still away.
+func (b *Buyer) writeOne(ctx context.Context, claim any, k kept) error {
+	select { // until it is written nobody reads the key
+	case <-ctx.Done():
+		return ctx.Err()
+	case b.writing <- struct{}{}:
 	}
-	return found
+	defer func() { <-b.writing }()
+	if _, still := b.kept.Load(claim); !still || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	r, err := k.write(ctx)
+	if errors.Is(err, ErrPending) {
+		return err
+	}
+	b.kept.Delete(claim)
+	if err != nil {
+		b.log(ctx, slog.LevelWarn, "dropped what could not be written", r.Purchase, err)
+	}
+	return nil
 }

@@ -57,8 +57,8 @@ func (b *Buyer) Buy(ctx context.Context, key string, request computeunit.Purchas
 	select {
 	case <-c.done:
 	case <-ctx.Done():
-		if left, underWay := c.leave(); underWay {
-			return left, failed(computeunit.ErrOutcomeUnknown, left, again(ctx.Err()))
+		if c.leave() {
+			return asked, failed(computeunit.ErrOutcomeUnknown, asked, again(ctx.Err()))
 		}
 	}
 	switch {
@@ -105,29 +105,21 @@ var errNoContext = errors.New("the context is nil")
 const leaving = 100 * time.Millisecond
 
 // leave is for the end of the caller's context. It reports whether Buy returns while the call goes on.
-func (c *call) leave() (Purchase, bool) {
-	if p, underWay := c.leaveAttempt(); underWay {
-		return p, true
-	}
-	select {
-	case <-c.done:
-		return Purchase{}, false
-	case <-time.After(leaving):
+func (c *call) leave() bool {
+	c.mu.Lock()
+	underWay := c.attempt != nil && c.attempt.underWay.Load()
+	c.mu.Unlock()
+	if !underWay {
+		select {
+		case <-c.done:
+			return false
+		case <-time.After(leaving):
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.left = true
-	return c.asked, true
-}
-
-func (c *call) leaveAttempt() (Purchase, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.attempt == nil || !c.attempt.underWay.Load() {
-		return c.asked, false
-	}
-	c.left = true
-	return c.attempt.begun, true
+	return true
 }
 
 func (c *call) run() {
@@ -180,6 +172,9 @@ func (c *call) loop() (r record, outcome, why error) {
 		if !begun {
 			c.first = r.version
 		}
+		if blocked := (*BlockedError)(nil); errors.As(c.over, &blocked) && blocked.Key == r.Key && !r.Open() {
+			c.over = nil // it was about what the key was
+		}
 		differs := differences(r.Request, c.asked.Request)
 		outcome := computeunit.ErrNotPurchased
 		if r.Open() || r.State == StateBought {
@@ -199,7 +194,7 @@ func (c *call) loop() (r record, outcome, why error) {
 		case r.State == StateNotPurchased && r.Evidence != "" && r.version != c.first: // what this call waited for
 			return r, outcome, r.refused()
 		case c.over != nil:
-			return r, outcome, join(c.lost, c.over)
+			return r, outcome, join(c.lost, again(c.over))
 		}
 		c.seen = r.version != ""
 		switch {
@@ -260,10 +255,13 @@ const blockedAfter = 5 * time.Second
 // makeWay looks after the purchase that keeps the service closed, if there is one.
 func (c *call) makeWay() error {
 	other, err := c.buyer.owner(c.ctx, store.OpenService, serviceOf(c.asked.Request))
+	if err == nil && other.version != "" { // this process may know better (rule 8)
+		err = c.buyer.writeKept(c.ctx, other.Key)
+	}
 	if c.taken = err == nil && other.version != ""; !c.taken {
 		return again(err)
 	}
-	return again(c.standBy(other))
+	return c.standBy(other)
 }
 
 // standBy does what anybody may do for an open purchase that is in the way, or gives its process time. Its error ends the

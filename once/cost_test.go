@@ -46,7 +46,7 @@ func filledMemory(t *testing.T, rows int) *proof.Shop {
 	for n := range rows {
 		done, err := records.Put(t.Context(), "", store.Record{
 			Key: "key-" + strconv.Itoa(n), Version: "v", State: "bought", InstanceID: "instance-" + strconv.Itoa(n),
-			Data: []byte(`{"request":{"serviceId":"svco-x"}}`),
+			Data: []byte(`{"format":1,"request":{"serviceId":"svco-x"}}`),
 		})
 		require.NoError(t, err)
 		require.True(t, done)

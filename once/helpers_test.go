@@ -38,13 +38,12 @@ type bench struct {
 func inBench(t *testing.T, test func(t *testing.T, b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		world := &proof.World{RetryAfter: time.Second, Lag: func() time.Duration { return 0 }}
-		test(t, &bench{t: t, world: world, records: new(store.Memory)})
+		test(t, &bench{t: t, world: proof.NewWorld(), records: new(store.Memory)})
 	})
 }
 
 // Direct gives a step of a process its fate.
-func (b *bench) Direct(process *proof.Process, kind proof.Kind) proof.Fate {
+func (b *bench) Direct(_ context.Context, process *proof.Process, kind proof.Kind) proof.Fate {
 	if direct := b.director(nil); direct != nil {
 		if fate := direct(process, kind); fate != proof.Go {
 			return fate

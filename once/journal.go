@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"strings"
 
@@ -54,7 +53,9 @@ func WithTable(name string) SQLOption { return func(table *string) { *table = na
 func tableOf(options []SQLOption) string {
 	table := store.DefaultTable
 	for _, option := range options {
-		option(&table)
+		if option != nil {
+			option(&table)
+		}
 	}
 	return table
 }
@@ -157,7 +158,7 @@ func sameEndpoint(a, b string) bool {
 }
 
 func changeEndpoint(ctx context.Context, journal store.Store, from, to string) error {
-	if u, err := url.Parse(to); err != nil || u.Scheme == "" || net.ParseIP(u.Hostname()) == nil && u.Hostname() == "" {
+	if u, err := url.Parse(to); err != nil || u.Hostname() == "" {
 		return fmt.Errorf("%q is no endpoint", to)
 	}
 	rows, err := journal.Find(ctx, store.Key, endpointKey)

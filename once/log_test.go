@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/computeunittest"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
@@ -86,4 +88,21 @@ func TestWhatAListingSettledDuringItsAttemptIsNotLoggedAsUnknown(t *testing.T) {
 		assert.Equal(t, once.EvidenceListing, bought.Evidence)
 		assert.Empty(t, errorsOf(log))
 	})
+}
+
+// The client's records of the call are no reason to wake a person, either.
+func TestTheClientsRecordOfAnUnknownOutcomeIsAWarning(t *testing.T) {
+	service := computeunittest.NewServer()
+	defer service.Close()
+	service.NextPurchases(computeunittest.LoseAnswer())
+	log := new(logged)
+	c, err := computeunit.NewClient(computeunit.StaticCredentials(service.Credentials.AccessKeyID, service.Credentials.SecretAccessKey),
+		computeunit.WithEndpoint(service.URL), computeunit.WithLogger(log.logger()))
+	require.NoError(t, err)
+	buyer, err := once.New(c, once.InMemory(), once.WithLogger(log.logger()))
+	require.NoError(t, err)
+	_, err = buyer.Buy(t.Context(), "a", prepaid)
+	require.NoError(t, err)
+	assert.Contains(t, log.String(), `level=WARN msg="computeunit: outcome unknown"`)
+	assert.NotContains(t, log.String(), "level=ERROR")
 }

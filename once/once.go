@@ -54,9 +54,9 @@ type Buyer struct {
 	closing context.Context // ends when Shutdown begins
 	close   context.CancelFunc
 	mu      sync.Mutex
-	calls   sync.WaitGroup  // of Buy
-	kept    map[string]kept // by claim: outcomes that could not be written (rule 8)
-	writing sync.Mutex      // while they are
+	calls   sync.WaitGroup // of Buy
+	kept    sync.Map       // by claim: outcomes that could not be written, of type kept (rule 8)
+	writing chan struct{}  // has room while none of them is being written
 }
 
 // Option changes a default of [New]. New fails if one gets a nil or invalid value.
@@ -76,8 +76,8 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 		logger:   slog.New(slog.DiscardHandler),
 		takeover: client.Timeout() + takeoverMargin,
 		margin:   defaultFenceMargin,
-		kept:     map[string]kept{},
 	}
+	b.writing = make(chan struct{}, 1) // no mutex: it is held over pauses, which a synctest bubble would not end
 	b.closing, b.close = context.WithCancel(context.Background())
 	for _, option := range options {
 		if option == nil {
@@ -161,9 +161,8 @@ func (b *Buyer) check(ctx context.Context) error {
 	}
 	rows, err := b.store.Find(ctx, store.OpenService)
 	for _, row := range rows {
-		if err == nil {
-			_, err = b.decode(row)
-		}
+		_, later := b.decode(row)
+		err = join(err, later)
 	}
 	return err
 }
@@ -184,21 +183,23 @@ func (b *Buyer) begin() error {
 
 // Shutdown ends the waits of calls of [Buyer.Buy], and refuses new ones. It waits for attempts that are under way, also those
 // whose Buy has returned, and writes outcomes that the journal could not take. Its error names each key, with its ids, that
-// could not be written, or is the context's if that ends first. In a synctest bubble call it before the bubble ends.
+// could not be written, and is the context's too if that ended first. In a synctest bubble call it before the bubble ends.
 func (b *Buyer) Shutdown(ctx context.Context) error {
 	b.mu.Lock()
 	b.close()
 	b.mu.Unlock()
+	var unwritten error
 	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		b.calls.Wait()
-		close(ended)
+		unwritten = b.writeKept(context.WithoutCancel(ctx), "")
 	}()
-	var late error
 	select {
 	case <-ended:
+		return unwritten
 	case <-ctx.Done():
-		late = fmt.Errorf("once: attempts are still under way: %w", ctx.Err())
+		late := fmt.Errorf("once: an attempt is under way still, or an outcome not written: %w", ctx.Err())
+		return errors.Join(late, b.writeKept(ctx, ""))
 	}
-	return errors.Join(late, b.writeKept(ctx, ""))
 }

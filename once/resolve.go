@@ -39,6 +39,11 @@ func (b *Buyer) ResolveBought(ctx context.Context, key string, found Found) (Pur
 		if err := next.mayBe(o); err != nil {
 			return err
 		}
+		if named := *next; next.State == StateBought {
+			if named.become(StateBought, EvidencePerson, o); named.InstanceID == next.InstanceID && named.OrderID == next.OrderID {
+				return errResolved
+			}
+		}
 		next.become(StateBought, EvidencePerson, o)
 		return nil
 	})
@@ -88,6 +93,7 @@ func (b *Buyer) ResolveNotPurchased(ctx context.Context, key string) (Purchase, 
 	}, func(next *record) error {
 		switch {
 		case next.State == StateNotPurchased:
+			return errResolved
 		case next.State == StateBought:
 			return fmt.Errorf("it is bought as instance %q, order %q", next.InstanceID, next.OrderID)
 		case next.version != version:
@@ -132,12 +138,18 @@ func (b *Buyer) resolve(ctx context.Context, key string, check func(record) erro
 	if err == nil {
 		r, err = b.write(ctx, r, say)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errResolved):
+		return r.Purchase, nil
+	case err != nil:
 		return r.Purchase, fmt.Errorf("once: key %q: %w", key, err)
 	}
 	b.log(ctx, slog.LevelWarn, "resolved", r.Purchase, nil)
 	return r.Purchase, nil
 }
+
+// errResolved means that the record says already what a person says.
+var errResolved = errors.New("resolved already")
 
 // resolvable returns the record of a key that a person named.
 func (b *Buyer) resolvable(ctx context.Context, key string) (record, error) {

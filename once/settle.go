@@ -41,9 +41,7 @@ const (
 //
 // The error joins what kept it from looking; the other purchases were looked after all the same.
 func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
-	if err := b.writeKept(ctx, ""); err != nil {
-		b.logger.WarnContext(ctx, "once: settling without them", "error", err)
-	}
+	unwritten := b.writeKept(ctx, "")
 	err := b.keepEndpoint(ctx)
 	var rows []store.Record
 	if err == nil {
@@ -69,7 +67,7 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 		r.Key = rows[i].Key
 		purchases[i] = r.Purchase
 	})
-	return purchases, errors.Join(errs...)
+	return purchases, errors.Join(append(errs, unwritten)...)
 }
 
 // inTurn does something for each of n, several at a time, beginning with any: what is slow must not be before the same ones

@@ -41,7 +41,7 @@ func (a *audit) add(p purchase, orders []*model.Order) {
 		}
 	case notPurchased && !unknown:
 		a.notPurchased++
-		if len(orders) > 0 || p.reached > 0 && p.fault.Want == computeunit.ErrOutcomeUnknown {
+		if len(orders) > 0 || p.mustNotKnow() {
 			a.wrong(&a.hidden, p, orders)
 		}
 	case unknown && !notPurchased:
@@ -59,6 +59,12 @@ func (p *purchase) backedBy(orders []*model.Order) bool {
 	told := p.response.Result
 	return told != (computeunit.PurchaseResult{}) &&
 		slices.ContainsFunc(orders, func(o *model.Order) bool { return o.Is(told.InstanceID, told.OrderID) })
+}
+
+// mustNotKnow reports whether a caller was told too much. A fault that comes after an order is not met if the service makes none,
+// because the signature has expired.
+func (p *purchase) mustNotKnow() bool {
+	return p.reached > 0 && p.fault.Want == computeunit.ErrOutcomeUnknown && !p.fault.Orders
 }
 
 // isDefinite reports whether an honest client had to know: nothing ended the call early, and what it met was clear.

@@ -1,7 +1,7 @@
 package integration
 
 import (
-	"database/sql"
+	"context"
 	"flag"
 	"fmt"
 	"strings"
@@ -10,32 +10,30 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
 
 var cost = flag.Bool("cost", false, "measure what a purchase costs, as ratios")
 
-// shopOn buys with a journal in a database.
-func shopOn(t *testing.T, db *sql.DB, dialect string) *proof.Shop {
-	journal, err := once.SQL(db, once.Dialect(dialect))
-	require.NoError(t, err)
-	require.NoError(t, journal.Migrate(t.Context()))
-	return proof.NewShop(t, journal)
-}
-
 // TestStatementsOfAPurchase: what a Buy costs the database if nothing goes wrong. docs/once.md reckons capacity from it.
 func TestStatementsOfAPurchase(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		newStore(t, d.open(t), d.dialect)
-		db, watched := d.openWatched(t)
-		s := shopOn(t, db, d.dialect)
-		queries, writes, requests := watched.queries.Load(), watched.writes.Load(), s.Service.Requests()
+		d.empty(t)
+		var queries, writes int
+		db := d.watch(t, func(ctx context.Context, query string, do func(context.Context) error) error {
+			if queries++; isWrite(query) {
+				queries, writes = queries-1, writes+1
+			}
+			return do(ctx)
+		})
+		s := proof.NewShop(t, d.journalIn(t, db))
+		requests := s.Service.Requests()
+		queries, writes = 0, 0
 		for range 10 {
 			s.Buy(t)
 		}
-		assert.EqualValues(t, 1*10, watched.queries.Load()-queries, "the key")
-		assert.EqualValues(t, 3*10, watched.writes.Load()-writes, "claimed, sending, bought")
+		assert.Equal(t, 1*10, queries, "the key")
+		assert.Equal(t, 3*10, writes, "claimed, sending, bought")
 		assert.Equal(t, 2*10, s.Service.Requests()-requests, "a listing and the purchase")
 	})
 }
@@ -46,14 +44,13 @@ func TestCostBesideSQLByHand(t *testing.T) {
 		t.Skip("without -cost")
 	}
 	onEachDatabase(t, func(t *testing.T, d database) {
-		db := d.open(t)
-		newStore(t, db, d.dialect)
-		s := shopOn(t, db, d.dialect)
+		db := d.empty(t).open(t)
+		s := proof.NewShop(t, d.journalIn(t, db))
 		data := `{"request":{"serviceId":"` + strings.Repeat("x", 500) + `"}}`
 		read := numbered(d.dialect, "SELECT count(*) FROM computeunit_purchases WHERE purchase_key = ?")
-		insert := numbered(d.dialect, "INSERT INTO computeunit_purchases VALUES (?, '1', ?, NULL, 'preparing', '', ?)")
-		update := numbered(d.dialect, "UPDATE computeunit_purchases SET version = ?, open_service = ?, instance_id = ?, state = ?, data = ? "+
-			"WHERE purchase_key = ? AND version = ?")
+		insert := numbered(d.dialect, "INSERT INTO computeunit_purchases VALUES (?, '1', ?, NULL, 'preparing', 0, ?)")
+		update := numbered(d.dialect, "UPDATE computeunit_purchases SET version = ?, open_service = ?, instance_id = ?, state = ?, "+
+			"data = ? WHERE purchase_key = ? AND version = ?")
 		exec := func(statement string, arguments ...any) {
 			_, err := db.Exec(statement, arguments...)
 			require.NoError(t, err)
@@ -98,7 +95,7 @@ func (d database) filled(t *testing.T, name string, rows int) *proof.Shop {
 		d.dsn = strings.TrimSuffix(d.dsn, "once") + name
 	}
 	db := d.open(t)
-	newStore(t, db, d.dialect)
+	d.journalIn(t, db)
 	series := map[string]string{
 		"sqlite":     "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < %d) SELECT %s FROM s",
 		"postgresql": "SELECT %[2]s FROM generate_series(1, %[1]d) AS s(n)",
@@ -109,10 +106,10 @@ func (d database) filled(t *testing.T, name string, rows int) *proof.Shop {
 		concat = "'%s' || n"
 	}
 	columns := fmt.Sprintf(concat, "key-") + ", 'v', NULL, " + fmt.Sprintf(concat, "instance-") +
-		", 'bought', '2026-01-02T03:04:05.000000000Z', '{\"request\":{\"serviceId\":\"" + strings.Repeat("x", 500) + "\"}}'"
+		", 'bought', 0, '{\"request\":{\"serviceId\":\"" + strings.Repeat("x", 500) + "\"}}'"
 	execute(t, db, "INSERT INTO computeunit_purchases "+fmt.Sprintf(series, rows, columns))
 	if d.dialect == "postgresql" {
 		execute(t, db, "ANALYZE computeunit_purchases") // as autovacuum does, but now
 	}
-	return shopOn(t, db, d.dialect)
+	return proof.NewShop(t, d.journalIn(t, db))
 }

@@ -2,8 +2,6 @@ package integration
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"flag"
 	"testing"
 
@@ -23,53 +21,13 @@ func TestCrashes(t *testing.T) {
 		second = proof.Faults()
 	}
 	proof.Crashes(t, second, func(t *testing.T) func(*proof.Process) once.Journal {
-		d := sqliteFile(t, "journal_mode(wal)", "synchronous(full)", "busy_timeout(60000)")
-		newStore(t, d.open(t), d.dialect)
+		d := sqliteFile(t, durable...)
+		d.journalIn(t, d.open(t))
 		return func(p *proof.Process) once.Journal {
-			pool := sql.OpenDB(&stepping{p, d.open(t).Driver(), d.dsn})
-			t.Cleanup(func() { require.NoError(t, pool.Close()) })
+			pool := d.watch(t, func(ctx context.Context, _ string, do func(context.Context) error) error { return p.Statement(ctx, do) })
 			journal, err := once.SQL(pool, once.SQLite)
 			require.NoError(t, err)
 			return journal
 		}
 	})
-}
-
-// stepping is a driver's connector of which each statement is a step of a process.
-type stepping struct {
-	process *proof.Process
-	driver  driver.Driver
-	dsn     string
-}
-
-func (s *stepping) Driver() driver.Driver { return s.driver }
-
-func (s *stepping) Connect(context.Context) (driver.Conn, error) {
-	conn, err := s.driver.Open(s.dsn)
-	return &steppingConn{conn, s.process}, err
-}
-
-type steppingConn struct {
-	driver.Conn
-	process *proof.Process
-}
-
-func (c *steppingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = c.process.Journal(ctx, func(ctx context.Context) (err error) {
-		rows, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
-		return err
-	})
-	if err != nil && rows != nil {
-		_ = rows.Close()
-		rows = nil
-	}
-	return rows, err
-}
-
-func (c *steppingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
-	err = c.process.Journal(ctx, func(ctx context.Context) (err error) {
-		result, err = c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
-		return err
-	})
-	return result, err
 }

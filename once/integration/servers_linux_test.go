@@ -1,14 +1,19 @@
 package integration
 
 import (
+	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
+	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/integration/servers"
-	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 // shared is one server of each kind for all tests; TestMain removes them.
@@ -41,47 +46,71 @@ func startServer(t *testing.T, dialect string) *servers.Server {
 	return s
 }
 
+// behindProxy is a server of its own, whose connections can be cut.
+func behindProxy(t *testing.T, dialect string) (database, *servers.Proxy) {
+	databaseOf(t, dialect) // if it was asked for
+	server := startServer(t, dialect)
+	t.Cleanup(func() { _ = server.Remove() })
+	proxy, err := servers.NewProxy(server.Address)
+	require.NoError(t, err)
+	return database{server.Dialect, server.Driver, strings.Replace(server.DSN, server.Address, proxy.Address(), 1)}, proxy
+}
+
+// A database that fails over is away for longer than a write tries; meanwhile the service refuses.
+func TestARefusalDuringAFailoverIsWrittenAfterIt(t *testing.T) {
+	for _, dialect := range []string{"postgresql", "mysql"} {
+		t.Run(dialect, func(t *testing.T) {
+			t.Parallel()
+			d, proxy := behindProxy(t, dialect)
+			service := &model.Service{}
+			refuse := true
+			service.Between = func(r *http.Request, serve func() *http.Response) (*http.Response, error) {
+				if model.IsPurchase(r) && refuse {
+					proxy.SetDown(true)
+					return service.Refuse(http.StatusForbidden, "AccessDenied", "no"), nil
+				}
+				return serve(), nil
+			}
+			buyer, _ := process(t, d, service)
+			_, err := buyer.Buy(t.Context(), "key", prepaid("svco-1"))
+			require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+			require.ErrorIs(t, err, once.ErrPending)
+			require.ErrorIs(t, err, computeunit.ErrAccessDenied)
+			proxy.SetDown(false)
+			refuse = false
+
+			_, err = buyer.Buy(t.Context(), "other key", prepaid("svco-1"))
+			assert.NoError(t, err, "the service is free: its process knows")
+			_, err = buyer.Buy(t.Context(), "key", prepaid("svco-1"))
+			assert.NoError(t, err)
+			assert.Len(t, service.Orders(0), 2)
+		})
+	}
+}
+
 // A standby answers, and what it answers may be old.
-func TestAPostgreSQLStandbyIsNotRead(t *testing.T) {
-	d := databaseOf(t, "postgresql")
-	primary := withOldRecord(t, d.open(t), d.dialect)
+func TestAPostgreSQLStandbyIsRefused(t *testing.T) {
+	d := withOldKey(t, databaseOf(t, "postgresql"))
 	server, err := shared.servers[d.dialect].Standby()
 	require.NoError(t, err)
-	defer func() { require.NoError(t, server.Remove()) }()
-	standby, err := store.NewSQL(database{server.Dialect, server.Driver, server.DSN}.open(t), server.Dialect)
-	require.NoError(t, err)
-	_, _, err = standby.Read(t.Context(), "old")
-	require.ErrorContains(t, err, "standby")
-	_, _, err = standby.ReadOpenService(t.Context(), "none")
-	require.ErrorContains(t, err, "standby")
-	_, err = standby.ReadOpen(t.Context())
-	require.ErrorContains(t, err, "standby")
-	_, err = standby.Owners(t.Context(), []string{"i"})
-	require.ErrorContains(t, err, "standby")
-	done, err := standby.Insert(t.Context(), record("new", "v1"))
-	require.ErrorContains(t, err, "read-only transaction")
-	require.False(t, done)
-	unchanged(t, primary)
+	t.Cleanup(func() { assert.NoError(t, server.Remove()) })
+	refused(t, database{server.Dialect, server.Driver, server.DSN}, "standby")
+	unchanged(t, d)
 }
 
 // The binary log decides after a crash what InnoDB keeps; its default in MariaDB is to be written some time.
-func TestMariaDBWhoseBinaryLogForgetsIsRefused(t *testing.T) {
+func TestAMariaDBWhoseBinaryLogForgetsIsRefused(t *testing.T) {
 	databaseOf(t, "mysql")
 	server, err := servers.MariaDB("--log-bin", "--server-id=1", "--sync-binlog=1", "--binlog-format=ROW")
 	require.NoError(t, err)
-	defer func() { require.NoError(t, server.Remove()) }()
-	db := database{server.Dialect, server.Driver, server.DSN}.open(t)
-	db.SetMaxIdleConns(0) // a new connection has the new settings
-	s := withOldRecord(t, db, server.Dialect)
-	execute(t, db, "SET GLOBAL sync_binlog = 0")
-	refuseWrites(t, s, "sync_binlog is not 1")
-	execute(t, db, "SET GLOBAL sync_binlog = 1", "SET GLOBAL binlog_format = 'STATEMENT'")
-	refuseWrites(t, s, "binlog_format is STATEMENT")
-	execute(t, db, "SET GLOBAL binlog_format = 'MIXED'")
-	unchanged(t, s)
-	done, err := s.Insert(t.Context(), record("new", "v1"))
-	require.NoError(t, err)
-	require.True(t, done)
+	t.Cleanup(func() { assert.NoError(t, server.Remove()) })
+	d := withOldKey(t, database{server.Dialect, server.Driver, server.DSN})
+	execute(t, d.open(t), "SET GLOBAL sync_binlog = 0")
+	refused(t, d, "sync_binlog is not 1")
+	execute(t, d.open(t), "SET GLOBAL sync_binlog = 1", "SET GLOBAL binlog_format = 'STATEMENT'")
+	refused(t, d, "binlog_format is STATEMENT")
+	execute(t, d.open(t), "SET GLOBAL binlog_format = 'MIXED'")
+	unchanged(t, d)
 }
 
 func TestMain(m *testing.M) {

@@ -1,192 +1,146 @@
 package integration
 
 import (
-	"database/sql"
+	"context"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/qianfan-go/computeunit/once/internal/store"
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
+	"github.com/qianfan-go/computeunit/once"
 )
 
-func record(key, version string) store.Record {
-	return store.Record{Key: key, Version: version, State: "preparing", Changed: time.Now(), Data: []byte("{}")}
+// refused checks that a database which forgets, or is behind, is noticed before anything is sent: by Migrate, by Check, and
+// by a Buy for which neither was called, with the name of the setting.
+func refused(t *testing.T, d database, setting string) {
+	t.Helper()
+	service := &model.Service{}
+	journal, err := once.SQL(d.open(t), once.Dialect(d.dialect))
+	require.NoError(t, err)
+	buyer := buyerOn(t, journal, service)
+	assert.ErrorContains(t, journal.Migrate(t.Context()), setting)
+	assert.ErrorContains(t, buyer.Check(t.Context()), setting)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = buyer.Buy(ctx, "new", prepaid("svco-new"))
+	assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
+	assert.ErrorContains(t, err, setting)
+	assert.Zero(t, service.Requests())
 }
 
-// refuseWrites checks that neither kind of write is done, with an error that names a setting.
-func refuseWrites(t *testing.T, s *store.SQL, setting string) {
+// unchanged checks that a database has what it had: the key that was bought, and no other.
+func unchanged(t *testing.T, d database) {
 	t.Helper()
-	done, err := s.Insert(t.Context(), record("new", "v1"))
-	assert.ErrorContains(t, err, setting)
-	assert.False(t, done)
-	done, err = s.Replace(t.Context(), "v1", record("old", "v2"))
-	assert.ErrorContains(t, err, setting)
-	assert.False(t, done)
-}
-
-// unchanged checks that a store has what it had before refuseWrites.
-func unchanged(t *testing.T, s *store.SQL) {
-	t.Helper()
-	_, found, err := s.Read(t.Context(), "new")
+	buyer, _ := process(t, d, &model.Service{})
+	require.NoError(t, buyer.Check(t.Context()))
+	kept, _, err := buyer.Lookup(t.Context(), "old")
+	require.NoError(t, err)
+	assert.Equal(t, once.StateBought, kept.State)
+	_, found, err := buyer.Lookup(t.Context(), "new")
 	require.NoError(t, err)
 	assert.False(t, found)
-	got, _, err := s.Read(t.Context(), "old")
-	require.NoError(t, err)
-	assert.Equal(t, "v1", got.Version)
 }
 
-func withOldRecord(t *testing.T, db *sql.DB, dialect string) *store.SQL {
-	s := newStore(t, db, dialect)
-	done, err := s.Insert(t.Context(), record("old", "v1"))
+// withOldKey is an empty database in which one key is bought.
+func withOldKey(t *testing.T, d database) database {
+	buyer, _ := process(t, d.empty(t), &model.Service{})
+	_, err := buyer.Buy(t.Context(), "old", prepaid("svco-old"))
 	require.NoError(t, err)
-	require.True(t, done)
-	return s
+	return d
 }
 
-func TestSQLiteThatForgetsIsRefused(t *testing.T) {
-	for setting, pragmas := range map[string][]string{
-		"synchronous is below FULL": {"synchronous(normal)", "journal_mode(wal)"},
-		"synchronous":               {"synchronous(off)"},
-		"journal_mode is off":       {"journal_mode(off)"},
-		"or memory":                 {"journal_mode(memory)", "synchronous(extra)"},
+func TestADatabaseThatForgetsOrIsBehindIsRefused(t *testing.T) {
+	for _, c := range []struct{ dialect, connection, setting string }{
+		{"sqlite", pragmas("synchronous(normal)", "journal_mode(wal)"), "synchronous is below FULL"},
+		{"sqlite", pragmas("synchronous(off)"), "synchronous is below FULL"},
+		{"sqlite", pragmas("journal_mode(off)", "synchronous(full)"), "journal_mode is off or memory"},
+		{"sqlite", pragmas("journal_mode(memory)", "synchronous(extra)"), "journal_mode is off or memory"},
+		{"postgresql", "&synchronous_commit=off", "synchronous_commit is off"},
+		{"mysql", "?autocommit=0", "autocommit is off"},
 	} {
-		t.Run(setting, func(t *testing.T) {
-			d := sqliteFile(t)
-			good := withOldRecord(t, d.open(t), "sqlite")
-			d.dsn += url.Values{"_pragma": pragmas}.Encode()
-			bad, err := store.NewSQL(d.open(t), "sqlite")
-			require.NoError(t, err)
-			refuseWrites(t, bad, setting)
-			require.ErrorContains(t, bad.Migrate(t.Context()), setting)
-			unchanged(t, good)
+		t.Run(c.dialect+" "+c.connection, func(t *testing.T) {
+			d := databaseOf(t, c.dialect)
+			if d.dialect == "sqlite" {
+				d = sqliteFile(t)
+			}
+			bad := withOldKey(t, d)
+			bad.dsn += c.connection
+			refused(t, bad, c.setting)
+			unchanged(t, d)
 		})
 	}
-	db := database{driver: "sqlite", dsn: ":memory:"}.open(t)
-	db.SetMaxOpenConns(1)
-	memory, err := store.NewSQL(db, "sqlite")
-	require.NoError(t, err)
-	require.ErrorContains(t, memory.Migrate(t.Context()), "InMemory")
 }
 
-// The pool's first connection is durable, its second is not: which of them writes decides.
-func TestSettingsOfTheConnectionThatWritesCount(t *testing.T) {
-	d := sqliteFile(t, "busy_timeout(60000)")
-	db := d.open(t)
-	s := withOldRecord(t, db, "sqlite")
-	durable, err := db.Conn(t.Context())
+func pragmas(pragmas ...string) string { return url.Values{"_pragma": pragmas}.Encode() }
+
+func TestASQLiteInMemoryIsRefused(t *testing.T) {
+	db := database{driver: "sqlite", dsn: ":memory:"}.open(t)
+	db.SetMaxOpenConns(1)
+	journal, err := once.SQL(db, once.SQLite)
 	require.NoError(t, err)
-	other, err := db.Conn(t.Context())
+	require.ErrorContains(t, journal.Migrate(t.Context()), "InMemory")
+}
+
+// A setting that changes while the server runs is noticed by the next connection.
+func TestAMariaDBThatForgetsOrIsReadOnlyIsRefused(t *testing.T) {
+	d := withOldKey(t, databaseOf(t, "mysql"))
+	for _, c := range []struct{ bad, good, setting string }{
+		{"innodb_flush_log_at_trx_commit = 2", "innodb_flush_log_at_trx_commit = 1", "innodb_flush_log_at_trx_commit is not 1"},
+		{"read_only = 1", "read_only = 0", "read only"},
+	} {
+		execute(t, d.open(t), "SET GLOBAL "+c.bad)
+		refused(t, d, c.setting)
+		execute(t, d.open(t), "SET GLOBAL "+c.good)
+		unchanged(t, d)
+	}
+}
+
+// The pool's first connection is durable, its second is not: which of them a statement has decides.
+func TestSettingsOfTheConnectionThatWritesCount(t *testing.T) {
+	d := withOldKey(t, sqliteFile(t, "busy_timeout(60000)"))
+	service := &model.Service{}
+	buyer, pool := process(t, d, service)
+	durable, err := pool.Conn(t.Context())
+	require.NoError(t, err)
+	other, err := pool.Conn(t.Context())
 	require.NoError(t, err)
 	_, err = other.ExecContext(t.Context(), "PRAGMA synchronous = normal")
 	require.NoError(t, err)
 	require.NoError(t, other.Close()) // the only idle one
-	refuseWrites(t, s, "synchronous is below FULL")
-	unchanged(t, s)
-	db.SetMaxIdleConns(0)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = buyer.Buy(ctx, "new", prepaid("svco-new"))
+	assert.ErrorContains(t, err, "synchronous is below FULL")
+	assert.Zero(t, service.Requests())
+	unchanged(t, d)
 	require.NoError(t, durable.Close())
-	done, err := s.Insert(t.Context(), record("new", "v1"))
-	require.NoError(t, err)
-	assert.True(t, done)
 }
 
-func TestPostgreSQLThatForgetsIsRefused(t *testing.T) {
-	d := databaseOf(t, "postgresql")
-	good := withOldRecord(t, d.open(t), d.dialect)
-	d.dsn += "&synchronous_commit=off"
-	bad, err := store.NewSQL(d.open(t), d.dialect)
-	require.NoError(t, err)
-	require.ErrorContains(t, bad.Migrate(t.Context()), "synchronous_commit is off")
-	refuseWrites(t, bad, "synchronous_commit is off")
-	unchanged(t, good)
-	d.dsn = strings.Replace(d.dsn, "=off", "=local", 1)
-	local, err := store.NewSQL(d.open(t), d.dialect)
-	require.NoError(t, err)
-	require.NoError(t, local.Migrate(t.Context()))
-}
-
-func TestPostgreSQLWithoutFsyncIsRefused(t *testing.T) {
-	d := databaseOf(t, "postgresql")
-	db := d.open(t)
-	s := withOldRecord(t, db, d.dialect)
-	reload := func(statement string) {
-		execute(t, db, statement, "SELECT pg_reload_conf()")
-	}
-	reload("ALTER SYSTEM SET fsync = off")
-	defer reload("ALTER SYSTEM RESET fsync")
-	require.Eventually(t, func() bool { return s.Migrate(t.Context()) != nil }, time.Minute, 10*time.Millisecond)
-	refuseWrites(t, s, "fsync is off")
-	unchanged(t, s)
-}
-
-func TestMariaDBThatForgetsIsRefused(t *testing.T) {
-	d := databaseOf(t, "mysql")
-	db := d.open(t)
-	s := withOldRecord(t, db, d.dialect)
-	for _, value := range []string{"0", "2"} {
-		execute(t, db, "SET GLOBAL innodb_flush_log_at_trx_commit = "+value)
-		refuseWrites(t, s, "innodb_flush_log_at_trx_commit is not 1")
-		assert.ErrorContains(t, s.Migrate(t.Context()), "innodb_flush_log_at_trx_commit")
-	}
-	execute(t, db, "SET GLOBAL innodb_flush_log_at_trx_commit = 1")
-	unchanged(t, s)
-}
-
-// Without autocommit, what is written is never committed, and what is read is of the connection's first read.
-func TestMariaDBWithoutAutocommitIsRefused(t *testing.T) {
-	d := databaseOf(t, "mysql")
-	good := withOldRecord(t, d.open(t), d.dialect)
-	d.dsn += "?autocommit=0"
-	bad, err := store.NewSQL(d.open(t), d.dialect)
-	require.NoError(t, err)
-	refuseWrites(t, bad, "autocommit is off")
-	_, _, err = bad.Read(t.Context(), "old")
-	require.ErrorContains(t, err, "autocommit is off")
-	_, err = bad.ReadOpen(t.Context())
-	require.ErrorContains(t, err, "autocommit is off")
-	unchanged(t, good)
-}
-
-func TestAReplicaIsNotRead(t *testing.T) {
-	d := databaseOf(t, "mysql")
-	db := d.open(t)
-	s := withOldRecord(t, db, d.dialect)
-	execute(t, db, "SET GLOBAL read_only = 1")
-	_, _, err := s.Read(t.Context(), "old")
-	assert.ErrorContains(t, err, "read only")
-	_, _, err = s.ReadOpenService(t.Context(), "none")
-	assert.ErrorContains(t, err, "read only")
-	_, err = s.ReadOpen(t.Context())
-	assert.ErrorContains(t, err, "read only")
-	_, err = s.Owners(t.Context(), []string{"i"})
-	assert.ErrorContains(t, err, "read only")
-	execute(t, db, "SET GLOBAL read_only = 0")
-	unchanged(t, s)
-}
-
-// Without busy_timeout, SQLite answers at once that it is busy.
+// Without busy_timeout, SQLite answers at once that it is busy: an error, and never a wrong answer.
 func TestABusySQLiteIsAnError(t *testing.T) {
-	d := sqliteFile(t)
-	db := d.open(t)
-	s := withOldRecord(t, db, "sqlite")
-	busy, err := db.Conn(t.Context())
+	d := withOldKey(t, sqliteFile(t))
+	service := &model.Service{}
+	buyer, pool := process(t, d, service)
+	busy, err := pool.Conn(t.Context())
 	require.NoError(t, err)
 	for _, statement := range []string{"PRAGMA locking_mode = exclusive", "BEGIN EXCLUSIVE"} {
 		_, err = busy.ExecContext(t.Context(), statement)
 		require.NoError(t, err)
 	}
-	refuseWrites(t, s, "locked")
-	_, _, err = s.Read(t.Context(), "old")
-	require.ErrorContains(t, err, "locked")
-	_, err = s.ReadOpen(t.Context())
-	require.ErrorContains(t, err, "locked")
-	for _, statement := range []string{"ROLLBACK", "PRAGMA locking_mode = normal", "SELECT 1 FROM computeunit_purchases"} {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = buyer.Buy(ctx, "new", prepaid("svco-new"))
+	assert.ErrorIs(t, err, once.ErrPending)
+	assert.ErrorContains(t, err, "locked")
+	assert.Zero(t, service.Requests())
+	for _, statement := range []string{"ROLLBACK", "PRAGMA locking_mode = normal", "SELECT 1 FROM " + table} {
 		_, err = busy.ExecContext(t.Context(), statement)
 		require.NoError(t, err)
 	}
 	require.NoError(t, busy.Close())
-	unchanged(t, s)
+	unchanged(t, d)
 }

@@ -3,14 +3,24 @@ package integration
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/qianfan-go/computeunit/once/internal/store"
 	"github.com/qianfan-go/computeunit/once/internal/storetest"
 )
 
 func TestEachDatabaseIsAStore(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, d database) {
-		db := d.open(t)
-		storetest.Test(t, func(t *testing.T) store.Store { return newStore(t, db, d.dialect) })
+	onEachDatabase(t, testStore)
+}
+
+func testStore(t *testing.T, d database) {
+	pool := d.open(t)
+	storetest.Test(t, func(t *testing.T) store.Store {
+		d.empty(t)
+		s, err := store.NewSQL(pool, d.dialect, table)
+		require.NoError(t, err)
+		require.NoError(t, s.Migrate(t.Context()))
+		return s
 	})
 }
 
@@ -25,8 +35,7 @@ func TestServersAreStoresAtOtherIsolationLevels(t *testing.T) {
 		t.Run(at.dialect+" "+at.level, func(t *testing.T) {
 			d := databaseOf(t, at.dialect)
 			d.dsn += at.parameter
-			db := d.open(t)
-			storetest.Test(t, func(t *testing.T) store.Store { return newStore(t, db, at.dialect) })
+			testStore(t, d)
 		})
 	}
 }

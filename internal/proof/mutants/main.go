@@ -211,11 +211,11 @@ func (m mutant) try(tests []string) (result string) {
 	return survived
 }
 
-// test runs the tests of a package, without TestREADME and its like, which compile all documents, and without the longer proofs.
+// test runs the tests of a package, without those of the documents and without the longer proofs.
 func test(name string, flags ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), *patience+time.Minute)
 	defer cancel()
-	arguments := append([]string{"test", "-vet=off", "-failfast", "-skip=README|TestRules|TestSoak|TestCampaignPeers",
+	arguments := append([]string{"test", "-vet=off", "-failfast", "-skip=README|Documents|Language|EachSource|TestRules|TestSoak|TestCampaignPeers",
 		"-timeout=" + patience.String()}, flags...)
 	return exec.CommandContext(ctx, "go", append(arguments, name)...).Run()
 }

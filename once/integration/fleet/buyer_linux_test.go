@@ -1,59 +1,56 @@
 package fleet
 
 import (
-	"bufio"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"sync"
+	"net/http"
+	"net/http/httptest"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
 	"github.com/qianfan-go/computeunit/once"
 )
 
 const (
 	attemptTimeout = time.Second
 	takeoverAfter  = 1500 * time.Millisecond
-	// The simulator accepts a signature for expiryLeeway after its expiry, and the margin of the fence covers it.
+	// The service accepts a signature for expiryLeeway after its expiry, and the margin of the fence covers it.
 	expiryLeeway = 20 * time.Second
 	fenceMargin  = time.Minute
 )
 
-// place is where a buyer buys, and where it keeps its journal.
+// place is where a buyer buys, where it keeps its journal, and to whom it says what it is about to do.
 type place struct {
-	Endpoint             string
+	Endpoint, Observer   string
 	Dialect, Driver, DSN string
 }
 
-// buyer is a Buyer at a place, with its pool of connections.
-func (p place) buyer() (*once.Buyer, *sql.DB, error) {
+func (p place) pool() (*sql.DB, error) {
 	db, err := sql.Open(p.Driver, p.DSN)
-	if err != nil {
-		return nil, nil, err
+	if err == nil {
+		db.SetMaxOpenConns(8)
+		db.SetMaxIdleConns(8)
 	}
-	db.SetMaxOpenConns(8)
-	db.SetMaxIdleConns(8)
-	journal, err := once.SQL(db, once.Dialect(p.Dialect))
-	if err != nil {
-		return nil, nil, err
-	}
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey),
-		computeunit.WithEndpoint(p.Endpoint), computeunit.WithTimeout(attemptTimeout))
-	if err != nil {
-		return nil, nil, err
-	}
-	buyer, err := once.New(client, journal, once.WithTakeoverAfter(takeoverAfter), once.WithFenceMargin(fenceMargin))
-	return buyer, db, err
+	return db, err
 }
 
-// job is a line to a buyer: buy.
+// buyer is a Buyer at a place.
+func (p place) buyer(db *sql.DB) (*once.Buyer, error) {
+	journal, err := once.SQL(db, once.Dialect(p.Dialect))
+	if err != nil {
+		return nil, err
+	}
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), // not a secret: nothing checks it
+		computeunit.WithEndpoint(p.Endpoint), computeunit.WithTimeout(attemptTimeout))
+	if err != nil {
+		return nil, err
+	}
+	return once.New(client, journal, once.WithTakeoverAfter(takeoverAfter), once.WithFenceMargin(fenceMargin))
+}
+
+// job is what a buyer is asked for: to buy.
 type job struct {
 	ID      int
 	Key     string
@@ -61,12 +58,12 @@ type job struct {
 	Timeout time.Duration // of the caller's context
 }
 
-// line is what a buyer says: that an attempt of a key will be sent with a request id, that the service refused one as
-// expired, or how a job ended.
-type line struct {
-	Key, RequestID string `json:",omitempty"`
-	Expired        bool   `json:",omitempty"`
-	Answer         *answer
+// seen is what a buyer says before it goes on: that an attempt of a job will be sent with a request id, or that the service
+// refused one as expired.
+type seen struct {
+	Job            int
+	Key, RequestID string
+	Expired        bool
 }
 
 // outcome is how a Buy ended.
@@ -76,90 +73,73 @@ const (
 	bought       outcome = "bought"
 	notPurchased outcome = "not purchased"
 	unknown      outcome = "unknown"
-	contradicts  outcome = "neither or both"
+	contradicts  outcome = "neither or both, or unknown and not pending"
 )
 
 type answer struct {
-	Job                 int
 	Outcome             outcome
+	Pending             bool
 	InstanceID, OrderID string
-	Blocked             bool
 	Error               string
 }
 
-// runBuyer is the process of a buyer: it does the jobs that it reads, all at the same time, and looks after what is open
-// when it starts.
+// runBuyer is the process of a buyer: it does the jobs that it is asked for, all at the same time, and looks after what is open
+// when it starts. When it is told to end it shuts down.
 func runBuyer(p place) error {
-	buyer, _, err := p.buyer()
+	db, err := p.pool()
+	if err != nil {
+		return err
+	}
+	buyer, err := p.buyer(db)
 	if err != nil {
 		return err
 	}
 	go func() { _, _ = buyer.Settle(context.Background()) }()
-	out := &lines{to: os.Stdout}
-	in := bufio.NewScanner(os.Stdin)
-	for in.Scan() {
+	serveUntilTold(httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var j job
-		if err := json.Unmarshal(in.Bytes(), &j); err != nil {
-			return err
+		if json.NewDecoder(r.Body).Decode(&j) == nil {
+			_ = json.NewEncoder(w).Encode(j.do(p, buyer))
 		}
-		go func() { out.write(line{Answer: j.do(buyer, out)}) }()
-	}
-	return in.Err()
+	})).URL)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = buyer.Shutdown(ctx) // what it could not write, somebody finds
+	return nil
 }
 
-func (j job) do(buyer *once.Buyer, out *lines) *answer {
+func (j job) do(p place, buyer *once.Buyer) *answer {
 	ctx, cancel := context.WithTimeout(context.Background(), j.Timeout)
 	defer cancel()
 	ctx = computeunit.ContextWithHooks(ctx, computeunit.Hooks{
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
-			if a.Action == "PurchaseComputeUnit" {
-				out.write(line{Key: j.Key, RequestID: a.RequestID})
+			if a.Action != "PurchaseComputeUnit" {
+				return nil
 			}
-			return nil
+			return post(p.Observer, seen{Job: j.ID, Key: j.Key, RequestID: a.RequestID}, nil)
 		},
 		AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error {
 			if errors.Is(err, computeunit.ErrRequestExpired) {
-				out.write(line{Expired: true})
+				return post(p.Observer, seen{Expired: true}, nil)
 			}
 			return nil
 		},
 	})
-	purchase, err := buyer.Buy(ctx, j.Key, j.Request)
-	a := &answer{Job: j.ID, Outcome: outcomeOf(err), InstanceID: purchase.InstanceID, OrderID: purchase.OrderID}
-	var blocked *once.BlockedError
-	a.Blocked = errors.As(err, &blocked)
-	if err != nil {
-		a.Error = err.Error()
+	return answerOf(buyer.Buy(ctx, j.Key, j.Request))
+}
+
+func answerOf(p once.Purchase, err error) *answer {
+	a := &answer{Outcome: bought, Pending: errors.Is(err, once.ErrPending), InstanceID: p.InstanceID, OrderID: p.OrderID}
+	if err == nil {
+		return a
+	}
+	a.Error = err.Error()
+	switch not, open := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown); {
+	case not == open || open && !a.Pending:
+		a.Outcome = contradicts
+	case not:
+		a.Outcome = notPurchased
+	default:
+		a.Outcome = unknown
 	}
 	return a
-}
-
-func outcomeOf(err error) outcome {
-	not, open := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown)
-	switch {
-	case err == nil:
-		return bought
-	case not == open:
-		return contradicts
-	case not:
-		return notPurchased
-	default:
-		return unknown
-	}
-}
-
-// lines writes each line in one piece, so that one that is written has left the process, whatever becomes of that.
-type lines struct {
-	mu sync.Mutex
-	to io.Writer
-}
-
-func (l *lines) write(what line) {
-	text, err := json.Marshal(what)
-	if err != nil {
-		panic(err)
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	fmt.Fprintf(l.to, "%s\n", text)
 }

@@ -12,7 +12,7 @@ import (
 // counters show that what the test is about did happen.
 type counters struct {
 	kills, stops, stopsPastTheFence, jumps, cuts, serverKills atomic.Int64
-	tooEarly, saidBought, saidNot, expired, gaveUp            atomic.Int64
+	tooEarly, saidBought, saidNot, expired, gaveUp, short     atomic.Int64
 }
 
 // pastTheFence is more than a signature's life and the margin.
@@ -47,7 +47,7 @@ func (f *fleet) chaos(stop chan struct{}) {
 func (f *fleet) killMember(m *member) {
 	m.chaos.Lock()
 	defer m.chaos.Unlock()
-	m.kill()
+	m.end(false)
 	f.counters.kills.Add(1)
 	f.must(m.start())
 }

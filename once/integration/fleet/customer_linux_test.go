@@ -25,7 +25,7 @@ func (c *customer) buy() {
 	refusals := 0
 	for deadline := time.Now().Add(patience); refusals < refusalsAccepted && time.Now().Before(deadline); c.pause() {
 		answers := c.ask()
-		all := len(answers) > 0
+		finished := len(answers) > 0
 		for _, a := range answers {
 			if a.Outcome == bought {
 				if c.random.IntN(5) == 0 {
@@ -33,9 +33,9 @@ func (c *customer) buy() {
 				}
 				return
 			}
-			all = all && a.Outcome == notPurchased && !a.Blocked
+			finished = finished && !a.Pending
 		}
-		if all {
+		if finished {
 			refusals++
 		}
 	}
@@ -46,20 +46,26 @@ func (c *customer) buy() {
 
 func (c *customer) pause() { time.Sleep(time.Duration(100+c.random.IntN(1500)) * time.Millisecond) }
 
-// ask has one to three members buy at the same time, and returns their answers.
+// ask has one to three members buy at the same time, or a process that lives for this call, and returns their answers.
 func (c *customer) ask() (answers []*answer) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	for range 1 + max(0, c.random.IntN(6)-3) {
-		m := c.fleet.members[c.random.IntN(len(c.fleet.members))]
+		m, short := c.fleet.members[c.random.IntN(len(c.fleet.members))], c.random.IntN(25)
 		j := job{ID: int(jobID.Add(1)), Key: c.key, Request: c.fleet.requests[c.key], Timeout: c.timeout()}
 		all.Go(func() {
+			if short == 0 {
+				m = &member{place: c.fleet.here}
+				c.fleet.must(m.start())
+				c.fleet.counters.short.Add(1)
+				defer m.end(j.ID%2 == 0)
+			}
 			began := time.Now()
 			a, asked := m.do(j)
 			if !asked {
 				return
 			}
-			c.fleet.history.add(c.key, call{began: began, ended: time.Now(), answer: a})
+			c.fleet.history.add(call{key: c.key, job: j.ID, began: began, answer: a})
 			if a != nil {
 				mu.Lock()
 				defer mu.Unlock()

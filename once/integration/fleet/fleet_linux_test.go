@@ -7,6 +7,8 @@ import (
 	"io"
 	"log"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,6 +24,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once/integration/servers"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
@@ -51,7 +54,7 @@ func TestMain(m *testing.M) {
 		}
 	case "service":
 		n, _ := strconv.ParseUint(os.Getenv(seedVariable), 10, 64)
-		err = runService(n)
+		runService(n)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -79,11 +82,13 @@ type fleet struct {
 	random   *rand.Rand // of the chaos
 	database *servers.Server
 	proxy    *servers.Proxy
-	service  *service
+	service  service
+	observer *httptest.Server
 	clock    sync.RWMutex // the service's: it does not jump while somebody holds it
+	here     place
 	members  []*member
-	attempts *attempts
-	ledger   *ledger
+	bill     *bill
+	ledger   *model.Ledger
 	operator *operator
 	history  *history
 	counters counters
@@ -93,32 +98,36 @@ type fleet struct {
 func newFleet(t *testing.T, dialect string) *fleet {
 	f := &fleet{
 		seed:     *seed,
-		attempts: &attempts{keys: map[string]string{}},
-		history:  &history{calls: map[string][]call{}},
+		ledger:   model.NewLedger(),
+		history:  &history{},
 		requests: map[string]computeunit.PurchaseComputeUnitRequest{},
 	}
 	if f.seed == 0 {
 		f.seed = rand.Uint64()
 	}
 	f.random = rand.New(rand.NewPCG(f.seed, 0))
-	var err error
-	f.service, err = startService(f.seed)
+	p, err := start(roleVariable+"=service", fmt.Sprintf("%s=%d", seedVariable, f.seed))
 	require.NoError(t, err)
-	t.Cleanup(f.service.process.kill)
-	f.ledger = &ledger{service: f.service, attempts: f.attempts}
+	t.Cleanup(func() { p.end(false) })
+	f.service = service{endpoint: p.urls[0], control: p.urls[1]}
+	f.bill = &bill{service: f.service}
+	f.observer = httptest.NewServer(http.HandlerFunc(f.observe))
+	t.Cleanup(f.observer.Close)
 
-	here := f.place(t, dialect)
-	buyer, db, err := here.buyer()
+	f.here = f.place(t, dialect)
+	pool, err := f.here.pool()
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = db.Close() })
-	journal, err := store.NewSQL(db, dialect)
+	t.Cleanup(func() { _ = pool.Close() })
+	journal, err := store.NewSQL(pool, dialect, store.DefaultTable)
 	require.NoError(t, err)
 	require.NoError(t, journal.Migrate(t.Context()))
-	f.operator = &operator{buyer: buyer, journal: journal, fleet: f, since: map[string]time.Time{}}
+	buyer, err := f.here.buyer(pool)
+	require.NoError(t, err)
+	f.operator = &operator{buyer: buyer, pool: pool, journal: journal, fleet: f, since: map[string]time.Time{}}
 	for range fleetSize {
-		m := &member{place: here, attempts: f.attempts, counters: &f.counters}
+		m := &member{place: f.here}
 		require.NoError(t, m.start())
-		t.Cleanup(m.kill)
+		t.Cleanup(func() { m.end(false) })
 		f.members = append(f.members, m)
 	}
 	for i := range *keys {
@@ -127,9 +136,21 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	return f
 }
 
+// observe is told of each attempt before it is sent.
+func (f *fleet) observe(_ http.ResponseWriter, r *http.Request) {
+	var s seen
+	switch {
+	case json.NewDecoder(r.Body).Decode(&s) != nil: // whoever told it was killed
+	case s.Expired:
+		f.counters.expired.Add(1)
+	default:
+		f.ledger.Sent(s.RequestID, model.Attempt{Key: s.Key, Call: s.Job, At: time.Now().UnixNano()})
+	}
+}
+
 // place is the same for all members. A server is reached through a proxy.
 func (f *fleet) place(t *testing.T, dialect string) place {
-	p := place{Endpoint: f.service.endpoint, Dialect: dialect}
+	p := place{Endpoint: f.service.endpoint, Observer: f.observer.URL, Dialect: dialect}
 	if dialect == "sqlite" {
 		pragmas := url.Values{"_pragma": {"busy_timeout(20000)", "journal_mode(wal)", "synchronous(full)"}}
 		p.Driver, p.DSN = "sqlite", "file:"+filepath.Join(t.TempDir(), "journal.db")+"?"+pragmas.Encode()

@@ -2,35 +2,36 @@ package fleet
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 )
 
-// The test's binary is also that of the buyers and of the simulator.
+// The test's binary is also that of the buyers and of the service.
 const (
 	roleVariable  = "ONCE_FLEET_ROLE"
 	placeVariable = "ONCE_FLEET_PLACE"
 	seedVariable  = "ONCE_FLEET_SEED"
 )
 
-// process is this binary in another role. The kernel kills it when the test ends, however that ends.
+// process is this binary in another role, which serves. The kernel kills it when the test ends, however that ends.
 type process struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
-	out   *bufio.Scanner
-	ended chan struct{} // closed after the last line of out was read and the process is gone
+	urls  []string // where it serves
+	ended chan struct{}
 }
 
-// start runs a role; each line of its output goes to read, and after the last one ended is closed.
-func start(environment []string, read func(line []byte)) (*process, error) {
+// start runs a role, and returns when it has said where it serves.
+func start(environment ...string) (*process, error) {
 	p := &process{ended: make(chan struct{})}
 	started := make(chan error)
 	go func() {
@@ -38,13 +39,9 @@ func start(environment []string, read func(line []byte)) (*process, error) {
 		defer close(p.ended)
 		err := p.run(environment)
 		started <- err
-		if err != nil {
-			return
+		if err == nil {
+			_ = p.cmd.Wait()
 		}
-		for p.out.Scan() {
-			read(p.out.Bytes())
-		}
-		_ = p.cmd.Wait()
 	}()
 	return p, <-started
 }
@@ -58,52 +55,42 @@ func (p *process) run(environment []string) (err error) {
 		return err
 	}
 	out, err := p.cmd.StdoutPipe()
+	if err == nil {
+		err = p.cmd.Start()
+	}
 	if err != nil {
 		return err
 	}
-	p.out = bufio.NewScanner(out)
-	return p.cmd.Start()
+	line, err := bufio.NewReader(out).ReadString('\n')
+	p.urls = strings.Fields(line)
+	return err
+}
+
+// serveUntilTold is the end of every role: it says where it serves, and ends with its input.
+func serveUntilTold(urls ...string) {
+	fmt.Println(strings.Join(urls, " "))
+	_, _ = os.Stdin.Read(make([]byte, 1))
 }
 
 func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// kill ends the process at once, and returns when it is gone and all that it said is read.
-func (p *process) kill() {
-	p.signal(os.Kill)
+// end has the process end by itself, or at once.
+func (p *process) end(gently bool) {
+	if gently {
+		_ = p.in.Close()
+	} else {
+		p.signal(os.Kill)
+	}
 	<-p.ended
 }
 
 // member is a buyer of the fleet: a process that is started again after it was killed.
 type member struct {
-	place    place
-	attempts *attempts
-	counters *counters
-
+	place place
 	chaos sync.Mutex // one thing happens to it at a time
 
-	mu         sync.Mutex
-	process    *process // nil while there is none
-	jobs       map[int]chan *answer
-	outOfOrder error // what it said and nobody expected
-}
-
-// attempts knows by its request id whose an order is.
-type attempts struct {
-	mu   sync.Mutex
-	keys map[string]string
-}
-
-func (a *attempts) add(requestID, key string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.keys[requestID] = key
-}
-
-func (a *attempts) keyOf(requestID string) (string, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	key, found := a.keys[requestID]
-	return key, found
+	mu      sync.Mutex
+	process *process // nil while there is none
 }
 
 func (m *member) start() error {
@@ -111,56 +98,22 @@ func (m *member) start() error {
 	if err != nil {
 		return err
 	}
-	p, err := start([]string{roleVariable + "=buyer", placeVariable + "=" + string(where)}, m.heard)
-	if err != nil {
-		return err
-	}
+	p, err := start(roleVariable+"=buyer", placeVariable+"="+string(where))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.process, m.jobs = p, map[int]chan *answer{}
-	return nil
+	m.process = p
+	return err
 }
 
-// heard is called for each line. The last line of one that was killed may be cut off.
-func (m *member) heard(text []byte) {
-	var l line
-	if err := json.Unmarshal(text, &l); err != nil {
-		return
-	}
-	if l.Expired {
-		m.counters.expired.Add(1)
-		return
-	}
-	if l.Answer == nil {
-		m.attempts.add(l.RequestID, l.Key)
-		return
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.jobs[l.Answer.Job] == nil {
-		m.outOfOrder = fmt.Errorf("an answer to no job: %s", text)
-		return
-	}
-	m.jobs[l.Answer.Job] <- l.Answer
-	delete(m.jobs, l.Answer.Job)
-}
-
-// kill ends the process; whoever waits for it gets no answer.
-func (m *member) kill() {
+// end ends the process, at once or by a shutdown.
+func (m *member) end(gently bool) {
 	m.mu.Lock()
 	p := m.process
 	m.process = nil
 	m.mu.Unlock()
-	if p == nil {
-		return
+	if p != nil {
+		p.end(gently)
 	}
-	p.kill()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, waiting := range m.jobs {
-		close(waiting)
-	}
-	m.jobs = nil
 }
 
 // signal stops the process or lets it go on.
@@ -173,48 +126,35 @@ func (m *member) signal(s syscall.Signal) {
 }
 
 // do gives a job to the process and waits for its answer; nil if the process was killed, false if there is none now.
-func (m *member) do(j job) (*answer, bool) {
-	waiting := make(chan *answer, 1)
-	text, err := json.Marshal(j)
-	if err != nil {
-		panic(err)
-	}
+func (m *member) do(j job) (a *answer, asked bool) {
 	m.mu.Lock()
 	p := m.process
+	m.mu.Unlock()
 	if p == nil {
-		m.mu.Unlock()
 		return nil, false
 	}
-	m.jobs[j.ID] = waiting
-	m.mu.Unlock()
-	_, _ = fmt.Fprintf(p.in, "%s\n", text) // one that is killed now answers no more
-	return <-waiting, true
+	if err := post(p.urls[0], j, &a); err != nil {
+		return nil, true
+	}
+	return a, true
 }
 
-// service is the simulator's process, as the test controls it.
-type service struct {
-	process           *process
-	endpoint, control string
-}
+// unpooled asks each process on a connection of its own.
+var unpooled = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
-func startService(seed uint64) (*service, error) {
-	addresses := make(chan string, 1)
-	p, err := start([]string{roleVariable + "=service", fmt.Sprintf("%s=%d", seedVariable, seed)}, func(line []byte) {
-		select {
-		case addresses <- string(line):
-		default:
-		}
-	})
+// post sends JSON, and reads the answer into what is not nil.
+func post(url string, what, into any) error {
+	body, err := json.Marshal(what)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	select {
-	case both := <-addresses:
-		endpoint, control, _ := strings.Cut(both, " ")
-		return &service{p, endpoint, control}, nil
-	case <-p.ended:
-		return nil, fmt.Errorf("the simulator ended at its start")
-	case <-time.After(time.Minute):
-		return nil, fmt.Errorf("the simulator does not start")
+	response, err := unpooled.Post(url, "application/json", io.NopCloser(bytes.NewReader(body))) // without GetBody it is sent once
+	if err != nil {
+		return err
 	}
+	defer response.Body.Close()
+	if into == nil {
+		return nil
+	}
+	return json.NewDecoder(response.Body).Decode(into)
 }

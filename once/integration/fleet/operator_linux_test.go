@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
@@ -18,6 +19,7 @@ import (
 // resolved by the truth.
 type operator struct {
 	buyer   *once.Buyer
+	pool    *sql.DB
 	journal *store.SQL // to see what is open without looking after it, which takes its time
 	fleet   *fleet
 	since   map[string]time.Time // since when a key is seen open, by key and request id
@@ -46,17 +48,20 @@ func (o *operator) work(stop chan struct{}) {
 	both.Wait()
 }
 
+// settle is a cron job: each has a Buyer of its own.
 func (o *operator) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	_, _ = o.buyer.Settle(ctx)
+	buyer, err := o.fleet.here.buyer(o.pool)
+	o.fleet.must(err)
+	_, _ = buyer.Settle(ctx)
 }
 
 // round resolves what is open for long, and returns how many purchases are open.
 func (o *operator) round() int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	open, err := o.journal.ReadOpen(ctx)
+	open, err := o.journal.Find(ctx, store.OpenService)
 	seen := map[string]time.Time{}
 	var long []once.Purchase
 	for _, row := range open {
@@ -87,7 +92,7 @@ func (o *operator) resolve(ctx context.Context, open []once.Purchase) {
 	var none []once.Purchase
 	for _, p := range open {
 		o.turn++
-		orders, certain := o.fleet.ledger.ordersOf(p.Key)
+		orders, certain := o.fleet.ordersOf(p.Key)
 		switch {
 		case !certain:
 		case len(orders) == 0:
@@ -101,12 +106,13 @@ func (o *operator) resolve(ctx context.Context, open []once.Purchase) {
 	}
 }
 
-func (o *operator) resolveBought(ctx context.Context, p once.Purchase, made order) {
+func (o *operator) resolveBought(ctx context.Context, p once.Purchase, made *model.Order) {
 	orderID := made.OrderID
 	if o.turn%3 == 0 {
 		orderID = ""
 	}
-	if _, err := o.buyer.ResolveBought(ctx, p.Key, made.InstanceID, orderID); err == nil {
+	found := once.Found{InstanceID: made.Instance.InstanceID, OrderID: orderID, Unlisted: true}
+	if _, err := o.buyer.ResolveBought(ctx, p.Key, found); err == nil {
 		o.fleet.counters.saidBought.Add(1)
 	}
 }
@@ -134,7 +140,7 @@ func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase
 	o.fleet.jump()
 	o.fleet.must(o.fleet.service.post("/drain")) // what was let in before the jump is in the bill by then
 	for _, p := range open {
-		if orders, certain := o.fleet.ledger.ordersOf(p.Key); !certain || len(orders) > 0 {
+		if orders, certain := o.fleet.ordersOf(p.Key); !certain || len(orders) > 0 {
 			continue
 		}
 		if _, err := o.buyer.ResolveNotPurchased(ctx, p.Key); err == nil {
@@ -143,45 +149,34 @@ func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase
 	}
 }
 
-// order is a line of the bill.
-type order struct {
-	simulator.Order
-	Made time.Time // by the clock that does not jump
-	key  string
-}
+// service is where the service serves, and where it is controlled.
+type service struct{ endpoint, control string }
 
-// ledger is the service's: the bill.
-type ledger struct {
-	service  *service
-	attempts *attempts
-
-	mu     sync.Mutex
-	orders []order
+// bill is the service's: every order.
+type bill struct {
+	service service
+	mu      sync.Mutex
+	orders  []*model.Order
 }
 
 // all reads what is new and returns everything.
-func (l *ledger) all() ([]order, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	response, err := http.Get(fmt.Sprintf("%s/orders?from=%d", l.service.control, len(l.orders)))
-	if err != nil {
+func (b *bill) all() ([]*model.Order, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var more []*model.Order
+	if err := b.service.get(fmt.Sprintf("/orders?from=%d", len(b.orders)), &more); err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
-	var more []order
-	if err := json.NewDecoder(response.Body).Decode(&more); err != nil {
-		return nil, err
-	}
-	l.orders = append(l.orders, more...)
-	return l.orders, nil
+	b.orders = append(b.orders, more...)
+	return b.orders, nil
 }
 
 // ordersOf returns the orders of a key. It is uncertain while there is an order of which nobody knows yet whose it is.
-func (l *ledger) ordersOf(key string) (orders []order, certain bool) {
-	all, err := l.all()
+func (f *fleet) ordersOf(key string) (orders []*model.Order, certain bool) {
+	all, err := f.bill.all()
 	certain = err == nil
 	for _, order := range all {
-		switch owner, known := l.attempts.keyOf(order.ClientRequestID); {
+		switch owner, known := f.ledger.KeyOf(order.RequestID); {
 		case !known:
 			certain = false
 		case owner == key:
@@ -192,19 +187,18 @@ func (l *ledger) ordersOf(key string) (orders []order, certain bool) {
 }
 
 // now is the service's clock.
-func (s *service) now() (now time.Time, err error) {
-	response, err := http.Get(s.control + "/now")
-	if err != nil {
-		return now, err
-	}
-	defer response.Body.Close()
-	return now, json.NewDecoder(response.Body).Decode(&now)
+func (s service) now() (now time.Time, err error) {
+	err = s.get("/now", &now)
+	return now, err
 }
 
-func (s *service) post(path string) error {
-	response, err := http.Post(s.control+path, "", nil)
+func (s service) get(path string, into any) error {
+	response, err := http.Get(s.control + path)
 	if err != nil {
 		return err
 	}
-	return response.Body.Close()
+	defer response.Body.Close()
+	return json.NewDecoder(response.Body).Decode(into)
 }
+
+func (s service) post(path string) error { return post(s.control+path, nil, nil) }

@@ -2,191 +2,172 @@ package fleet
 
 import (
 	"encoding/json"
-	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 )
 
-// runService is the process of the simulator. It prints where it serves and where it is controlled, and ends with its
-// input.
+// runService is the process of the service. It serves clients and, at another address, the test that controls it.
 //
 // A signature of the client lives five minutes, and that is what the fence is made of. To see it pass without waiting,
 // the service's clock jumps ahead: what was signed before is then refused as expired, whoever sends it and however late,
 // and the Date of each answer says what time it is. The clients are behind, as a machine with a wrong clock is, until a
-// refusal corrects them.
-func runService(seed uint64) error {
-	clock := &jumpingClock{jumps: []jump{{}}}
-	faults := newFaults(seed)
-	service := simulator.New(simulator.Config{
-		Now: clock.now, ExpiryLeeway: expiryLeeway, Fault: faults.ofPurchase, ReadFault: faults.ofRead,
-	})
-	inside := &inside{next: service, requests: map[*http.Request]bool{}}
+// response corrects them.
+func runService(seed uint64) {
+	var ahead atomic.Int64
+	n := &network{random: rand.New(rand.NewPCG(seed, 1)), inside: new(sync.WaitGroup)}
+	n.service = &model.Service{
+		Clock:  func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+		Leeway: expiryLeeway, Lag: n.lag,
+	}
 	control := http.NewServeMux()
 	control.HandleFunc("/orders", func(w http.ResponseWriter, r *http.Request) {
 		from, _ := strconv.Atoi(r.FormValue("from"))
-		orders := []order{}
-		for _, o := range service.Orders()[from:] {
-			orders = append(orders, order{Order: o, Made: clock.real(o.CreatedAt)})
-		}
-		_ = json.NewEncoder(w).Encode(orders)
+		_ = json.NewEncoder(w).Encode(n.service.Orders(from))
 	})
 	control.HandleFunc("/jump", func(_ http.ResponseWriter, r *http.Request) {
 		by, _ := time.ParseDuration(r.FormValue("by"))
-		clock.jump(by)
+		ahead.Add(int64(by))
 	})
-	control.HandleFunc("/drain", func(http.ResponseWriter, *http.Request) { inside.drain() })
-	control.HandleFunc("/now", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(clock.now()) })
-	control.HandleFunc("/calm", func(http.ResponseWriter, *http.Request) { faults.calm.Store(true) })
-	fmt.Printf("%s %s\n", httptest.NewServer(inside).URL, httptest.NewServer(control).URL)
-	_, _ = os.Stdin.Read(make([]byte, 1)) // it is told to end
-	return nil
+	control.HandleFunc("/drain", func(http.ResponseWriter, *http.Request) { n.drain() })
+	control.HandleFunc("/now", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(n.service.Now()) })
+	control.HandleFunc("/calm", func(http.ResponseWriter, *http.Request) { n.calm.Store(true) })
+	serveUntilTold(httptest.NewServer(n).URL, httptest.NewServer(control).URL)
 }
 
-// inside knows which requests the service works on.
-type inside struct {
-	next     http.Handler
-	mu       sync.Mutex
-	requests map[*http.Request]bool
+// network is what is between the clients and the service: it loses, holds and mangles at random, until it is calm.
+type network struct {
+	service *model.Service
+	mu      sync.Mutex
+	random  *rand.Rand
+	inside  *sync.WaitGroup // the requests that came since the last drain
+	calm    atomic.Bool
 }
 
-func (i *inside) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	i.mu.Lock()
-	i.requests[r] = true
-	i.mu.Unlock()
-	defer func() {
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		delete(i.requests, r)
-	}()
-	i.next.ServeHTTP(w, r)
+func (n *network) upTo(most int) int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.random.IntN(most)
+}
+
+func (n *network) enter() *sync.WaitGroup {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.inside.Add(1)
+	return n.inside
 }
 
 // drain waits until the requests are done that are inside now: they were let in by the clock as it was.
-func (i *inside) drain() {
-	i.mu.Lock()
-	waited := maps.Clone(i.requests)
-	i.mu.Unlock()
-	for len(waited) > 0 {
-		time.Sleep(20 * time.Millisecond)
-		i.mu.Lock()
-		maps.DeleteFunc(waited, func(r *http.Request, _ bool) bool { return !i.requests[r] })
-		i.mu.Unlock()
-	}
+func (n *network) drain() {
+	n.mu.Lock()
+	inside := n.inside
+	n.inside = new(sync.WaitGroup)
+	n.mu.Unlock()
+	inside.Wait()
 }
 
-// jumpingClock is ahead of the real one by more after each jump.
-type jumpingClock struct {
-	mu    sync.RWMutex
-	jumps []jump
-}
-
-type jump struct {
-	at    time.Time     // real
-	ahead time.Duration // from then on
-}
-
-func (c *jumpingClock) now() time.Time {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return time.Now().Add(c.jumps[len(c.jumps)-1].ahead)
-}
-
-func (c *jumpingClock) jump(by time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.jumps = append(c.jumps, jump{time.Now(), c.jumps[len(c.jumps)-1].ahead + by})
-}
-
-// real is when this clock said so, by the real one.
-func (c *jumpingClock) real(said time.Time) time.Time {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	for _, j := range slices.Backward(c.jumps) {
-		if at := said.Add(-j.ahead); !at.Before(j.at) {
-			return at
-		}
-	}
-	return said // not reached: the first has always been
-}
-
-// faults are what goes wrong at random, until it is calm.
-type faults struct {
-	mu        sync.Mutex
-	random    *rand.Rand
-	catalogue []simulator.CatalogueEntry
-	calm      atomic.Bool
-}
-
-func newFaults(seed uint64) *faults {
-	f := &faults{random: rand.New(rand.NewPCG(seed, 1))}
-	for _, entry := range simulator.Catalogue("http://127.0.0.1:1/", 2*attemptTimeout) {
-		if len(entry.Body) < 1<<20 { // else slow, and nothing for the journal
-			f.catalogue = append(f.catalogue, entry)
-		}
-	}
-	return f
-}
-
-// ofPurchase leaves most purchases alone; their orders are listed late.
-func (f *faults) ofPurchase(simulator.Request) simulator.Fault {
-	if f.calm.Load() {
-		return simulator.Fault{}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	fault := simulator.Fault{}
-	switch n := f.random.IntN(100); {
-	case n < 60:
-	case n < 70: // the client's connection ends, or its patience, and the request arrives later
-		fault.Hold = f.upTo(4 * time.Second)
-		if n < 65 {
-			fault.Kind = simulator.Reset
-			fault.When = simulator.AfterOrder
-		}
-	case n < 75: // refused, and sent again
-		fault = simulator.Fault{Status: 429, Header: "Retry-After: 0", Attempts: 1}
-	case n < 85:
-		fault = simulator.Fault{Kind: simulator.Reset, When: simulator.When(n % 2)}
+// lag is until an order is listed: at once, soon, or so late, by a clock that jumps, that a person finds it in the bill first.
+func (n *network) lag() time.Duration {
+	switch k := n.upTo(20); {
+	case n.calm.Load() || k >= 10:
+		return 0
+	case k == 0:
+		return 20*pastTheFence + time.Duration(n.upTo(int(20*pastTheFence)))
 	default:
-		fault = f.catalogue[f.random.IntN(len(f.catalogue))].Fault
+		return time.Duration(n.upTo(int(3 * time.Second)))
 	}
-	switch f.random.IntN(20) {
-	case 0: // so late, by a clock that jumps, that a person finds it in the bill first
-		fault.ListedAfter = 20*pastTheFence + f.upTo(20*pastTheFence)
-	case 1, 2, 3, 4, 5, 6, 7, 8, 9:
-		fault.ListedAfter = f.upTo(3 * time.Second)
-	}
-	return fault
 }
 
-func (f *faults) ofRead(simulator.Request) simulator.Fault {
-	if f.calm.Load() {
-		return simulator.Fault{}
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch n := f.random.IntN(100); {
-	case n < 3:
-		return simulator.Fault{Kind: simulator.Reset}
-	case n < 6:
-		return simulator.Fault{Status: 500}
-	case n < 8:
-		return simulator.Fault{Delay: 2 * attemptTimeout}
+func (n *network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer n.enter().Done()
+	model.ServiceOf(r) // the body is here, whatever becomes of the connection
+	switch {
+	case n.calm.Load():
+		n.service.ServeHTTP(w, r)
+	case model.IsPurchase(r):
+		n.purchase(w, r)
 	default:
-		return simulator.Fault{}
+		n.list(w, r)
 	}
 }
 
-func (f *faults) upTo(d time.Duration) time.Duration {
-	return 1 + time.Duration(f.random.Int64N(int64(d)))
+// cut ends the connection.
+func cut() { panic(http.ErrAbortHandler) }
+
+// purchase leaves most of them alone.
+func (n *network) purchase(w http.ResponseWriter, r *http.Request) {
+	switch k := n.upTo(100); {
+	case k < 60:
+		n.service.ServeHTTP(w, r)
+	case k < 70: // the client's connection ends, or its patience, and the request arrives later
+		time.Sleep(time.Duration(n.upTo(int(4 * time.Second))))
+		response := n.service.Serve(r, true)
+		if k < 65 {
+			cut()
+		}
+		model.Write(w, response)
+	case k < 75: // refused, and sent again
+		w.Header().Set("Retry-After", "0")
+		model.Write(w, n.service.Refuse(http.StatusTooManyRequests, "Throttled", "later"))
+	case k < 80:
+		cut()
+	case k < 85:
+		n.service.Serve(r, true)
+		cut()
+	default:
+		odd[n.upTo(len(odd))](n.service, w, r)
+	}
+}
+
+// odd are responses of gateways and of a service in trouble, before it ordered or after.
+var odd = []func(*model.Service, http.ResponseWriter, *http.Request){
+	plain(http.StatusInternalServerError, `{"requestId":"x","code":"InternalError","message":"try later"}`, false),
+	plain(http.StatusInternalServerError, `{"requestId":"x","code":"InternalError","message":"try later"}`, true),
+	plain(http.StatusBadGateway, "<html>bad gateway</html>", true),
+	plain(http.StatusServiceUnavailable, "overloaded", false),
+	plain(http.StatusGatewayTimeout, "", true),
+	plain(http.StatusOK, `{"requestId":"x"}`, true),
+	plain(http.StatusOK, `{"requestId":"x","result":{"instanceId":"`, true),
+	plain(http.StatusOK, "<html>welcome to this hotel</html>", false),
+	plain(http.StatusOK, `{"requestId":"x","code":"AccessDenied","message":"no"}`, false),
+	plain(http.StatusForbidden, `{"requestId":"x","code":"AccessDenied","message":"no"}`, false),
+	plain(http.StatusBadRequest, `{"requestId":"x","code":"InvalidParameter","message":"余额不足 喆😀"}`, false),
+	plain(http.StatusTooManyRequests, "slow down", false),
+	plain(http.StatusTemporaryRedirect, "elsewhere", false),
+	func(s *model.Service, w http.ResponseWriter, r *http.Request) { model.Write(w, s.Serve(r, false)) }, // the order alone
+	func(s *model.Service, w http.ResponseWriter, r *http.Request) { // too slow
+		response := s.Serve(r, true)
+		time.Sleep(2 * attemptTimeout)
+		model.Write(w, response)
+	},
+}
+
+func plain(status int, body string, ordered bool) func(*model.Service, http.ResponseWriter, *http.Request) {
+	return func(s *model.Service, w http.ResponseWriter, r *http.Request) {
+		if ordered {
+			s.Serve(r, true)
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+func (n *network) list(w http.ResponseWriter, r *http.Request) {
+	switch k := n.upTo(100); {
+	case k < 3:
+		cut()
+	case k < 6:
+		model.Write(w, n.service.Refuse(http.StatusInternalServerError, "InternalError", "try later"))
+	case k < 8:
+		time.Sleep(2 * attemptTimeout)
+		fallthrough
+	default:
+		n.service.ServeHTTP(w, r)
+	}
 }

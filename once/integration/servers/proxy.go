@@ -15,6 +15,7 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]bool
+	down  bool
 }
 
 // NewProxy listens on a free port of loopback and connects to the target. It ends with the process.
@@ -32,12 +33,22 @@ func NewProxy(target string) (*Proxy, error) {
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
 // Cut closes every connection, in both directions, whatever is on its way.
-func (p *Proxy) Cut() {
+func (p *Proxy) Cut() { p.SetDown(p.isDown()) }
+
+// SetDown cuts, and has new connections end at once as long as it is down.
+func (p *Proxy) SetDown(down bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.down = down
 	for conn := range p.conns {
 		_ = conn.Close()
 	}
+}
+
+func (p *Proxy) isDown() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.down
 }
 
 func (p *Proxy) accept() {
@@ -52,6 +63,9 @@ func (p *Proxy) accept() {
 
 func (p *Proxy) serve(client net.Conn) {
 	defer p.track(client)()
+	if p.isDown() {
+		return
+	}
 	server, err := net.Dial("tcp", p.target)
 	if err != nil {
 		return

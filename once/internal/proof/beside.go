@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 )
 
@@ -49,7 +50,7 @@ func (b beside) lags() []time.Duration {
 func (s *scheduler) goBeside() bool {
 	switch s.beside {
 	case slowPerson:
-		return s.slowDown(resolve, List, time.Hour) || s.personIsSlow() && s.sometimes(4) && s.deliverOne()
+		return s.slowDown(resolve, List, time.Hour) || s.personIsSlow() && s.sometimes(4) && s.deliver()
 	case glimpse:
 		return s.sending() != "" && s.sometimes(10) && s.addOutside(3, false)
 	case outsider:
@@ -61,13 +62,13 @@ func (s *scheduler) goBeside() bool {
 
 func (s *scheduler) sometimes(oneOf int) bool { return s.random.IntN(oneOf) == 0 }
 
-// slowDown has, in half of the cases, a call stand still when it is about to do a step.
-func (s *scheduler) slowDown(c call, at Kind, d time.Duration) bool {
-	for _, a := range s.ready() {
-		if a.waiting == at && a.call == c && !a.slowed {
-			a.slowed = true
+// slowDown has, in half of the cases, a process stand still when it is about to do a step.
+func (s *scheduler) slowDown(what does, at Kind, d time.Duration) bool {
+	for _, w := range s.ready() {
+		if w.kind == at && w.does == what && !w.actor.slowed {
+			w.actor.slowed = true
 			if s.sometimes(2) {
-				s.freeze(a, d)
+				s.freeze(w.actor, d)
 				return true
 			}
 		}
@@ -84,17 +85,7 @@ func (s *scheduler) personIsSlow() bool { return s.slowed(List) }
 func (s *scheduler) slowed(at Kind) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.actors, func(a *actor) bool {
-		return a.slowed && a.waiting == at && time.Now().Before(a.frozen)
-	})
-}
-
-func (s *scheduler) deliverOne() bool {
-	if !s.world.Delayed() {
-		return false
-	}
-	s.deliver()
-	return true
+	return slices.ContainsFunc(s.waiting, func(w *step) bool { return w.actor.slowed && w.kind == at && s.stands(w.actor) })
 }
 
 // addOutside has somebody outside buy, up to a limit.
@@ -109,16 +100,35 @@ func (s *scheduler) addOutside(limit int, stays bool) bool {
 	return true
 }
 
+// AddOutside lists an instance that somebody outside bought while a key may be open. Unless it stays, it is released after the
+// next listing.
+func (w *World) AddOutside(id string, stays bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.strangers == nil {
+		w.strangers = map[string]bool{}
+	}
+	w.strangers[id] = stays
+	w.Service.Add(model.Instance(id, request()), stays)
+}
+
+// ReleaseOutside has whoever bought outside release everything.
+func (w *World) ReleaseOutside() {
+	for id := range w.strangers {
+		w.Release(id)
+	}
+}
+
 // startBeside replaces what is started by what the seed's world needs: while an answer is late, somebody who lists, or buys
 // the other key; and people for what is open.
-func (s *scheduler) startBeside(key string, c call) (string, call) {
+func (s *scheduler) startBeside(key string, what does) (string, does) {
 	switch open := s.sending(); {
 	case s.answerIsLate():
-		return s.unbought(key), pick(s.random, []call{buy, settle})
+		return s.unbought(key), pick(s.random, []does{buy, settle})
 	case (s.beside == hastyPerson || s.beside == slowPerson) && open != "" && s.sometimes(3):
 		return open, resolve
 	}
-	return key, c
+	return key, what
 }
 
 // together is how many calls run at the same time, if there are enough.
@@ -153,8 +163,8 @@ func (s *scheduler) many() Fate {
 }
 
 // limits are how long callers wait: people until they are heard.
-func (s *scheduler) limits(c call) []time.Duration {
-	if c == resolve && (s.beside == hastyPerson || s.beside == slowPerson) {
+func (s *scheduler) limits(what does) []time.Duration {
+	if what == last || what == resolve && (s.beside == hastyPerson || s.beside == slowPerson) {
 		return []time.Duration{90 * time.Minute}
 	}
 	return limits
@@ -181,7 +191,7 @@ func (s *scheduler) unbought(otherwise string) string {
 }
 
 // person resolves a key.
-type person func(world *World, p *Process, key string) error
+type person func(ctx context.Context, world *World, c *call) error
 
 func (s *scheduler) person() person {
 	if s.beside == hastyPerson && s.sometimes(2) {
@@ -191,26 +201,26 @@ func (s *scheduler) person() person {
 }
 
 // resolveHastily is a person who says that there is no order, whatever the service has.
-func resolveHastily(world *World, p *Process, key string) error {
-	p.overlooks, p.listed = world.overlook(key)
-	err := sayNotPurchased(p.begin(context.Background(), key), world, p, key)
-	if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) && p.listed {
+func resolveHastily(ctx context.Context, world *World, c *call) error {
+	c.overlooks, c.listed = world.overlook(c.key)
+	err := sayNotPurchased(ctx, world, c)
+	if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) && c.listed {
 		world.Count("not believed")
 	}
 	return err
 }
 
 // overlook returns the order that a person overlooks, and whether it is listed and nobody's.
-func (w *World) overlook(key string) (o *order, listed bool) {
+func (w *World) overlook(key string) (o *model.Order, listed bool) {
 	if o = w.orderOf(key); o == nil {
 		return nil, false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range w.last {
-		if p.InstanceID == o.instance.InstanceID {
+		if p.InstanceID == o.Instance.InstanceID {
 			return o, false
 		}
 	}
-	return o, !time.Now().Before(o.listedFrom)
+	return o, !w.Now().Before(o.ListedFrom)
 }

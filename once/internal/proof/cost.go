@@ -11,16 +11,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/simulator"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 )
 
 // measured is how many purchases are measured, in turn with those that they are compared with.
 const measured = 1000
 
-// Shop buys once for new keys, each for a new service, in a simulator in this process.
+// Shop buys once for new keys, each for a new service, in a service in this process.
 type Shop struct {
-	Service *simulator.Simulator
+	Service *model.Service
 	client  *computeunit.Client
 	buyer   *once.Buyer
 	bought  int
@@ -28,11 +28,10 @@ type Shop struct {
 
 // NewShop has a journal in which nothing is open.
 func NewShop(t *testing.T, journal once.Journal) *Shop {
-	service := simulator.New(simulator.Config{})
+	service := &model.Service{}
 	server := httptest.NewServer(service)
 	t.Cleanup(server.Close)
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(simulator.DefaultAccessKeyID, simulator.DefaultSecretAccessKey), computeunit.WithEndpoint(server.URL))
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint(server.URL))
 	require.NoError(t, err)
 	buyer, err := once.New(client, journal)
 	require.NoError(t, err)

@@ -2,14 +2,11 @@ package proof
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 )
 
@@ -39,23 +36,21 @@ type fault struct {
 }
 
 // Faults are what can happen to every step.
-func Faults() []Fate { return []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel} }
+func Faults() []Fate { return []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel, Leave} }
 
-// script directs one process after the other: each has one fault, and the last has none.
+// script directs one process after the other: each has one fault or two, and the last has none.
 type script struct {
 	scenario Scenario
 	requests int
-	fault    fault
+	faults   []fault
 	steps    int
-	met      bool
-	during   Kind // the step that the fault met
+	met      int // how many of the faults
 }
 
-func (s *script) next(f fault) {
-	s.fault, s.steps, s.met = f, 0, false
-}
+func (s *script) next(faults ...fault) { s.faults, s.steps, s.met = faults, 0, 0 }
 
-func (s *script) Direct(_ *Process, kind Kind) Fate {
+// Direct has the journal leave only where there is one.
+func (s *script) Direct(_ context.Context, _ *Process, kind Kind) Fate {
 	s.steps++
 	served := Go
 	if kind == Request {
@@ -63,30 +58,37 @@ func (s *script) Direct(_ *Process, kind Kind) Fate {
 			served = s.scenario.Fates[s.requests-1]
 		}
 	}
-	if s.steps != s.fault.at {
-		return served
+	for _, f := range s.faults {
+		if s.steps == f.at {
+			if s.met++; f.fate != Leave || kind == Journal {
+				return f.fate
+			}
+		}
 	}
-	s.met, s.during = true, kind
-	return s.fault.fate
+	return served
 }
 
-// Crashes runs each scenario with every pair of faults: one process meets the first, another one the second, which is one
-// of those given (without any, it meets none), and a third finishes. Each run has a journal of its own, from open.
+// Crashes runs each scenario with every pair of faults: one process meets the first, and another one the second, which is one
+// of those given (without any, it meets none); or the same one, if its caller has left and its attempt goes on without it. A
+// third process finishes. Each run has a journal of its own, from open.
 func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process) once.Journal) {
 	for _, scenario := range Scenarios() {
 		t.Run(scenario.Name, func(t *testing.T) {
 			t.Parallel()
 			runs := 0
+			run := func(first, then []fault) (bool, bool) {
+				runs++
+				return crash(t, scenario, open, first, then)
+			}
 			for _, fate := range Faults() {
 				for i, met := 1, true; met; i++ {
-					if len(second) == 0 {
-						runs++
-						met, _ = crash(t, scenario, open, fault{i, fate}, fault{})
-					}
+					met, _ = run([]fault{{i, fate}}, nil)
 					for _, then := range second {
-						for j, more := 1, true; more && met; j++ {
-							runs++
-							met, more = crash(t, scenario, open, fault{i, fate}, fault{j, then})
+						for j, more := 1, met; more; j++ {
+							_, more = run([]fault{{i, fate}}, []fault{{j, then}})
+						}
+						for j, more := i+1, met && fate == Cancel; more; j++ {
+							more, _ = run([]fault{{i, fate}, {j, then}}, nil)
 						}
 					}
 				}
@@ -96,113 +98,128 @@ func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process)
 	}
 }
 
-// crash is one run. It reports whether each fault was met: if not, there are no further steps to try.
-func crash(t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second fault) (metFirst, metSecond bool) {
+// crash is one run. It reports whether all faults were met: if not, there are no further steps to try.
+func crash(
+	t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second []fault,
+) (metFirst, metSecond bool) {
 	synctest.Test(t, func(t *testing.T) {
-		world := &World{Lag: func() time.Duration { return 0 }, RetryAfter: time.Second}
+		world, director, journal := NewWorld(), &script{scenario: scenario}, open(t)
 		world.Add("older")
-		director := &script{scenario: scenario}
-		journal := open(t)
-
-		director.next(first)
-		buyOnce(world, NewProcess(world, director, journal), director)
-		metFirst = director.met
-		director.next(second)
-		buyOnce(world, NewProcess(world, director, journal), director)
-		metSecond = director.met
-		director.next(fault{})
+		for i, faults := range [][]fault{first, second} {
+			director.next(faults...)
+			buyOnce(NewProcess(world, director, journal))
+			if met := director.met == len(faults); i == 0 {
+				metFirst = met
+			} else {
+				metSecond = met
+			}
+		}
+		director.next()
 		director.scenario.Fates = nil
 		finish(world, NewProcess(world, director, journal), []string{"key"})
-
-		for _, violation := range world.Violations {
-			t.Errorf("%s; %s", fmt.Sprintf("first %+v, second %+v", first, second), violation)
+		time.Sleep(time.Hour) // what is left of dead processes ends
+		for _, violation := range world.Violations() {
+			t.Errorf("first %+v, second %+v; %s", first, second, violation)
 		}
 	})
 	return metFirst, metSecond
 }
 
-func request() computeunit.PurchaseComputeUnitRequest {
-	return computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(1), ReplicasCount: 1}
-}
-
-// buyOnce is a process that starts, settles, and buys. It holds what it said against the history, if it lived to say it.
-func buyOnce(world *World, p *Process, director *script) {
-	ctx, cancel := context.WithTimeout(p.begin(context.Background(), "key"), 3*time.Minute)
-	defer cancel()
-	p.Buyer.Settle(ctx)
-	before := director.requests
+// buyOnce is a process that starts, settles, buys and ends. What it said is held against the history, if it lived to say it,
+// and so is what it leaves.
+func buyOnce(p *Process) {
+	ctx, c := p.begin(3*time.Minute, "key")
+	defer c.cancel()
+	_, _ = p.Buyer.Settle(ctx)
 	bought, err := p.Buyer.Buy(ctx, "key", request())
+	if !p.dead.Load() {
+		p.world.Answered(c, bought, err)
+	}
+	time.Sleep(2 * time.Minute) // an attempt goes on
 	if p.dead.Load() {
 		return
 	}
-	world.Answered("key", bought, err)
-	p.Buyer.Shutdown(context.Background())
-	world.kept(p, "key", bought, err)
-	// Rule 9: who only cancels leaves nothing open that was answered.
-	answered := director.requests > before && director.requests > len(director.scenario.Fates)
-	if director.met && director.fault.fate == Cancel && answered && world.stateOf("key") == once.StateSending &&
-		(director.during == Request || director.during == Received) {
-		world.Violate("cancelled during the attempt, which was answered: %v", err)
-	}
+	ctx, end := p.begin(time.Minute, "")
+	defer end.cancel()
+	_ = end.shutDown(ctx)
 }
 
 // finish settles what is open, has a person settle the rest, and buys every key: nothing may stay open.
 func finish(world *World, p *Process, keys []string) {
 	world.ListAll()
-	for range 3 {
-		p.Buyer.Settle(p.begin(context.Background(), ""))
+	var settled []once.Purchase
+	for range 4 {
+		ctx, c := p.begin(time.Hour, "")
+		var err error
+		if settled, err = p.Buyer.Settle(ctx); err != nil {
+			world.Violate("Settle: %v", err)
+		}
+		c.cancel()
 		time.Sleep(10 * time.Minute)
 	}
-	open, err := p.Buyer.Settle(p.begin(context.Background(), ""))
-	if err != nil {
-		world.Violate("Settle: %v", err)
-	}
-	open = slices.DeleteFunc(open, func(p once.Purchase) bool { return !p.Open() })
-	for _, left := range open {
-		if world.orderOf(left.Key) != nil && world.mustSettle(left) {
-			world.Violate("key %s is open, and its order is listed: %s, candidates %q", left.Key, brief(left), left.Candidates)
+	for _, left := range settled {
+		if left.Open() && world.orderOf(left.Key) != nil && world.mustSettle(left) {
+			world.Violate("%s: key %s, %s, candidates %q", model.OpenListed, left.Key, brief(left), left.Candidates)
 		}
 	}
 	time.Sleep(time.Hour)
-	for _, left := range open {
-		resolveTruly(world, p, left.Key)
+	for _, left := range settled {
+		ctx, c := p.begin(time.Hour, left.Key)
+		if left.Open() {
+			_ = resolveTruly(ctx, world, c)
+		}
+		c.cancel()
 	}
 	for _, key := range keys {
-		ctx := p.begin(context.Background(), key)
-		bought, err := p.Buyer.Buy(ctx, key, request())
-		if errors.Is(err, computeunit.ErrNotPurchased) && refusedByService(err) {
+		bought, err := once.Purchase{}, error(nil)
+		for range 2 { // after what was refused
+			ctx, c := p.begin(time.Hour, key)
 			bought, err = p.Buyer.Buy(ctx, key, request())
+			world.Answered(c, bought, err)
+			c.cancel()
+			if err == nil {
+				break
+			}
 		}
-		world.Answered(key, bought, err)
-		world.kept(p, key, bought, err)
 		if err != nil && world.unharmed() {
 			world.Violate("key %s can't be bought at the end: %v", key, err)
 		}
+		if world.unharmed() {
+			world.Kept(key, model.Record{
+				Found: true, Open: bought.Open(), Bought: err == nil, InstanceID: bought.InstanceID, OrderID: bought.OrderID,
+			})
+		}
 	}
 }
 
-func refusedByService(err error) bool { return errors.Is(err, computeunit.ErrAccessDenied) }
-
 // resolveTruly is a person who knows what the service has.
-func resolveTruly(world *World, p *Process, key string) error {
-	ctx := p.begin(context.Background(), key)
-	if o := world.orderOf(key); o != nil {
-		_, err := p.Buyer.ResolveBought(ctx, key, once.Found{InstanceID: o.instance.InstanceID, OrderID: o.orderID, Unlisted: true})
+func resolveTruly(ctx context.Context, world *World, c *call) error {
+	if o := world.orderOf(c.key); o != nil {
+		found := once.Found{InstanceID: o.Instance.InstanceID, OrderID: o.OrderID, Unlisted: true}
+		_, err := c.process.Buyer.ResolveBought(ctx, c.key, found)
 		return err
 	}
-	return sayNotPurchased(ctx, world, p, key)
+	return sayNotPurchased(ctx, world, c)
+}
+
+// orderOf is the truth about a key, but for what a person was believed to have overlooked.
+func (w *World) orderOf(key string) *model.Order {
+	for _, o := range w.OrdersOf(key) {
+		return o
+	}
+	return nil
 }
 
 // sayNotPurchased is a person who says that there is no order.
-func sayNotPurchased(ctx context.Context, world *World, p *Process, key string) error {
-	before := world.orderOf(key)
-	resolved, err := p.Buyer.ResolveNotPurchased(ctx, key)
-	if before == nil && world.orderOf(key) != nil {
+func sayNotPurchased(ctx context.Context, world *World, c *call) error {
+	before := world.orderOf(c.key)
+	resolved, err := c.process.Buyer.ResolveNotPurchased(ctx, c.key)
+	if before == nil && world.orderOf(c.key) != nil {
 		world.Count("an order while a person was speaking")
 	}
-	if err == nil && resolved.State == once.StateNotPurchased && !p.dead.Load() {
+	if err == nil && resolved.State == once.StateNotPurchased && !c.process.dead.Load() {
 		world.Count("resolved not purchased")
-		world.NotPurchased(key)
+		world.Denied(c.key)
 	}
 	return err
 }

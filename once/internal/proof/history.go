@@ -1,35 +1,56 @@
 package proof
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
-// History is what was ordered, written and said, in order. Its violations are the promises that were broken.
+// History is what was ordered, written and said, in order. The ledger holds answers against orders; the history holds records
+// against the table of docs/once-design.md, and answers against the records that their call has read and written.
 type History struct {
-	Violations []string
-	Counters   map[string]int
+	*model.Ledger
+	Counters map[string]int
 
-	mu     sync.Mutex               // for what goes on without the scheduler: the end of a time-out
-	now    int                      // counts what happens
-	sent   map[string]int           // by request id: when "sending" was written
-	denied map[string]int           // by key: when it was last said that it has no order
-	last   map[string]once.Purchase // by key: as it was written last
-	said   map[string]once.Purchase // by key: what a Buy was told by an answer
-	known  []*order
+	mu       sync.Mutex // for what goes on without the scheduler: the end of a time-out
+	now      int64      // counts what happens
+	last     map[string]written
+	said     map[string]once.Purchase // by key: what a Buy was told by an answer
+	attempts []attempt
+	broken   []string
 
 	strangers map[string]bool // by id: instances from outside; true if it stays listed, so that a key can be given it
 	harmed    bool            // one was given to a key, or a person was believed who overlooked an order
+}
+
+// written is a record as it was written last.
+type written struct {
+	once.Purchase
+	at int64
+	by *call
+}
+
+// attempt is one that was put down.
+type attempt struct {
+	process        *Process
+	key, requestID string
+	left, answered bool
+}
+
+// Violations are the promises that were broken.
+func (h *History) Violations() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append(h.Ledger.Violations(), h.broken...)
 }
 
 // Count counts something that a search must have seen.
@@ -54,57 +75,151 @@ func (h *History) Violate(format string, args ...any) {
 }
 
 func (h *History) violate(format string, args ...any) {
-	h.Violations = append(h.Violations, fmt.Sprintf(format, args...))
+	h.broken = append(h.broken, fmt.Sprintf(format, args...))
 }
 
-func (h *History) tick() int {
+func (h *History) tick() int64 {
 	h.now++
 	return h.now
 }
 
-// wrote notes when an attempt was put down, holds the record against what was said, and counts what a search must have
-// seen.
-func (h *History) wrote(by *Process, record store.Record) {
-	var p once.Purchase
-	if json.Unmarshal(record.Data, &p) != nil {
+// purchaseOf reads a row. The row that keeps the endpoint is none.
+func purchaseOf(row store.Record) (p once.Purchase, is bool) {
+	if strings.HasPrefix(row.Key, "\x01") || json.Unmarshal(row.Data, &p) != nil {
+		return p, false
+	}
+	p.Key, p.State, p.InstanceID = row.Key, once.State(row.State), row.InstanceID
+	return p, true
+}
+
+// wrote notes what a call has written, holds it against what was there, and counts what a search must have seen.
+func (w *World) wrote(c *call, row store.Record) {
+	p, is := purchaseOf(row)
+	if !is {
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.last == nil {
-		h.last = map[string]once.Purchase{}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil {
+		w.last = map[string]written{}
 	}
-	was := h.last[p.Key]
-	h.last[p.Key] = p
-	h.changed(by, was, p)
+	was := w.last[p.Key]
+	w.last[p.Key] = written{p, w.tick(), c}
+	w.changed(c, was, p)
 	switch {
-	case p.State == once.StateSending && p.RequestID != "":
-		h.put(p.RequestID)
-	case p.State == once.StatePreparing && was.State == once.StateNotPurchased && was.Evidence == "":
-		h.count("taken over")
+	case p.State == once.StateSending && p.RequestID != was.RequestID:
+		w.put(c, p.Key, p.RequestID)
 	case p.State == once.StateNotPurchased && p.Evidence == "":
-		h.count("closed before anything was sent")
+		w.count("closed before anything was sent")
 	case p.Evidence == once.EvidenceListing:
-		h.count("settled by a listing")
+		w.count("settled by a listing")
 	case p.Evidence == once.EvidenceAnswer && was.State == once.StateBought:
-		h.count("answers after a listing or a person")
+		w.count("answers after a listing or a person")
 	}
 }
 
-// changed holds a record against what was said of it before (rule 7), and notes what harms its service.
-func (h *History) changed(by *Process, was, is once.Purchase) {
-	if said, known := h.said[is.Key]; known && !keeps(is, said) {
-		h.violate("key %s was said to be %s, and its record has become %s", is.Key, brief(said), brief(is))
+// put notes an attempt that was put down.
+func (w *World) put(c *call, key, requestID string) {
+	w.attempts = append(w.attempts, attempt{process: c.process, key: key, requestID: requestID})
+	w.Sent(requestID, model.Attempt{Key: key, At: w.tick()})
+}
+
+// left notes an attempt that is being sent.
+func (w *World) left(c *call, requestID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.last == nil { // the journal's writes can't be observed
+		w.put(c, c.key, requestID)
+	}
+	for i := range w.attempts {
+		if w.attempts[i].requestID == requestID {
+			w.attempts[i].left = true
+			return
+		}
+	}
+	w.violate("an attempt of key %s left, and no record has it", c.key)
+}
+
+// answered notes that an attempt was answered.
+func (w *World) answered(requestID string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.attempts {
+		w.attempts[i].answered = w.attempts[i].answered || w.attempts[i].requestID == requestID
+	}
+}
+
+// mayOrder reports whether an attempt has left, and no answer says what became of it.
+func (w *World) mayOrder(requestID string) bool {
+	return w.onItsWay(requestID) || slices.ContainsFunc(w.attempts, func(a attempt) bool {
+		return a.requestID == requestID && a.left && !a.answered
+	})
+}
+
+// stage is a state, with "bought, and no instance is known" apart.
+func stage(p once.Purchase) string {
+	if p.State == once.StateBought && p.InstanceID == "" {
+		return "unnamed"
+	}
+	return string(p.State)
+}
+
+// table is that of docs/once-design.md: what a record may become, and by which evidence; "=" is what it had.
+var table = map[string][]string{
+	"":              {"preparing", "bought answer", "unnamed answer"},
+	"not_purchased": {"preparing", "bought answer", "unnamed answer"},
+	"preparing": {"sending", "not_purchased", "not_purchased answer", "not_purchased person", "bought answer",
+		"unnamed answer"},
+	"sending": {"sending", "preparing", "not_purchased answer", "not_purchased person", "bought answer", "bought listing",
+		"bought person", "unnamed answer", "unnamed person", "not_purchased"},
+	"unnamed": {"unnamed =", "bought =", "bought answer", "unnamed answer"},
+	"bought":  {"bought =", "bought answer", "unnamed answer", "unnamed =", "sending"},
+}
+
+// changed holds what a record has become against what it was and what was said of it.
+func (w *World) changed(c *call, was written, is once.Purchase) {
+	to := strings.TrimSpace(stage(is) + " " + string(is.Evidence))
+	if from := stage(was.Purchase); !slices.Contains(table[from], to) &&
+		(is.Evidence != was.Evidence || !slices.Contains(table[from], stage(is)+" =")) {
+		w.violate("key %s: %s became %s, which is in no row of the table", is.Key, brief(was.Purchase), brief(is))
+	}
+	if said, known := w.said[is.Key]; known && !keeps(is, said) {
+		w.violate("key %s was said to be %s, and its record has become %s", is.Key, brief(said), brief(is))
+	}
+	if was.State == once.StateSending {
+		w.notSending(was.Purchase, is)
+	}
+	if is.State == once.StatePreparing && was.State == once.StateNotPurchased && was.Evidence != "" &&
+		was.at > c.firstRead && !was.isOf(c) {
+		w.violate("key %s was %s, for which a Buy has waited, and that claims it again", is.Key, brief(was.Purchase))
 	}
 	if was.InstanceID != "" && is.InstanceID == "" {
-		h.count("opened again")
+		w.count("opened again")
 	}
-	if is.InstanceID != was.InstanceID && h.strangers[is.InstanceID] {
-		h.count("given an instance from outside")
-		h.harmed = true
+	if is.InstanceID != was.InstanceID && w.strangers[is.InstanceID] {
+		w.count("given an instance from outside")
+		w.harmed = true
 	}
-	if is.State == once.StateNotPurchased && is.Evidence == once.EvidencePerson && by.overlooks != nil {
-		h.overlooked(by)
+	if is.State == once.StateNotPurchased && is.Evidence == once.EvidencePerson && c.overlooks != nil {
+		w.overlooked(c)
+	}
+}
+
+// isOf reports whether a call has written it, or another one of the same process that had ended by then: the call had to write
+// that before it read its key.
+func (was written) isOf(c *call) bool {
+	return was.by == c || was.by.process == c.process && was.by.err() != nil
+}
+
+// notSending holds against the service that an attempt is said to be refused or prevented (rule 8), and that another
+// follows only then.
+func (w *World) notSending(was, is once.Purchase) {
+	switch {
+	case is.State == once.StateSending && is.RequestID != was.RequestID:
+		w.violate("key %s: an attempt was put down while another may be on its way", is.Key)
+	case (is.State == once.StatePreparing || is.State == once.StateNotPurchased && is.Evidence != once.EvidencePerson) &&
+		w.mayOrder(was.RequestID):
+		w.violate("key %s: an attempt is called refused that was not: %s", is.Key, brief(is))
 	}
 }
 
@@ -116,132 +231,126 @@ func keeps(record, said once.Purchase) bool {
 
 // brief is what a violation says of a purchase.
 func brief(p once.Purchase) string {
-	return strings.Join(strings.Fields(fmt.Sprintf("%s by %s %s %s", p.State, p.Evidence, p.InstanceID, p.OrderID)), " ")
+	return strings.Join(strings.Fields(fmt.Sprintf("%q by %s %s %s", p.State, p.Evidence, p.InstanceID, p.OrderID)), " ")
 }
 
 // overlooked notes that a person was believed who overlooked an order. It must not have been listed (rule 10).
-func (h *History) overlooked(by *Process) {
+func (h *History) overlooked(c *call) {
 	h.count("overlooked an order")
-	if by.listed {
-		h.violate("key %s was said to have no order, and its instance was listed: %s", by.overlooks.key, by.overlooks.instance.InstanceID)
+	if c.listed {
+		h.violate("key %s was said to have no order, and its instance was listed: %s", c.key, c.overlooks.Instance.InstanceID)
 	}
-	by.overlooks.overlooked = true
+	h.Overlook(c.overlooks)
 	h.harmed = true
 }
 
-// left notes an attempt that is being sent, if writes can't be observed.
-func (h *History) left(requestID string) {
+// byAnswer reports whether an answer named everything that a purchase has.
+func byAnswer(p once.Purchase) bool { return p.Evidence == once.EvidenceAnswer && p.NamedBy == "" }
+
+// Denied notes that somebody was told that a key has no order.
+func (h *History) Denied(key string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.last == nil {
-		h.put(requestID)
-	}
+	h.NotPurchased(key, 0, h.tick())
 }
 
-// put notes when an attempt was put down, the first time.
-func (h *History) put(requestID string) {
-	if h.sent == nil {
-		h.sent = map[string]int{}
-	}
-	if _, known := h.sent[requestID]; !known {
-		h.sent[requestID] = h.tick()
-	}
+// Moment is one that later answers can be about.
+func (h *History) Moment() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tick()
 }
 
-// ordered checks an order against what was said before.
-func (h *History) ordered(o *order) {
-	h.tick()
-	for _, other := range h.known {
-		if other.key == o.key && !other.overlooked {
-			h.violate("two orders for key %s: %s and %s", o.key, other.orderID, o.orderID)
-		}
-	}
-	h.known = append(h.known, o)
-	// An attempt that was put down later than somebody said "not purchased" belongs to a Buy that was running then, or
-	// began later.
-	if denied, said := h.denied[o.key]; said && h.sent[o.requestID] <= denied {
-		h.violate("an order appeared for key %s after it was said to have none", o.key)
-	}
-}
-
-// bought checks that a key has what somebody was told. After harm that is sure of an answer only.
-func (h *History) bought(p once.Purchase) {
-	h.tick()
-	mine := slices.DeleteFunc(slices.Clone(h.known), func(o *order) bool { return o.key != p.Key })
+// Told holds a purchase that Settle or Lookup returned against the ledger: it was so at some time since a moment.
+func (h *History) Told(p once.Purchase, since int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	switch {
-	case p.State != once.StateBought || p.InstanceID == "" && p.OrderID == "":
-		h.violate("key %s was said to be bought, as %+v", p.Key, p)
-	case h.harmed && !answered(p):
-	case len(mine) == 0:
-		h.violate("key %s was said to be bought (%s), and has no order", p.Key, p.InstanceID)
-	case !slices.ContainsFunc(mine, func(o *order) bool { return o.is(p) }):
-		h.violate("key %s was told of an order that is not its own: %s %s", p.Key, p.InstanceID, p.OrderID)
+	case p.State == once.StateNotPurchased:
+		h.NotPurchased(p.Key, 0, since)
+	case p.State == once.StateBought && (!h.harmed || byAnswer(p)):
+		h.Bought(p.Key, p.InstanceID, p.OrderID)
 	}
 }
 
-// answered reports whether an answer named everything that a purchase has.
-func answered(p once.Purchase) bool { return p.Evidence == once.EvidenceAnswer && p.NamedBy == "" }
-
-// NotPurchased checks that a key has no order.
-func (h *History) NotPurchased(key string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.notPurchased(key)
-}
-
-func (h *History) notPurchased(key string) {
-	for _, o := range h.known {
-		if o.key == key && !o.overlooked {
-			h.violate("key %s was said to have no order, and has %s", key, o.orderID)
-		}
-	}
-	if h.denied == nil {
-		h.denied = map[string]int{}
-	}
-	h.denied[key] = h.tick()
-}
-
-// Answered holds an answer of Buy against the history.
-func (h *History) Answered(key string, p once.Purchase, err error) {
+// Answered holds what a Buy returned against the ledger, the journal, and what it may say at all.
+func (h *History) Answered(c *call, p once.Purchase, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	refused, unknown := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown)
 	switch {
 	case err == nil:
 		h.count("bought")
-		h.bought(p)
+		h.bought(c, p)
 	case refused == unknown:
 		h.violate("an error without exactly one outcome: %v", err)
 	case refused:
 		h.count("not purchased")
-		h.notPurchased(key)
+		h.NotPurchased(c.key, 0, h.tick())
 	default:
 		h.count("unknown")
 	}
+	if err != nil {
+		h.pending(unknown, err)
+	}
+	if h.last != nil && !c.unsure.Load() {
+		h.asRead(c, refused, unknown, err)
+	}
 }
 
-// kept checks that the journal has what a Buy heard of its attempt, unless the journal failed meanwhile: an answer is
-// written over every state (rule 7), and a caller that disconnects leaves nothing open that was answered (rule 9).
-func (h *History) kept(p *Process, key string, bought once.Purchase, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	is, observed := h.last[key]
-	if !observed || p.unsure {
+// bought holds an answer against the ledger. After harm that is sure of what an answer named only.
+func (h *History) bought(c *call, p once.Purchase) {
+	if p.State != once.StateBought {
+		h.violate("key %s was said to be bought, as %s", c.key, brief(p))
+	}
+	if h.harmed && !byAnswer(p) {
 		return
 	}
-	if p.answered != "" && is.State == once.StateSending && is.RequestID == p.answered {
-		h.violate("key %s is open, and its attempt was answered: %v", key, err)
-	}
-	if err != nil || !answered(bought) {
+	h.Bought(c.key, p.InstanceID, p.OrderID)
+	if h.last == nil || !byAnswer(p) || c.unsure.Load() {
 		return
 	}
-	if !keeps(is, bought) {
-		h.violate("key %s was said to be %s, and its record is %s", key, brief(bought), brief(is))
+	if is := h.last[c.key].Purchase; !keeps(is, p) { // an answer is written over every state (rule 7)
+		h.violate("key %s was said to be %s, and its record is %s", c.key, brief(p), brief(is))
 	}
 	if h.said == nil {
 		h.said = map[string]once.Purchase{}
 	}
-	h.said[key] = bought
+	h.said[c.key] = p
+}
+
+// pending holds ErrPending against what may help: to call again.
+func (h *History) pending(unknown bool, err error) {
+	blocked := (*once.BlockedError)(nil)
+	again := unknown || errors.Is(err, computeunit.ErrRetryable) || errors.As(err, &blocked) ||
+		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	is, final := errors.Is(err, once.ErrPending), !unknown && errors.Is(err, computeunit.ErrAccessDenied)
+	if again && !is || is && final {
+		h.violate("ErrPending is %t for: %v", is, err)
+	}
+}
+
+// asRead holds an error against the record that the call has read or written last: nothing is said by what was read before.
+func (h *History) asRead(c *call, refused, unknown bool, err error) {
+	open, bought := c.seen.Open(), c.seen.State == once.StateBought
+	if unknown && !open && c.err() == nil && c.firstRead > 0 || refused && (open || bought) || err == nil && !bought {
+		h.violate("key %s was %q when the call read it last, and it said: %v", c.key, stage(c.seen), err)
+	}
+}
+
+// Ended holds the journal against what a process knows when its Shutdown has said that it is written (rules 7 to 9). After
+// harm a listing can have settled a key that was refused: that is dropped, and an answer can open the key again.
+func (h *History) Ended(p *Process) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, a := range h.attempts {
+		is := h.last[a.key]
+		known := a.process == p && (a.answered || !a.left) && !h.harmed
+		if known && is.State == once.StateSending && is.RequestID == a.requestID {
+			h.violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left",
+				a.key, a.answered)
+		}
+	}
 }
 
 // mustSettle reports whether listings have to settle an open purchase whose order is listed: not if one of several
@@ -268,5 +377,3 @@ func (h *History) unharmed() bool {
 	defer h.mu.Unlock()
 	return !h.harmed
 }
-
-func seconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }

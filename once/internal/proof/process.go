@@ -1,18 +1,15 @@
 package proof
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
-	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 )
 
@@ -28,6 +25,8 @@ const (
 	Crash           // not done, and the process ends
 	CrashAfter      // done, and the process ends
 	Land            // of the journal: an error now, and done later
+	Leave           // of the journal: it is away from now on, for longer than a write tries
+	Ended           // whoever waits for it has stopped waiting
 
 	// Only for a purchase request, LoseAnswer and Refuse for a listing, too:
 	Lose        // it never arrives, and no answer comes
@@ -49,26 +48,18 @@ const (
 	Received Kind = "received" // an answer is there
 )
 
-// Director decides the fate of each step.
+// Director decides the fate of each step. Whoever waits with ctx may stop waiting.
 type Director interface {
-	Direct(p *Process, kind Kind) Fate
+	Direct(ctx context.Context, p *Process, kind Kind) Fate
 }
 
 // Process is one process with a Buyer. When it has crashed, nothing that it does has an effect.
 type Process struct {
 	Buyer    *once.Buyer
+	Ahead    time.Duration // its clock, of the service's: seen from it, all that others date is earlier
 	world    *World
 	director Director
-	caller   context.Context    // of the current call
-	cancel   context.CancelFunc // the caller's
 	dead     atomic.Bool
-	vanishes bool // a crash ends the goroutine: what a dead process would still do with the time would not replay
-
-	answered string // the request id of the current call's last attempt, if an answer came
-	unsure   bool   // since then a statement of the journal failed or was slow: a record may not say what was answered
-
-	overlooks *order // what a person overlooks who is about to say that there is none
-	listed    bool   // and it was listed before, and nobody's
 }
 
 var (
@@ -76,14 +67,10 @@ var (
 	errCut  = errors.New("the connection was cut")
 )
 
-// NewProcess starts a process on a journal, whose calls have to go through Process.Journal.
+// NewProcess starts a process on a journal, whose calls have to go through Process.Store or Process.Statement.
 func NewProcess(world *World, director Director, journal func(*Process) once.Journal, options ...once.Option) *Process {
-	p := &Process{world: world, director: director, caller: context.Background(), cancel: func() {}}
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials("ak", "sk"), // not a secret: nothing checks it
-		computeunit.WithEndpoint("http://127.0.0.1:1"),
-		computeunit.WithHTTPClient(&http.Client{Transport: p}),
-	)
+	p := &Process{world: world, director: director}
+	client, err := model.NewClient(p)
 	if err == nil {
 		p.Buyer, err = once.New(client, journal(p), options...)
 	}
@@ -93,63 +80,100 @@ func NewProcess(world *World, director Director, journal func(*Process) once.Jou
 	return p
 }
 
-// Dead reports whether the process has crashed.
-func (p *Process) Dead() bool { return p.dead.Load() }
+// call is one call of a Buyer, which the contexts of all that it does name.
+type call struct {
+	process   *Process
+	does      does
+	key       string
+	over      bool
+	ctx       context.Context
+	cancel    context.CancelFunc
+	ended     atomic.Pointer[time.Time] // when the context did
+	firstRead int64                     // when it had read its key
+	seen      once.Purchase             // its key, as it read or wrote it last
+	unsure    atomic.Bool               // a statement of its journal failed: it may know more, or less, than the journal
 
-// begin returns the context of a call about a key.
-func (p *Process) begin(ctx context.Context, key string) context.Context {
-	ctx, p.cancel = context.WithCancel(ctx)
-	p.caller, p.answered, p.unsure = ctx, "", false
-	return context.WithValue(ctx, keyName{}, key)
+	overlooks *model.Order // what a person overlooks who is about to say that there is none
+	listed    bool         // and it was listed before, and nobody's
 }
 
-type keyName struct{}
+type callName struct{}
 
-func keyOf(ctx context.Context) string {
-	key, _ := ctx.Value(keyName{}).(string)
-	return key
+// begin returns the context of a call about a key.
+func (p *Process) begin(limit time.Duration, key string) (context.Context, *call) {
+	c := &call{process: p, key: key}
+	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), callName{}, c), limit)
+	c.ctx, c.cancel = ctx, cancel
+	context.AfterFunc(ctx, func() {
+		now := time.Now()
+		c.ended.Store(&now)
+	})
+	return ctx, c
+}
+
+func (c *call) err() error {
+	if c.ctx == nil {
+		return nil
+	}
+	return c.ctx.Err()
+}
+
+// callOf returns the call that something is done for: one of its own, if it is for none.
+func (p *Process) callOf(ctx context.Context) *call {
+	if c, is := ctx.Value(callName{}).(*call); is {
+		return c
+	}
+	return &call{process: p, cancel: func() {}}
 }
 
 // step returns what becomes of a step: whether it is done, and the error in place of its result.
-func (p *Process) step(kind Kind) (fate Fate, done bool, err error) {
-	if p.dead.Load() {
+func (p *Process) step(ctx context.Context, kind Kind) (fate Fate, done bool, err error) {
+	if !p.dead.Load() {
+		fate = p.director.Direct(ctx, p, kind)
+	}
+	if p.dead.Load() { // another step of it has ended it
 		return Crash, false, errDead
 	}
-	switch fate = p.director.Direct(p, kind); fate {
-	case Fail:
+	switch fate {
+	case Fail, Land, Leave:
 		return fate, false, errCut
 	case FailAfter:
 		return fate, true, errCut
-	case Land:
-		return fate, false, errCut
-	case Crash:
+	case Ended:
+		return fate, false, ctx.Err()
+	case Crash, CrashAfter:
 		p.dead.Store(true)
-		return fate, false, errDead
-	case CrashAfter:
-		p.dead.Store(true)
-		return fate, true, errDead
+		return fate, fate == CrashAfter, errDead
 	case Cancel:
-		p.cancel()
+		p.callOf(ctx).cancel()
 	}
 	return fate, true, nil
 }
 
-// Journal is one statement of the journal.
-func (p *Process) Journal(ctx context.Context, statement func(context.Context) error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
+// Statement is one of the journal.
+func (p *Process) Statement(ctx context.Context, statement func(context.Context) error) (err error) {
+	defer func() {
+		if err != nil {
+			p.callOf(ctx).unsure.Store(true)
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return err
 	}
-	began := time.Now()
-	fate, done, err := p.step(Journal)
-	p.unsure = p.unsure || err != nil || time.Now().After(began)
-	if fate == Land {
+	fate, done, err := p.step(ctx, Journal)
+	if away := p.world.reach(ctx); away != nil && !p.dead.Load() {
+		return away
+	}
+	switch {
+	case fate == Leave:
+		p.world.Away(time.Minute, false)
+	case fate == Land || fate == Ended && p.world.even():
 		p.world.Postpone(func() { _ = statement(context.WithoutCancel(ctx)) })
 	}
 	var failed error
 	if done {
 		failed = statement(context.WithoutCancel(ctx)) // what is sent is done, whoever waits for it
 	}
-	p.vanish()
 	switch {
 	case err != nil:
 		return err
@@ -160,20 +184,41 @@ func (p *Process) Journal(ctx context.Context, statement func(context.Context) e
 	}
 }
 
-// vanish ends the goroutine of a process that has crashed, if the search wants that.
-func (p *Process) vanish() {
-	if p.dead.Load() && p.vanishes {
-		runtime.Goexit()
-	}
+func (h *History) even() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.tick()%2 == 0
 }
 
-// RoundTrip is the way to the service.
+// RoundTrip is the way to the service, from a machine whose clock may be wrong.
 func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
-	defer p.vanish()
-	if strings.HasSuffix(r.URL.RawQuery, "PurchaseComputeUnit") {
+	r = r.Clone(r.Context())
+	r.Header.Set("Authorization", signedAhead(r.Header.Get("Authorization"), p.Ahead))
+	response, err := p.roundTrip(r)
+	if response != nil {
+		if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+			response.Header.Set("Date", date.Add(-p.Ahead).Format(http.TimeFormat))
+		}
+	}
+	return response, err
+}
+
+// signedAhead is a signature as a machine makes it whose clock is ahead. Nothing checks it but for its time.
+func signedAhead(signature string, by time.Duration) string {
+	parts := strings.Split(signature, "/")
+	signed, err := time.Parse(time.RFC3339, parts[2])
+	if err != nil {
+		panic(err)
+	}
+	parts[2] = signed.Add(by).UTC().Format(time.RFC3339)
+	return strings.Join(parts, "/")
+}
+
+func (p *Process) roundTrip(r *http.Request) (*http.Response, error) {
+	if model.IsPurchase(r) {
 		return p.purchase(r)
 	}
-	fate, done, err := p.step(List)
+	fate, done, err := p.step(r.Context(), List)
 	if !done || err != nil {
 		return nil, err
 	}
@@ -182,15 +227,17 @@ func (p *Process) RoundTrip(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	case Refuse:
-		return p.world.refuse(http.StatusForbidden, "AccessDenied"), nil
+		return p.world.Refuse(http.StatusForbidden, "AccessDenied", "refused"), nil
 	}
-	return p.world.list(r), nil
+	return p.world.serve(r, true), nil
 }
 
 func (p *Process) purchase(r *http.Request) (*http.Response, error) {
-	p.answered = ""
-	p.world.left(r.Header.Get("X-Bce-Request-Id"))
-	fate, done, err := p.step(Request)
+	requestID := r.Header.Get("X-Bce-Request-Id")
+	if !p.dead.Load() {
+		p.world.left(p.callOf(r.Context()), requestID)
+	}
+	fate, done, err := p.step(context.WithoutCancel(r.Context()), Request) // a process that sleeps here notices no time-out
 	if !done {
 		return nil, err
 	}
@@ -200,12 +247,12 @@ func (p *Process) purchase(r *http.Request) (*http.Response, error) {
 	case Late:
 		p.world.Delay(r)
 	case Refuse:
-		response = p.world.refuse(http.StatusForbidden, "AccessDenied")
+		response = p.world.Refuse(http.StatusForbidden, "AccessDenied", "refused")
 	case RefuseRetry:
-		response = p.world.refuse(http.StatusTooManyRequests, "Throttled")
-		response.Header.Set("Retry-After", seconds(p.world.RetryAfter))
+		response = p.world.Refuse(http.StatusTooManyRequests, "Throttled", "refused")
+		response.Header.Set("Retry-After", strconv.Itoa(int(p.world.RetryAfter/time.Second)))
 	default:
-		response = p.world.purchase(r, fate != OrderOnly)
+		response = p.world.serve(r, fate != OrderOnly)
 	}
 	if err != nil {
 		return nil, err
@@ -214,32 +261,15 @@ func (p *Process) purchase(r *http.Request) (*http.Response, error) {
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	}
-	if _, done, err := p.step(Received); !done || err != nil {
+	if _, done, err := p.step(context.WithoutCancel(r.Context()), Received); !done || err != nil {
 		return nil, err
 	}
-	p.heard(r.Header.Get("X-Bce-Request-Id"))
+	p.world.answered(requestID)
 	if err := r.Context().Err(); errors.Is(err, context.Canceled) { // after a deadline the answer may have been there in time
 		return nil, err
 	}
-	return response, nil
-}
-
-// heard notes that an attempt was answered.
-func (p *Process) heard(requestID string) {
-	p.answered, p.unsure = requestID, false
-	if p.caller.Err() != nil {
+	if p.callOf(r.Context()).err() != nil {
 		p.world.Count("answered after the caller had left")
 	}
-}
-
-func readAllOnce(body []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(body)) }
-
-func decodeBody(r *http.Request, into any) {
-	body, err := io.ReadAll(r.Body)
-	if err == nil {
-		err = json.Unmarshal(body, into)
-	}
-	if err != nil {
-		panic(err)
-	}
+	return response, nil
 }

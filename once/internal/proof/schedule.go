@@ -18,20 +18,20 @@ import (
 
 // Run is what a seed came to.
 type Run struct {
-	Seed       uint64
 	Violations []string
 	Counters   map[string]int
 	Log        string // only if it was asked for
 }
 
-// Schedule runs one seed: two processes buy two keys for one service, others settle and resolve, and a scheduler picks at
-// each step who goes on and what becomes of that step. Half of the seeds have one thing more in their world: see beside.
+// Schedule runs one seed: processes buy two keys for one service, settle and resolve, some of them for one call only, and a
+// scheduler picks at each step who goes on and what becomes of that step. Half of the seeds have one thing more in their
+// world: see beside.
 func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, verbose bool) (run Run) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduler(seed, journal, verbose)
 		s.search()
 		s.drain()
-		run = Run{seed, s.world.Violations, s.world.Counters, s.log.String()}
+		run = Run{s.world.Violations(), s.world.Counters, s.log.String()}
 	})
 	return run
 }
@@ -39,20 +39,25 @@ func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, ve
 // maxSteps ends a search; what is under way then goes on without faults.
 const maxSteps = 250
 
-// actor is one call that a process makes, on a goroutine of its own.
+// actor is a process of a search, which lives for one call or for more.
 type actor struct {
-	name    string
-	call    call
-	process *Process
-	waiting Kind      // the step that it is about to do; empty while it sleeps
-	fate    chan Fate // of that step
-	frozen  time.Time // it does not go on before
-	slowed  bool      // slowDown has had its chance
-	ended   bool
+	*Process
+	name   string
+	short  bool      // it ends after its call
+	frozen time.Time // none of its steps goes on before
+	slowed bool      // slowDown has had its chance
+	calls  []*call   // each on a goroutine of its own
+}
+
+// step is one that waits for the scheduler.
+type step struct {
+	actor *actor
+	kind  Kind
+	does  does
+	fate  chan Fate
 }
 
 type scheduler struct {
-	seed    uint64
 	random  *rand.Rand
 	world   *World
 	journal func(*Process) once.Journal
@@ -61,7 +66,7 @@ type scheduler struct {
 	verbose bool
 	mu      sync.Mutex // for what goes on without the scheduler: the end of a time-out
 	actors  []*actor
-	byOwner map[*Process]*actor
+	waiting []*step
 	calls   int
 	beside  beside
 	added   int  // instances from outside
@@ -71,27 +76,24 @@ type scheduler struct {
 
 var (
 	keys    = []string{"key-1", "key-2"}
-	offsets = []time.Duration{0, 0, 0, 3 * time.Minute, 20 * time.Minute, 2 * time.Hour}
+	clocks  = []time.Duration{0, 0, -3 * time.Minute, -20 * time.Minute, -5 * time.Hour, 5 * time.Hour}
 	leeways = []time.Duration{0, 25 * time.Minute}
 	lags    = []time.Duration{0, 0, 10 * time.Second, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour}
 	waits   = []time.Duration{time.Second, 15 * time.Second, time.Minute, time.Hour}
 	passing = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 6 * time.Minute, 40 * time.Minute}
-	limits  = []time.Duration{20 * time.Second, 5 * time.Minute, 90 * time.Minute}
+	limits  = []time.Duration{5 * time.Second, 25 * time.Second, 5 * time.Minute, 90 * time.Minute}
 	freezes = []time.Duration{time.Minute, 10 * time.Minute, time.Hour}
+	aways   = []time.Duration{20 * time.Second, 5 * time.Minute}
 )
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
 
 func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool) *scheduler {
 	random := rand.New(rand.NewPCG(seed, 14))
-	s := &scheduler{seed: seed, random: random, journal: journal, verbose: verbose, byOwner: map[*Process]*actor{}}
+	s := &scheduler{random: random, journal: journal, verbose: verbose, world: NewWorld()}
 	s.beside = besides[seed%uint64(len(besides))]
 	s.faults = pick(random, []int{0, 3, 8, 20})
-	s.world = &World{
-		Offset:     pick(random, offsets),
-		Leeway:     pick(random, leeways),
-		RetryAfter: pick(random, waits),
-	}
+	s.world.Leeway, s.world.RetryAfter = pick(random, leeways), pick(random, waits)
 	s.world.Lag = func() time.Duration { return pick(random, s.beside.lags()) }
 	if random.IntN(2) == 0 {
 		s.world.Add("older")
@@ -102,20 +104,37 @@ func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool
 	return s
 }
 
-// Direct has a step of a process wait until the scheduler lets it go on.
-func (s *scheduler) Direct(p *Process, kind Kind) Fate {
+// Direct has a step of a process wait until the scheduler lets it go on, or whoever waits for it stops waiting: unless the
+// whole process stands still.
+func (s *scheduler) Direct(ctx context.Context, p *Process, kind Kind) Fate {
 	s.mu.Lock()
-	a := s.byOwner[p]
-	a.waiting = kind
+	if s.calm {
+		s.mu.Unlock()
+		return Go
+	}
+	a := s.actors[slices.IndexFunc(s.actors, func(a *actor) bool { return a.Process == p })]
+	w := &step{actor: a, kind: kind, does: p.callOf(ctx).does, fate: make(chan Fate, 1)}
+	s.waiting = append(s.waiting, w)
 	s.mu.Unlock()
-	return <-a.fate
+	select {
+	case fate := <-w.fate:
+		return fate
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	if i := slices.Index(s.waiting, w); i >= 0 && !s.stands(a) {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+		w.fate <- Ended
+	}
+	s.mu.Unlock()
+	return <-w.fate
 }
+
+func (s *scheduler) stands(a *actor) bool { return !s.calm && time.Now().Before(a.frozen) }
 
 func (s *scheduler) note(format string, args ...any) {
 	if s.verbose {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		fmt.Fprintf(&s.log, "%s  %s\n", time.Now().UTC().Format(time.TimeOnly), fmt.Sprintf(format, args...))
+		fmt.Fprintf(s, "%s  %s\n", time.Now().UTC().Format(time.TimeOnly), fmt.Sprintf(format, args...))
 	}
 }
 
@@ -134,22 +153,26 @@ func (s *scheduler) search() {
 			continue
 		}
 		ready := s.ready()
-		switch n := s.random.IntN(20); {
-		case len(s.running()) < s.together() && s.calls < 8:
+		switch n := s.random.IntN(24); {
+		case s.running() < s.together() && s.calls < 8:
 			s.start()
 		case n == 0 && s.calls < 12:
 			s.start()
-		case n == 1 && s.world.Delayed():
-			s.deliver()
-		case n == 3 && s.world.Unlanded():
-			s.note("a late statement lands")
-			s.world.Land()
+		case n == 1 && s.deliver():
 		case n == 2 && len(ready) > 0:
-			s.freeze(pick(s.random, ready), pick(s.random, freezes))
-		case len(ready) > 0 && n < 18:
-			a := pick(s.random, ready)
-			s.goOn(a, s.fate(a.waiting))
-		case len(s.running()) > 0 || s.world.Delayed():
+			s.freeze(pick(s.random, ready).actor, pick(s.random, freezes))
+		case n == 3 && s.world.Land():
+			s.note("a late statement has landed")
+		case n == 4 && s.faults > 3 && len(ready) > 0:
+			away, hangs := pick(s.random, aways), s.sometimes(2)
+			s.note("the journal is away for %s; it hangs: %t", away, hangs)
+			s.world.Away(away, hangs)
+		case n == 5:
+			s.end()
+		case len(ready) > 0 && n < 22:
+			w := pick(s.random, ready)
+			s.goOn(w, s.fate(w.kind))
+		case s.running() > 0 || len(ready) > 0 || s.world.Delayed():
 			s.pass()
 		default:
 			return
@@ -158,14 +181,19 @@ func (s *scheduler) search() {
 }
 
 func (s *scheduler) freeze(a *actor, d time.Duration) {
+	s.mu.Lock()
 	a.frozen = time.Now().Add(d)
+	s.mu.Unlock()
 	s.world.Count("pauses")
-	s.note("%s pauses at %s until %s", a.name, a.waiting, a.frozen.UTC().Format(time.TimeOnly))
+	s.note("%s stands still for %s", a.name, d)
 }
 
-func (s *scheduler) deliver() {
-	s.note("a late request arrives")
-	s.world.Deliver()
+func (s *scheduler) deliver() bool {
+	served := s.world.Deliver()
+	if served {
+		s.note("a late request has arrived")
+	}
+	return served
 }
 
 // pass lets time go by: a little if somebody is ready to go on.
@@ -175,27 +203,51 @@ func (s *scheduler) pass() {
 	time.Sleep(d)
 }
 
-func (s *scheduler) running() []*actor {
+// running is how many calls run in processes that live.
+func (s *scheduler) running() (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.ended })
+	for _, a := range s.actors {
+		n += a.running()
+	}
+	return n
 }
 
-func (s *scheduler) ready() []*actor {
-	running := s.running()
+func (a *actor) running() (n int) {
+	for _, c := range a.calls {
+		if !c.over && !a.dead.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// ready returns the steps that can go on. Those of a process that has crashed end.
+func (s *scheduler) ready() (ready []*step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(running, func(a *actor) bool {
-		return a.waiting == "" || !s.calm && time.Now().Before(a.frozen)
+	s.waiting = slices.DeleteFunc(s.waiting, func(w *step) bool {
+		if w.actor.dead.Load() {
+			w.fate <- Crash
+		}
+		return w.actor.dead.Load()
 	})
+	for _, w := range s.waiting {
+		if !s.stands(w.actor) {
+			ready = append(ready, w)
+		}
+	}
+	return ready
 }
 
-func (s *scheduler) goOn(a *actor, fate Fate) {
-	s.note("%s goes on at %s: %d", a.name, a.waiting, fate)
+func (s *scheduler) goOn(w *step, fate Fate) {
+	s.note("%s goes on at %s: %d", w.actor.name, w.kind, fate)
 	s.mu.Lock()
-	a.waiting = ""
-	s.mu.Unlock()
-	a.fate <- fate
+	defer s.mu.Unlock()
+	if i := slices.Index(s.waiting, w); i >= 0 {
+		s.waiting = slices.Delete(s.waiting, i, i+1)
+		w.fate <- fate
+	}
 }
 
 // fate is what becomes of a step: mostly nothing.
@@ -222,125 +274,210 @@ func (s *scheduler) fate(kind Kind) Fate {
 	return fate
 }
 
-// call is what a process is started for.
-type call string
+// does is what a process is called for.
+type does string
 
 const (
-	buy     call = "Buy"
-	settle  call = "Settle"
-	resolve call = "Resolve"
-	last    call = "finish"
+	buy     does = "Buy"
+	settle  does = "Settle"
+	lookup  does = "Lookup"
+	resolve does = "Resolve"
+	last    does = "Shutdown"
 )
 
 // calls has each as often as it is picked.
-var calls = []call{buy, buy, buy, buy, buy, buy, settle, settle, resolve, resolve}
+var calls = []does{buy, buy, buy, buy, buy, buy, settle, settle, resolve, resolve, lookup}
 
-// start has a new process begin a call.
+// start has a process begin a call: one that lives, or a new one.
 func (s *scheduler) start() {
-	s.calls++
-	key, call := s.startBeside(pick(s.random, keys), pick(s.random, calls))
-	switch call {
+	key, what := s.startBeside(pick(s.random, keys), pick(s.random, calls))
+	a := s.living()
+	switch what {
 	case buy:
-		s.run(buy, key, func(ctx context.Context, p *Process) { s.buy(ctx, p, key) })
+		s.run(a, buy, key, func(ctx context.Context, c *call) { s.buy(ctx, c) })
 	case settle:
-		s.run(settle, "", s.settle)
+		s.run(a, settle, "", s.settle)
+	case lookup:
+		s.run(a, lookup, key, s.lookup)
 	default:
 		person := s.person()
-		s.run(resolve, key, func(ctx context.Context, p *Process) { s.resolve(ctx, p, key, person) })
+		s.run(a, resolve, key, func(ctx context.Context, c *call) { s.resolve(ctx, c, person) })
 	}
 }
 
-func (s *scheduler) buy(ctx context.Context, p *Process, key string) {
-	bought, err := p.Buyer.Buy(ctx, key, request())
-	s.note("Buy %s: %v %+v", key, err, bought)
-	if p.dead.Load() {
+// living is a process that is called again, or a new one.
+func (s *scheduler) living() *actor {
+	living := s.alive()
+	living = slices.DeleteFunc(living, func(a *actor) bool { return a.short || s.stands(a) })
+	if len(living) > 0 && s.sometimes(2) {
+		return pick(s.random, living)
+	}
+	return s.newActor(s.sometimes(2))
+}
+
+func (s *scheduler) newActor(short bool) *actor {
+	a := &actor{name: fmt.Sprintf("process %d", len(s.actors)+1), short: short}
+	a.Process = NewProcess(s.world, s, s.journal, s.options...)
+	a.Ahead = pick(s.random, clocks)
+	s.mu.Lock()
+	s.actors = append(s.actors, a)
+	s.mu.Unlock()
+	s.note("%s starts, for one call: %t; its clock is ahead by %s", a.name, short, a.Ahead)
+	return a
+}
+
+func (s *scheduler) alive() []*actor {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() })
+}
+
+// end ends a process that has no call any more: by Shutdown, or as a function's is ended, also in the middle of an attempt that
+// goes on in the background.
+func (s *scheduler) end() {
+	s.mu.Lock()
+	idle := slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() || a.running() > 0 })
+	s.mu.Unlock()
+	if len(idle) == 0 {
 		return
 	}
-	s.world.Answered(key, bought, err)
-	p.Buyer.Shutdown(context.Background())
-	s.world.kept(p, key, bought, err)
+	a := pick(s.random, idle)
+	if !a.short {
+		s.run(a, last, "", func(ctx context.Context, c *call) { _ = c.shutDown(ctx) })
+		return
+	}
+	if slices.ContainsFunc(s.ready(), func(w *step) bool { return w.actor == a }) {
+		s.world.Count("ended in the background")
+	}
+	s.note("%s ends", a.name)
+	a.dead.Store(true)
+}
+
+func (s *scheduler) buy(ctx context.Context, c *call) {
+	bought, err := c.process.Buyer.Buy(ctx, c.key, request())
+	s.note("Buy %s: %v %s", c.key, err, brief(bought))
+	if c.process.dead.Load() {
+		return
+	}
+	s.world.Answered(c, bought, err)
+	if ended := c.ended.Load(); ended != nil && time.Since(*ended) > leaves {
+		s.world.Violate("key %s: Buy returned %s after the end of its context", c.key, time.Since(*ended))
+	}
 	if blocked := (*once.BlockedError)(nil); errors.As(err, &blocked) {
 		s.world.Count("blocked")
 	}
 }
 
-func (s *scheduler) settle(ctx context.Context, p *Process) {
+// leaves is how long Buy may take to return when its context has ended.
+const leaves = time.Second
+
+func (s *scheduler) settle(ctx context.Context, c *call) {
 	for range 3 {
-		open, err := p.Buyer.Settle(ctx)
-		s.note("Settle: %v %+v", err, open)
+		since := s.world.Moment()
+		settled, err := c.process.Buyer.Settle(ctx)
+		s.note("Settle: %v %+v", err, settled)
+		for _, p := range settled {
+			s.told(c, p, since)
+		}
 		if err := sleep(ctx, time.Minute); err != nil {
 			return
 		}
 	}
 }
 
-func (s *scheduler) resolve(ctx context.Context, p *Process, key string, person person) {
-	err := person(s.world, p, key)
-	s.note("Resolve %s: %v", key, err)
+func (s *scheduler) lookup(ctx context.Context, c *call) {
+	since := s.world.Moment()
+	p, _, err := c.process.Buyer.Lookup(ctx, c.key)
+	s.note("Lookup %s: %v %s", c.key, err, brief(p))
+	s.told(c, p, since)
+}
+
+// told holds what a process says against the ledger, if it lived to say it.
+func (s *scheduler) told(c *call, p once.Purchase, since int64) {
+	if !c.process.dead.Load() {
+		s.world.Told(p, since)
+	}
+}
+
+func (s *scheduler) resolve(ctx context.Context, c *call, person person) {
+	err := person(ctx, s.world, c)
+	s.note("Resolve %s: %v", c.key, err)
 	for early := (*once.TooEarlyError)(nil); errors.As(err, &early); {
 		s.world.Count("too early")
-		if sleep(ctx, early.Until.Sub(s.world.Now())+time.Second) != nil {
+		if sleep(ctx, early.Until.Add(c.process.Ahead).Sub(s.world.Now())+time.Second) != nil {
 			return
 		}
-		err = person(s.world, p, key)
-		s.note("Resolve %s again: %v", key, err)
+		err = person(ctx, s.world, c)
+		s.note("Resolve %s again: %v", c.key, err)
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
-	return ctx.Err() // also if both came at the same moment, of which select takes any
-}
-
-func (s *scheduler) run(c call, key string, do func(context.Context, *Process)) {
-	p := NewProcess(s.world, s, s.journal, s.options...)
-	p.vanishes = true
-	a := &actor{name: strings.TrimSpace(fmt.Sprintf("%d %s %s", s.calls, c, key)), call: c, process: p, fate: make(chan Fate)}
+func (s *scheduler) run(a *actor, what does, key string, do func(context.Context, *call)) {
+	s.calls++
+	limit := pick(s.random, s.limits(what))
+	s.note("%s begins %s %s, for %s", a.name, what, key, limit)
+	ctx, c := a.begin(limit, key)
+	c.does = what
 	s.mu.Lock()
-	s.actors = append(s.actors, a)
-	s.byOwner[p] = a
+	a.calls = append(a.calls, c)
 	s.mu.Unlock()
-	limit := pick(s.random, s.limits(c))
-	s.note("%s begins, for %s", a.name, limit)
 	go func() {
-		ctx, cancel := context.WithTimeout(p.begin(context.Background(), key), limit)
 		defer func() {
-			cancel()
+			c.cancel()
 			s.mu.Lock()
-			a.ended = true
+			c.over = true
 			s.mu.Unlock()
-			s.note("%s ended", a.name)
+			s.note("%s has ended %s %s", a.name, what, key)
 		}()
-		do(ctx, p)
+		do(ctx, c)
 	}()
 	synctest.Wait()
 }
 
-// drain has everybody finish without faults, what is late arrive, and everything settled and bought.
+// drain has everybody finish without faults, what is late arrive, every process end, and everything settled and bought.
 func (s *scheduler) drain() {
-	s.calm = true
 	s.note("no more faults")
+	s.mu.Lock()
+	s.calm = true
+	s.mu.Unlock()
+	s.world.Away(0, false)
 	s.calmDown()
-	for s.world.Delayed() {
-		s.world.Deliver()
-	}
-	for s.world.Land() {
+	for s.world.Deliver() || s.world.Land() {
 	}
 	s.world.ReleaseOutside()
-	s.calls++
-	s.run(last, "", func(_ context.Context, p *Process) { finish(s.world, p, keys) })
+	for _, a := range s.alive() {
+		s.run(a, last, "", func(ctx context.Context, c *call) {
+			if err := c.shutDown(ctx); err != nil {
+				s.world.Violate("Shutdown: %v", err)
+			}
+		})
+		s.calmDown()
+	}
+	s.run(s.newActor(false), last, "", func(_ context.Context, c *call) { finish(s.world, c.process, keys) })
 	s.calmDown()
+	for _, a := range s.actors {
+		a.dead.Store(true)
+	}
+	s.ready()
+	time.Sleep(time.Hour) // what a dead process still waits for ends
 }
 
+// shutDown ends a process, which writes all that it knows.
+func (c *call) shutDown(ctx context.Context) error {
+	err := c.process.Buyer.Shutdown(ctx)
+	if err == nil && !c.process.dead.Load() {
+		c.process.world.Ended(c.process)
+	}
+	c.process.dead.Store(true)
+	return err
+}
+
+// calmDown waits until no call runs. In the calm nobody waits for the scheduler any more.
 func (s *scheduler) calmDown() {
-	for synctest.Wait(); len(s.running()) > 0; synctest.Wait() {
-		if ready := s.ready(); len(ready) > 0 {
-			s.goOn(ready[0], Go)
-		} else {
-			time.Sleep(30 * time.Second)
-		}
+	for _, w := range s.ready() {
+		s.goOn(w, Go)
+	}
+	for synctest.Wait(); s.running() > 0; synctest.Wait() {
+		time.Sleep(30 * time.Second)
 	}
 }

@@ -1,148 +1,72 @@
-// Package proof holds package once against its promise. It has a model of the service in memory, processes that crash,
-// pause and lose what they send at any step, and a history that answers are held against. Two searches use it: every
-// crash and cancellation, in pairs (crash.go), and the interleavings that a seed finds (schedule.go). The folder
-// testdata/rules has a patch for each rule of docs/once.md that switches it off; a search has to find each.
+// Package proof holds package once against its promise. It has processes that crash, pause and lose what they send at any
+// step, before the service of package model, and a history that records and answers are held against. Two searches use it:
+// every crash and cancellation, in pairs (crash.go), and the interleavings that a seed finds (schedule.go). The folder
+// testdata/rules has a patch for each rule of docs/once-design.md that switches it off; a search has to find each.
 package proof
 
 import (
-	"encoding/json"
-	"fmt"
+	"bytes"
+	"context"
 	"io"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 )
 
-// World is the service, the network before it, and what has happened. Its exported fields are set before it is used.
+// World is the service, the network before it, the journal's database, and what has happened.
 type World struct {
+	model.Service
 	History
-	Offset     time.Duration        // the service's clock, less the processes'
-	Leeway     time.Duration        // how long after its expiry a signature is still accepted
-	RetryAfter time.Duration        // what a 429 asks for
-	Lag        func() time.Duration // until an order is listed
-	NoDate     bool                 // responses have no Date header
-	orders     []*order
+	Offset     time.Duration // the service's clock, of the processes'
+	RetryAfter time.Duration // what a 429 asks for
 	late       []*http.Request
 	unlanded   []func() // statements of the journal that failed, and are still on their way
-	foreign    []computeunit.Instance
-	glimpses   []computeunit.Instance // in the next listing only
-	ids        int
+	away       time.Time
+	hangs      bool // the database does not answer while it is away, instead of refusing
+	served     int  // orders that the ledger has
 }
 
-// order is one that the service made.
-type order struct {
-	key        string
-	requestID  string
-	orderID    string
-	instance   computeunit.Instance
-	serviceID  string
-	listedFrom time.Time
-	overlooked bool // by a person who was believed
+// NewWorld is one in which nothing has happened.
+func NewWorld() *World {
+	w := &World{RetryAfter: time.Second, History: History{Ledger: model.NewLedger()}}
+	w.Clock = func() time.Time { return time.Now().Add(w.Offset) }
+	return w
 }
 
-// is reports whether a purchase names no other order.
-func (o *order) is(p once.Purchase) bool {
-	return (p.InstanceID == "" || p.InstanceID == o.instance.InstanceID) && (p.OrderID == "" || p.OrderID == o.orderID)
+// Add lists an instance that no key's order made: one that was there before, or that somebody outside bought.
+func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
+
+// AddLike lists one of the timing and size of a request.
+func (w *World) AddLike(instanceID string, like computeunit.PurchaseComputeUnitRequest) {
+	w.Service.Add(model.Instance(instanceID, like), true)
 }
 
-// Now is the service's clock.
-func (w *World) Now() time.Time { return time.Now().Add(w.Offset) }
-
-func (w *World) response(status int, body any) *http.Response {
-	text, _ := json.Marshal(body)
-	recorded := &http.Response{
-		StatusCode: status,
-		Header:     http.Header{"Date": {w.Now().UTC().Format(http.TimeFormat)}, "Content-Type": {"application/json"}},
-		Body:       readAllOnce(text),
-	}
-	if w.NoDate {
-		recorded.Header.Del("Date")
-	}
-	return recorded
+func request() computeunit.PurchaseComputeUnitRequest {
+	return computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(1), ReplicasCount: 1}
 }
 
-func (w *World) refuse(status int, code string) *http.Response {
-	return w.response(status, map[string]any{"requestId": "r", "code": code, "message": "refused"})
-}
-
-// list answers DescribeComputeUnits.
-func (w *World) list(r *http.Request) *http.Response {
-	if w.expired(r) {
-		return w.refuse(http.StatusBadRequest, "RequestExpired")
-	}
-	var asked computeunit.DescribeComputeUnitsRequest
-	decodeBody(r, &asked)
+// serve serves a request, and has the ledger hold what was ordered.
+func (w *World) serve(r *http.Request, withInstance bool) *http.Response {
+	response := w.Serve(r, withInstance)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	listed := slices.Concat(w.foreign, w.glimpses)
-	for range w.glimpses {
-		w.count("listed once, and released")
-	}
-	w.glimpses = nil
-	for _, o := range w.orders {
-		if strings.EqualFold(o.serviceID, asked.ServiceID) && !time.Now().Before(o.listedFrom) {
-			listed = append(listed, o.instance)
-		}
-	}
-	if listed == nil {
-		listed = []computeunit.Instance{}
-	}
-	return w.response(http.StatusOK, map[string]any{"requestId": "l", "result": map[string]any{"instances": listed}})
-}
-
-// purchase answers PurchaseComputeUnit, and makes the order.
-func (w *World) purchase(r *http.Request, withInstance bool) *http.Response {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.expired(r) {
+	if response.StatusCode == http.StatusBadRequest && model.IsPurchase(r) {
 		w.count("refused by the fence")
-		return w.refuse(http.StatusBadRequest, "RequestExpired")
 	}
-	var asked computeunit.PurchaseComputeUnitRequest
-	decodeBody(r, &asked)
-	w.ids++
-	o := &order{
-		key:       keyOf(r.Context()),
-		requestID: r.Header.Get("X-Bce-Request-Id"),
-		orderID:   fmt.Sprintf("order-%d", w.ids),
-		instance: computeunit.Instance{
-			InstanceID: fmt.Sprintf("instance-%d", w.ids), PaymentTiming: asked.Billing.PaymentTiming,
-			ReplicasCount: asked.ReplicasCount, Status: computeunit.InstanceRunning,
-		},
-		serviceID:  asked.ServiceID,
-		listedFrom: time.Now().Add(w.Lag()),
+	for _, o := range w.Orders(w.served) {
+		w.served++
+		w.Ordered(o)
 	}
-	w.orders = append(w.orders, o)
-	w.ordered(o)
-	result := map[string]any{"orderId": o.orderID}
-	if withInstance {
-		result["instanceId"] = o.instance.InstanceID
-	}
-	return w.response(http.StatusOK, map[string]any{"requestId": o.requestID, "result": result})
-}
-
-// expired reads when the request was signed from its signature: bce-auth-v1/{ak}/{timestamp}/{seconds}/...
-func (w *World) expired(r *http.Request) bool {
-	parts := strings.Split(r.Header.Get("Authorization"), "/")
-	signed, err := time.Parse(time.RFC3339, parts[2])
-	seconds, err2 := strconv.Atoi(parts[3])
-	if err != nil || err2 != nil {
-		panic("a request without a signature")
-	}
-	life := time.Duration(seconds) * time.Second
-	return w.Now().After(signed.Add(life+w.Leeway)) || signed.After(w.Now().Add(life+w.Leeway))
+	return response
 }
 
 // Delay keeps a request on its way, with its body: its sender is about to give up.
 func (w *World) Delay(r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	kept := r.Clone(r.Context())
-	kept.Body = readAllOnce(body)
+	kept := r.Clone(context.WithoutCancel(r.Context()))
+	kept.Body = io.NopCloser(bytes.NewReader(body))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.late = append(w.late, kept)
@@ -155,14 +79,40 @@ func (w *World) Delayed() bool {
 	return len(w.late) > 0
 }
 
-// Deliver serves the oldest request that is still on its way. Its answer reaches nobody.
-func (w *World) Deliver() {
+// Deliver serves the oldest request that is still on its way, if there is one. Its answer reaches nobody.
+func (w *World) Deliver() bool {
+	request, found := first(w, &w.late)
+	if found {
+		w.Count("served late")
+		w.serve(request, true)
+	}
+	return found
+}
+
+// first takes the oldest of what is on its way.
+func first[T any](w *World, from *[]T) (oldest T, found bool) {
 	w.mu.Lock()
-	request := w.late[0]
-	w.late = w.late[1:]
-	w.count("served late")
-	w.mu.Unlock()
-	w.purchase(request, true)
+	defer w.mu.Unlock()
+	if len(*from) == 0 {
+		return oldest, false
+	}
+	oldest, *from = (*from)[0], (*from)[1:]
+	return oldest, true
+}
+
+// onItsWay reports whether an attempt can still make an order, or has made one.
+func (w *World) onItsWay(requestID string) bool {
+	for _, r := range w.late {
+		if r.Header.Get("X-Bce-Request-Id") == requestID {
+			return true
+		}
+	}
+	for _, o := range w.Orders(0) {
+		if o.RequestID == requestID {
+			return true
+		}
+	}
+	return false
 }
 
 // Postpone keeps a statement, which failed for its caller, on its way to the journal.
@@ -172,95 +122,43 @@ func (w *World) Postpone(statement func()) {
 	w.unlanded = append(w.unlanded, statement)
 }
 
-// Unlanded reports whether a statement is on its way to the journal.
-func (w *World) Unlanded() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.unlanded) > 0
-}
-
-// Land does the oldest statement that is still on its way to the journal.
+// Land does the oldest statement that is still on its way to the journal, if there is one.
 func (w *World) Land() bool {
-	w.mu.Lock()
-	if len(w.unlanded) == 0 {
-		w.mu.Unlock()
-		return false
+	statement, found := first(w, &w.unlanded)
+	if found {
+		w.Count("landed late")
+		statement()
 	}
-	statement := w.unlanded[0]
-	w.unlanded = w.unlanded[1:]
-	w.count("landed late")
+	return found
+}
+
+// Away has the database be away for a time, for everybody.
+func (w *World) Away(d time.Duration, hangs bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.away, w.hangs = time.Now().Add(d), hangs
+	w.count("the journal was away")
+}
+
+// reach waits for the database, and fails while it is away.
+func (w *World) reach(ctx context.Context) error {
+	w.mu.Lock()
+	back, hangs := time.Until(w.away), w.hangs
 	w.mu.Unlock()
-	statement()
-	return true
-}
-
-// ListAll ends every lag.
-func (w *World) ListAll() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, o := range w.orders {
-		o.listedFrom = time.Time{}
+	switch {
+	case back <= 0:
+		return nil
+	case hangs && sleep(ctx, back) == nil:
+		return nil
+	default:
+		return errCut
 	}
 }
 
-// Add lists an instance that no key's order made: one that was there before, or that somebody outside bought.
-func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
-
-// AddLike lists one of the timing and size of a request.
-func (w *World) AddLike(instanceID string, request computeunit.PurchaseComputeUnitRequest) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.foreign = append(w.foreign, foreign(instanceID, request))
-}
-
-// AddOutside lists an instance that somebody outside bought while a key may be open. Unless it stays, it is released after
-// the next listing.
-func (w *World) AddOutside(instanceID string, stays bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.strangers == nil {
-		w.strangers = map[string]bool{}
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
 	}
-	w.strangers[instanceID] = stays
-	if stays {
-		w.foreign = append(w.foreign, foreign(instanceID, request()))
-	} else {
-		w.glimpses = append(w.glimpses, foreign(instanceID, request()))
-	}
-}
-
-// ReleaseOutside has whoever bought outside release everything.
-func (w *World) ReleaseOutside() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.glimpses = nil
-	w.foreign = slices.DeleteFunc(w.foreign, func(i computeunit.Instance) bool { return w.strangers[i.InstanceID] })
-}
-
-func foreign(instanceID string, request computeunit.PurchaseComputeUnitRequest) computeunit.Instance {
-	return computeunit.Instance{
-		InstanceID:    instanceID,
-		PaymentTiming: request.Billing.PaymentTiming,
-		ReplicasCount: request.ReplicasCount,
-		Status:        computeunit.InstanceRunning,
-	}
-}
-
-// Release takes an instance that Add has listed out of the listing.
-func (w *World) Release(instanceID string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.foreign = slices.DeleteFunc(w.foreign, func(i computeunit.Instance) bool { return i.InstanceID == instanceID })
-}
-
-// orderOf is the truth about a key, but for what a person was believed to have overlooked.
-func (w *World) orderOf(key string) *order {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, o := range w.orders {
-		if o.key == key && !o.overlooked {
-			return o
-		}
-	}
-	return nil
+	return ctx.Err() // also if both came at the same moment, of which select takes any
 }

@@ -1,8 +1,8 @@
 package store
 
 import (
+	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -10,9 +10,9 @@ import (
 
 // ascii returns a text in ASCII, with \u escapes for the rest as JSON has them: whatever a connection does to other
 // characters, two processes of one journal read and compare the same bytes. Two texts never become one, because the
-// backslash is escaped, too.
+// backslash is escaped, too, and the quote, so that JSON reads it back.
 func ascii(text string) string {
-	return escape(text, func(c rune) bool { return c < ' ' || c == '\\' || c > '~' })
+	return escape(text, func(c rune) bool { return c < ' ' || c == '\\' || c == '"' || c > '~' })
 }
 
 // asciiJSON does the same to JSON, where such escapes say the same as the characters.
@@ -39,28 +39,14 @@ func escape(text string, special func(rune) bool) string {
 }
 
 // text returns what ascii was given. What no ascii returned is an error: some connection has changed it.
-func text(escaped string) (string, error) {
-	var units []uint16
-	for rest := escaped; rest != ""; {
-		size, unit := 1, uint64(rest[0])
-		if rest[0] == '\\' {
-			var err error
-			if size = 6; len(rest) < size || rest[1] != 'u' {
-				return "", errChanged(escaped)
-			}
-			if unit, err = strconv.ParseUint(rest[2:size], 16, 16); err != nil {
-				return "", errChanged(escaped)
-			}
-		}
-		units, rest = append(units, uint16(unit)), rest[size:]
+func text(escaped string) (text string, err error) {
+	if json.Unmarshal([]byte(`"`+escaped+`"`), &text) != nil || ascii(text) != escaped {
+		return "", errChanged(escaped)
 	}
-	if text := string(utf16.Decode(units)); ascii(text) == escaped {
-		return text, nil
-	}
-	return "", errChanged(escaped)
+	return text, nil
 }
 
 func errChanged(value string) error {
-	return fmt.Errorf("journal: the database returned %+q, which this package did not write: "+
+	return fmt.Errorf("the database returned %+q, which this package did not write: "+
 		"look for a connection of the pool that converts characters (client encoding, character set)", value)
 }

@@ -18,6 +18,7 @@ func TestATextIsKeptInASCII(t *testing.T) {
 		"😀":         `\ud83d\ude00`,
 		`\u00e9`:    `\u005cu00e9`,
 		"\x01\x7f":  `\u0001\u007f`,
+		`a"b`:       `a\u0022b`,
 		"\ufffd":    `\ufffd`,
 	} {
 		assert.Equal(t, want, ascii(in))

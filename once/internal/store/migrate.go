@@ -86,19 +86,18 @@ func (s *SQL) try(ctx context.Context) error {
 	} {
 		test.r.Version, test.r.State, test.r.Data = id, "try", data
 		done, err := s.put(ctx, tx, "", test.r)
-		if test.fits && err != nil {
+		switch {
+		case test.fits && err != nil:
 			return err
+		case done != test.fits:
+			return fmt.Errorf("%w: the table is not that of Schema: a row with key %q, service %q and instance %q is written: %t",
+				errRefused, test.r.Key, test.r.OpenService, test.r.InstanceID, done)
+		case !test.fits:
+			continue
 		}
-		if done != test.fits {
-			return s.errTable("a row with key %q, service %q and instance %q is written: %t", test.r.Key, test.r.OpenService, test.r.InstanceID, done)
-		}
-		if found, err := s.find(ctx, tx, Key, []string{test.r.Key}); test.fits && (err != nil || len(found) != 1 || !bytes.Equal(found[0].Data, data)) {
-			return s.errTable("a row is not read as it was written: key %q, %v", test.r.Key, err)
+		if found, err := s.find(ctx, tx, Key, []string{test.r.Key}); err != nil || len(found) != 1 || !bytes.Equal(found[0].Data, data) {
+			return fmt.Errorf("%w: the table is not that of Schema: key %q is not read as it was written: %v", errRefused, test.r.Key, err)
 		}
 	}
 	return nil
-}
-
-func (s *SQL) errTable(format string, arguments ...any) error {
-	return fmt.Errorf("%w: the table is not that of Schema: %s", errRefused, fmt.Sprintf(format, arguments...))
 }
