@@ -100,8 +100,8 @@ func TestAnOutcomeErrorIsTheSameJSONInEachPackage(t *testing.T) {
 	for _, codec := range jsonPackages {
 		text, err := codec.marshal(map[string]error{"failed": failed})
 		require.NoError(t, err)
-		assert.JSONEq(t, `{"failed":{"outcome":"not purchased","retryable":true,"action":"PurchaseComputeUnit","serviceId":"svco-1",`+
-			`"requestId":"r","clientRequestId":"c","attempts":2,"error":"retryable"}}`, string(text))
+		assert.JSONEq(t, `{"failed":{"outcome":"not purchased","retryable":true,"action":"PurchaseComputeUnit","service_id":"svco-1",`+
+			`"request_id":"r","client_request_id":"c","attempt":2,"error":"retryable"}}`, string(text))
 	}
 }
 

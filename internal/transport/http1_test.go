@@ -186,34 +186,6 @@ func TestAHandshakeEndsWithItsAttempt(t *testing.T) {
 	}
 }
 
-func TestAHandshakeEndsWithAnAttemptThatWasServedOverAnotherConnection(t *testing.T) {
-	arrived, goOn := make(chan struct{}), make(chan struct{})
-	secure := tlsServer(t, func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/slow" {
-			arrived <- struct{}{}
-			<-goOn
-		}
-	})
-	silent, accepted, closed := silent(t, func(net.Conn) {})
-	var dials atomic.Int64
-	theirs := secure.Client().Transport.(*http.Transport).Clone()
-	theirs.DialContext = func(ctx context.Context, network, to string) (net.Conn, error) {
-		if dials.Add(1) == 2 { // the first connection leads to the server, the second is not answered
-			to = silent
-		}
-		return new(net.Dialer).DialContext(ctx, network, to)
-	}
-	via := through(t, theirs)
-	var both sync.WaitGroup
-	both.Go(func() { send(t.Context(), t, via, secure.URL+"/slow") })
-	await(t, arrived)
-	both.Go(func() { assert.Equal(t, transport.Answered, send(t.Context(), t, via, secure.URL).Reached) })
-	await(t, accepted)
-	goOn <- struct{}{}
-	both.Wait()
-	await(t, closed)
-}
-
 // forward connects a client to a server.
 func forward(client net.Conn, from io.Reader, to string) {
 	target, err := net.Dial("tcp", to)
