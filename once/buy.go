@@ -78,9 +78,8 @@ type call struct {
 	stop   context.CancelFunc
 	asked  Purchase
 
-	first string // the version of the key at first
-	seen  bool   // the journal had the key
-	taken bool   // another key has the service
+	seen  bool // the journal had the key
+	taken bool // another key has the service
 	wait  time.Duration
 	lost  error // why this call's own attempt has no clear answer
 	over  error // why it does not wait any longer
@@ -158,13 +157,14 @@ func (c *call) ended() error {
 // loop reads the key again after each step and each wait, so that nothing is said by what was read before. It returns an
 // outcome and why, or no outcome if it is bought.
 func (c *call) loop() (r record, outcome, why error) {
+	first := "" // the version of the key at first
 	for begun := false; ; begun = true {
 		r, err := c.read()
 		if r.version == "" {
 			r.Purchase = c.asked
 		}
 		if !begun {
-			c.first = r.version
+			first = r.version
 		}
 		if blocked := (*BlockedError)(nil); errors.As(c.over, &blocked) && blocked.Key == r.Key && !r.Open() {
 			c.over = nil // it was about what the key was
@@ -185,7 +185,7 @@ func (c *call) loop() (r record, outcome, why error) {
 			return r, outcome, fmt.Errorf("%w: %s", ErrKeyReused, strings.Join(differs, "; "))
 		case r.State == StateBought:
 			return r, nil, nil
-		case r.State == StateNotPurchased && r.Evidence != "" && r.version != c.first: // what this call waited for
+		case r.State == StateNotPurchased && r.Evidence != "" && r.version != first: // what this call waited for
 			return r, outcome, r.refused()
 		case c.over != nil:
 			return r, outcome, join(c.lost, again(c.over))

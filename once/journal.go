@@ -163,21 +163,21 @@ func changeEndpoint(ctx context.Context, journal store.Store, from, to string) e
 		return fmt.Errorf("%q is no endpoint", to)
 	}
 	rows, err := journal.Find(ctx, store.Key, endpointKey)
-	if err == nil && len(rows) == 0 {
-		err = errors.New("the journal has none yet")
+	switch {
+	case err != nil:
+		return err
+	case len(rows) == 0:
+		return errors.New("the journal has none yet")
 	}
-	if err == nil {
-		err = checkEndpoint(rows[0], from)
-	}
-	if err != nil {
+	if err := checkEndpoint(rows[0], from); err != nil {
 		return err
 	}
 	open, err := journal.Find(ctx, store.OpenService)
-	if err == nil && len(open) > 0 {
-		err = fmt.Errorf("%d keys are open, the first is %q: settle them first", len(open), open[0].Key)
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case len(open) > 0:
+		return fmt.Errorf("%d keys are open, the first is %q: settle them first", len(open), open[0].Key)
 	}
 	done, err := journal.Put(ctx, rows[0].Version, endpointRow(to))
 	if err == nil && !done {

@@ -122,15 +122,12 @@ func WithFenceMargin(margin time.Duration) Option { return func(b *Buyer) { b.ma
 // Check returns an error if purchases would fail: the journal can't be reached, has no table, settings by which it can
 // forget, another endpoint than the client's, or records of a later version of this package. Call it at the start of a
 // program. It does not ask the service. A journal that is nobody's yet becomes the client's endpoint's.
-func (b *Buyer) Check(ctx context.Context) error {
-	err := b.check(ctx)
-	if err != nil {
-		return fmt.Errorf("once: %w", err)
-	}
-	return nil
-}
-
-func (b *Buyer) check(ctx context.Context) error {
+func (b *Buyer) Check(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("once: %w", err)
+		}
+	}()
 	if table, ok := b.store.(interface {
 		Check(context.Context) (string, error)
 	}); ok {

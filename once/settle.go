@@ -74,14 +74,13 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 // each time. A panic goes on in the caller.
 func inTurn(n int, do func(i int)) {
 	var group sync.WaitGroup
-	var panicked any
-	places, first := make(chan struct{}, settledAtOnce), rand.N(max(n, 1))
+	places, panics, first := make(chan struct{}, settledAtOnce), make(chan any, n), rand.N(max(n, 1))
 	for i := range n {
 		places <- struct{}{}
 		group.Go(func() {
 			defer func() {
 				if p := recover(); p != nil {
-					panicked = p
+					panics <- p
 				}
 				<-places
 			}()
@@ -89,8 +88,9 @@ func inTurn(n int, do func(i int)) {
 		})
 	}
 	group.Wait()
-	if panicked != nil {
-		panic(panicked)
+	close(panics)
+	for p := range panics {
+		panic(p)
 	}
 }
 
