@@ -47,7 +47,7 @@ func (c *call) buy(r record) (bought record, outcome, why error) {
 	case err != nil:
 		return claimed, computeunit.ErrOutcomeUnknown, err
 	}
-	c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed.Purchase, nil)
+	c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed, nil)
 	c.seen, c.attempt = true, &attempt{call: c, record: claimed}
 	bought, outcome, why = c.attempt.listAndSend()
 	c.attempt = nil // not after a panic: see recovered
@@ -56,11 +56,11 @@ func (c *call) buy(r record) (bought record, outcome, why error) {
 }
 
 func (a *attempt) listAndSend() (bought record, outcome, why error) {
-	listed, err := a.buyer.list(a.ctx, a.asked.Request.ServiceID) // rule 2: after claiming
+	before, _, err := a.buyer.list(a.ctx, a.record) // rule 2: after claiming
 	if err != nil {
 		return a.end(join(a.ended(), err))
 	}
-	a.listed, a.before = time.Now(), Listing{Date: listed.Date.UTC(), InstanceIDs: append([]string{}, ids(listed.Result.Instances)...)}
+	a.listed, a.before = time.Now(), before
 	response, err := a.send()
 	if err != nil {
 		return a.end(err)
@@ -139,7 +139,7 @@ func (a *attempt) write(level slog.Level, what string, cause error, change func(
 		return err
 	}
 	a.record = written
-	a.buyer.log(a.ctx, level, what, written.Purchase, cause)
+	a.buyer.log(a.ctx, level, what, written, cause)
 	return nil
 }
 
@@ -230,9 +230,9 @@ func (b *Buyer) writeAnswer(ctx context.Context, mine record, o Order) (record, 
 	switch {
 	case err != nil:
 	case len(r.Others) > 0:
-		b.log(ctx, slog.LevelError, "bought twice", r.Purchase, fmt.Errorf("the service named further orders for the key: %+v", r.Others))
+		b.log(ctx, slog.LevelError, "bought twice", r, fmt.Errorf("the service named further orders for the key: %+v", r.Others))
 	default:
-		b.log(ctx, slog.LevelInfo, "bought", r.Purchase, nil)
+		b.log(ctx, slog.LevelInfo, "bought", r, nil)
 	}
 	return r, err
 }
@@ -246,11 +246,9 @@ func (b *Buyer) disown(ctx context.Context, instanceID string) error {
 		return err
 	}
 	r, err = b.over(ctx, r, func(next *record) error {
-		switch {
-		case next.InstanceID != instanceID:
+		byAnswer := next.Evidence == EvidenceAnswer && next.NamedBy == "" // two answers name it: the journal can't say so
+		if next.InstanceID != instanceID || byAnswer {
 			return errLost
-		case next.Evidence == EvidenceAnswer && next.NamedBy == "":
-			return errLost // two answers name it: the journal can't say so
 		}
 		next.disown()
 		next.Reported = true // by the record below
@@ -260,7 +258,7 @@ func (b *Buyer) disown(ctx context.Context, instanceID string) error {
 	case errors.Is(err, errLost):
 		return nil
 	case err == nil:
-		b.log(ctx, slog.LevelError, "opened again: its instance is another key's", r.Purchase, nil)
+		b.log(ctx, slog.LevelError, "opened again: its instance is another key's", r, nil)
 	}
 	return err
 }
@@ -291,7 +289,7 @@ func (b *Buyer) finish(ctx context.Context, what string, r record, cause error, 
 	err := write()
 	if err != nil && !errors.Is(err, errLost) {
 		b.kept.Store(r.Claim, kept{r, write})
-		b.log(ctx, slog.LevelError, what+", but the journal can't be written", r.Purchase, join(cause, err))
+		b.log(ctx, slog.LevelError, what+", but the journal can't be written", r, join(cause, err))
 	}
 	return err
 }
@@ -327,7 +325,7 @@ func (b *Buyer) writeOne(ctx context.Context, claim any, k kept) error {
 	}
 	b.kept.Delete(claim)
 	if err != nil {
-		b.log(ctx, slog.LevelWarn, "dropped what could not be written", k.Purchase, err)
+		b.log(ctx, slog.LevelWarn, "dropped what could not be written", k.record, err)
 	}
 	return nil
 }

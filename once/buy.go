@@ -1,6 +1,7 @@
 package once
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (b *Buyer) Buy(ctx context.Context, key string, request computeunit.Purchas
 		return asked, failed(computeunit.ErrOutcomeUnknown, asked, err)
 	}
 	c := &call{buyer: b, caller: ctx, asked: asked, wait: firstPause, done: make(chan struct{})}
-	c.ctx, c.stop = context.WithCancel(ctx)
+	c.ctx, c.stop = context.WithCancelCause(ctx)
 	go c.run()
 	select {
 	case <-c.done:
@@ -75,7 +76,7 @@ type call struct {
 	buyer  *Buyer
 	caller context.Context
 	ctx    context.Context // ends with the caller's, or by Shutdown
-	stop   context.CancelFunc
+	stop   context.CancelCauseFunc
 	asked  Purchase
 
 	seen  bool // the journal had the key
@@ -117,8 +118,8 @@ func (c *call) leave() bool {
 func (c *call) run() {
 	defer c.buyer.calls.Done()
 	defer close(c.done)
-	defer c.stop()
-	defer context.AfterFunc(c.buyer.closing, c.stop)()
+	defer c.stop(nil)
+	defer context.AfterFunc(c.buyer.closing, func() { c.stop(errShutdown) })()
 	defer c.recovered()
 	r, outcome, why := c.loop()
 	if c.purchase = r.Purchase; outcome != nil {
@@ -137,22 +138,13 @@ func (c *call) recovered() {
 	if c.attempt != nil {
 		c.attempt.end(fmt.Errorf("the call ended in a panic: %v", c.panicked))
 	}
-	if c.left.Load() && c.panicked != nil {
-		c.buyer.log(c.ctx, slog.LevelError, "a panic after Buy had returned", c.asked, fmt.Errorf("%v", c.panicked))
+	if c.panicked != nil && c.left.Load() {
+		c.buyer.log(c.ctx, slog.LevelError, "a panic after Buy had returned", record{Purchase: c.asked}, fmt.Errorf("%v", c.panicked))
 	}
 }
 
 // ended is why the call must not wait any longer, nor begin an attempt.
-func (c *call) ended() error {
-	switch {
-	case c.ctx.Err() == nil:
-		return nil
-	case c.caller.Err() != nil:
-		return again(c.caller.Err())
-	default:
-		return again(errShutdown)
-	}
-}
+func (c *call) ended() error { return again(cmp.Or(c.caller.Err(), context.Cause(c.ctx))) }
 
 // loop reads the key again after each step and each wait, so that nothing is said by what was read before. It returns an
 // outcome and why, or no outcome if it is bought.
@@ -253,7 +245,7 @@ func (c *call) standBy(r record) error {
 	}
 	switch {
 	case tended.needsSettling():
-		return join(c.buyer.blocked(tended.Purchase), err)
+		return join(c.buyer.blocked(tended), err)
 	case err != nil || tended.version != r.version:
 		c.wait = firstPause
 		return err

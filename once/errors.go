@@ -65,10 +65,10 @@ func (e *TooEarlyError) Error() string {
 		" by the service's clock; look for an order after that, and call again"
 }
 
-func (b *Buyer) blocked(p Purchase) *BlockedError {
-	blocked := &BlockedError{Key: p.Key, ServiceID: p.Request.ServiceID, Since: p.Since, Candidates: p.Candidates}
-	if p.State == StateSending {
-		blocked.NotBefore = p.SignatureExpires.Add(b.margin)
+func (b *Buyer) blocked(r record) *BlockedError {
+	blocked := &BlockedError{Key: r.Key, ServiceID: r.Request.ServiceID, Since: r.Since, Candidates: r.Candidates}
+	if r.State == StateSending {
+		blocked.NotBefore = r.SignatureExpires.Add(b.margin)
 	}
 	return blocked
 }

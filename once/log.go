@@ -6,11 +6,11 @@ import (
 )
 
 // log writes one record about a purchase: which one, and what is known of it.
-func (b *Buyer) log(ctx context.Context, level slog.Level, what string, p Purchase, err error) {
+func (b *Buyer) log(ctx context.Context, level slog.Level, what string, r record, err error) {
 	var attributes []slog.Attr
 	for _, known := range []struct{ name, value string }{
-		{"key", p.Key}, {"service_id", p.Request.ServiceID}, {"state", string(p.State)}, {"evidence", string(p.Evidence)},
-		{"instance_id", p.InstanceID}, {"order_id", p.OrderID}, {"client_request_id", p.RequestID},
+		{"key", r.Key}, {"service_id", r.Request.ServiceID}, {"state", string(r.State)}, {"evidence", string(r.Evidence)},
+		{"instance_id", r.InstanceID}, {"order_id", r.OrderID}, {"client_request_id", r.RequestID},
 	} {
 		if known.value != "" {
 			attributes = append(attributes, slog.String(known.name, known.value))

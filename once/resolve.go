@@ -46,8 +46,8 @@ func (b *Buyer) ResolveBought(ctx context.Context, key string, found Found) (Pur
 		if found.Unlisted || o.InstanceID == "" || o.InstanceID == r.InstanceID {
 			return nil
 		}
-		listed, err := b.list(ctx, r.Request.ServiceID)
-		if err == nil && !slices.Contains(ids(listed.Result.Instances), o.InstanceID) {
+		listed, _, err := b.list(ctx, r)
+		if err == nil && !slices.Contains(listed.InstanceIDs, o.InstanceID) {
 			err = fmt.Errorf("instance %q is not listed for service %q: compare the id, or set Unlisted if it is right", o.InstanceID, r.Request.ServiceID)
 		}
 		return err
@@ -89,7 +89,7 @@ func (b *Buyer) ResolveNotPurchased(ctx context.Context, key string) (Purchase, 
 // checkNotPurchased is about a purchase with an attempt. What a person said is as old as the call: the fence must have
 // passed before that.
 func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time) error {
-	listed, err := b.list(ctx, r.Request.ServiceID)
+	listed, _, err := b.list(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,9 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 	if until := r.SignatureExpires.Add(b.margin); !listed.Date.Add(-age).After(until) {
 		return &TooEarlyError{Until: until}
 	}
-	unowned, err := b.unowned(ctx, slices.DeleteFunc(ids(listed.Result.Instances), r.wasThere))
+	unowned, err := b.unowned(ctx, slices.DeleteFunc(listed.InstanceIDs, r.wasThere))
 	if err == nil && len(unowned) > 0 {
-		blocked := b.blocked(r.Purchase)
+		blocked := b.blocked(r)
 		blocked.NotBefore, blocked.Candidates = time.Time{}, unowned // it has passed
 		return blocked
 	}
@@ -130,7 +130,7 @@ func (b *Buyer) resolve(ctx context.Context, key string, say func(next *record) 
 	if err != nil {
 		return r.Purchase, fmt.Errorf("once: key %q: %w", key, err)
 	}
-	b.log(ctx, slog.LevelWarn, "resolved", r.Purchase, nil)
+	b.log(ctx, slog.LevelWarn, "resolved", r, nil)
 	return r.Purchase, nil
 }
 

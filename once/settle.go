@@ -119,7 +119,7 @@ func (b *Buyer) tend(ctx context.Context, r record) (record, error) {
 	}
 	looked, err = b.settle(ctx, looked, func(next *record) { next.Reported = true })
 	if err == nil && looked.needsSettling() {
-		b.log(ctx, slog.LevelError, "not settled", looked.Purchase, b.blocked(looked.Purchase))
+		b.log(ctx, slog.LevelError, "not settled", looked, b.blocked(looked))
 	}
 	return looked, err
 }
@@ -131,20 +131,28 @@ func (b *Buyer) settle(ctx context.Context, r record, change func(next *record))
 	case errors.Is(err, errLost), errors.Is(err, errTaken): // the instance may have become another key's
 		return r, nil
 	case err == nil && !r.Open():
-		b.log(ctx, slog.LevelWarn, "settled", r.Purchase, nil)
+		b.log(ctx, slog.LevelWarn, "settled", r, nil)
 	}
 	return r, err
 }
 
 var errNoDate = errors.New("the listing has no Date header, so nothing is known of the service's clock: look for a proxy that removes it")
 
-// list returns everything that a service has, whatever its payment timing, and never without the service's time.
-func (b *Buyer) list(ctx context.Context, serviceID string) (*computeunit.DescribeComputeUnitsResponse, error) {
-	listed, err := b.client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: serviceID})
-	if err == nil && listed.Date.IsZero() {
-		err = again(errNoDate)
+// list returns everything that the service of a purchase has, whatever its payment timing, and never without the service's
+// time.
+func (b *Buyer) list(ctx context.Context, r record) (listed Listing, instances []computeunit.Instance, err error) {
+	response, err := b.client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: r.Request.ServiceID})
+	switch {
+	case err != nil:
+		return listed, nil, err
+	case response.Date.IsZero():
+		return listed, nil, again(errNoDate)
 	}
-	return listed, err
+	listed = Listing{Date: response.Date.UTC(), InstanceIDs: []string{}}
+	for _, i := range response.Result.Instances {
+		listed.InstanceIDs = append(listed.InstanceIDs, i.InstanceID)
+	}
+	return listed, response.Result.Instances, nil
 }
 
 // betweenLooks is how far apart the Dates of the two listings are that a candidate has to be in.
@@ -153,13 +161,13 @@ const betweenLooks = time.Second
 // look lists the service of a purchase, and takes the one candidate that there ever was when it is listed a second time.
 func (b *Buyer) look(ctx context.Context, r record) (record, error) {
 	for range 3 {
-		listed, err := b.list(ctx, r.Request.ServiceID)
+		listed, instances, err := b.list(ctx, r)
 		if err != nil {
 			return r, err
 		}
 		var fitting []string
 		candidates := slices.Clone(r.Candidates)
-		for _, i := range listed.Result.Instances {
+		for _, i := range instances {
 			if i.PaymentTiming == r.Request.Billing.PaymentTiming && i.ReplicasCount == r.Request.ReplicasCount && !r.wasThere(i.InstanceID) {
 				fitting = append(fitting, i.InstanceID)
 				if !slices.Contains(candidates, i.InstanceID) {
@@ -200,7 +208,7 @@ func (p *Purchase) saw(candidates []string, date time.Time) {
 	case len(p.Candidates) > 0 && p.Candidates[0] == candidates[0]:
 		date = p.ListedAt
 	}
-	p.Candidates, p.ListedAt = candidates, date.UTC()
+	p.Candidates, p.ListedAt = candidates, date
 }
 
 // unowned returns those of the instances that are no key's (rule 6).
@@ -215,11 +223,4 @@ func (b *Buyer) unowned(ctx context.Context, instanceIDs []string) ([]string, er
 	return slices.DeleteFunc(instanceIDs, func(id string) bool {
 		return slices.ContainsFunc(owned, func(row store.Record) bool { return row.InstanceID == id })
 	}), nil
-}
-
-func ids(instances []computeunit.Instance) (ids []string) {
-	for _, i := range instances {
-		ids = append(ids, i.InstanceID)
-	}
-	return ids
 }
