@@ -3,12 +3,10 @@ package computeunit_test
 import (
 	"cmp"
 	"fmt"
-	"go/ast"
 	"go/parser"
 	"go/scanner"
 	"go/token"
 	"io/fs"
-	"maps"
 	"net/http"
 	"os"
 	"os/exec"
@@ -46,10 +44,8 @@ var (
 
 const module = "github.com/qianfan-go/computeunit"
 
-var knownImports = map[string]string{
-	"computeunit": module, "context": "context", "errors": "errors", "http": "net/http", "log": "log", "once": module + "/once",
-	"slog": "log/slog", "sql": "database/sql", "sync": "sync", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
-}
+// knownImports are what a fragment may use, each by the last part of its path.
+var knownImports = strings.Fields("context crypto/tls crypto/x509 database/sql errors log log/slog net/http sync time " + module + " " + module + "/once")
 
 // maxLines is how long a page may be, in both languages: what is longer is not read.
 var maxLines = map[string]int{
@@ -101,21 +97,15 @@ func prose(t *testing.T, document string) string {
 }
 
 // TestREADME compiles, vets and runs the code of every document as a service would: in a module of its own, with what the
-// README's commands install. The Chinese pages have the same code: see TestBothLanguagesSayTheSame.
+// README's commands install. The Chinese pages have the same code: see TestBothLanguagesSayTheSame. Then it runs the program of
+// the README against a stand-in.
 func TestREADME(t *testing.T) {
 	folder := install(t)
 	for page := range maxLines {
 		writeCode(t, filepath.Join(folder, strings.TrimSuffix(filepath.Base(page), ".md")), page)
 	}
-	goCommand(t, folder, "readonly", "vet", "./...")
-	goCommand(t, folder, "readonly", "test", "./...")
-}
-
-// The program of the README, against a stand-in.
-func TestTheProgramOfTheREADME(t *testing.T) {
-	folder := install(t)
-	writeCode(t, folder, "README.md")
-	goCommand(t, folder, "readonly", "build", "-o", "program", "./main")
+	goCommand(t, folder, "readonly", "test", "-vet=all", "./...")
+	goCommand(t, folder, "readonly", "build", "-o", "program", "./README/main")
 	for want, fault := range map[string]computeunittest.Fault{
 		"bought: instance ":                                   {},
 		"nothing was bought: computeunit: ":                   computeunittest.Denied(),
@@ -164,13 +154,13 @@ func writeCode(t *testing.T, folder, document string) {
 	t.Helper()
 	for i, code := range fences(t, document, "go") {
 		name, isFile := strings.CutPrefix(code, "package ")
-		switch {
+		switch name, _, _ = strings.Cut(name, "\n"); {
 		case !isFile:
-			write(t, folder, fmt.Sprintf("fragment%d/fragment.go", i), completed(t, code))
+			write(t, folder, fmt.Sprintf("fragment%d/fragment.go", i), completed(code))
 		case strings.Contains(code, `"testing"`):
-			write(t, folder, fmt.Sprintf("%s/fence%d_test.go", strings.Fields(name)[0], i), code)
+			write(t, folder, fmt.Sprintf("%s/fence%d_test.go", name, i), code)
 		default:
-			write(t, folder, fmt.Sprintf("%s/fence%d.go", strings.Fields(name)[0], i), code)
+			write(t, folder, fmt.Sprintf("%s/fence%d.go", name, i), code)
 		}
 	}
 }
@@ -182,42 +172,22 @@ func write(t *testing.T, folder, name, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
-// completed makes a file of declarations, or of statements.
-func completed(t *testing.T, code string) string {
-	t.Helper()
+// completed makes a file of declarations, or of statements. Those are in a loop without an end, so that they need no return, and
+// what they declare counts as used.
+func completed(code string) string {
 	if _, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+code, 0); err != nil {
-		code = knownNames + "\nfunc _() error {\n" + code + ending(t, code) + "}\n"
+		for _, names := range all(`(?m)^(\w+(?:, \w+)*) := `, code) {
+			code += "\tfunc(...any) {}(" + strings.ReplaceAll(names, "_", "nil") + ")\n"
+		}
+		code = knownNames + "\nfunc _() error {\n\tfor {\n" + code + "\t}\n}\n"
 	}
-	var file strings.Builder
-	file.WriteString("package fragment\n\nimport (\n")
-	for _, name := range slices.Sorted(maps.Keys(knownImports)) {
-		if regexp.MustCompile(`\b` + name + `\.[A-Z]`).MatchString(code) {
-			fmt.Fprintf(&file, "\t%q\n", knownImports[name])
+	imports := ""
+	for _, path := range knownImports {
+		if regexp.MustCompile(`\b` + path[strings.LastIndex(path, "/")+1:] + `\.[A-Z]`).MatchString(code) {
+			imports += fmt.Sprintf("import %q\n", path)
 		}
 	}
-	return file.String() + ")\n" + code
-}
-
-// ending uses the variables that statements declare, and returns, unless they end with a return of their own.
-func ending(t *testing.T, statements string) string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc _() error {\n"+statements+"}\n", 0)
-	require.NoError(t, err, statements)
-	body := file.Decls[0].(*ast.FuncDecl).Body.List
-	if _, returns := body[len(body)-1].(*ast.ReturnStmt); returns {
-		return ""
-	}
-	var uses strings.Builder
-	for _, statement := range body {
-		if assigned, ok := statement.(*ast.AssignStmt); ok && assigned.Tok == token.DEFINE {
-			for _, variable := range assigned.Lhs {
-				if name := variable.(*ast.Ident).Name; name != "_" {
-					uses.WriteString("\t_ = " + name + "\n")
-				}
-			}
-		}
-	}
-	return uses.String() + "\treturn nil\n"
+	return "package fragment\n\n" + imports + code
 }
 
 const chinese = ".zh-CN.md"
