@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 )
 
 // Each write of a purchase does not arrive, or it does and its acknowledgement is lost, or the answer to a read is: the

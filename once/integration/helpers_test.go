@@ -17,8 +17,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 )
 
 const table = "computeunit_purchases"

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/integration/servers"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 )
 
 // shared is one server of each kind for all tests; TestMain removes them.

@@ -68,6 +68,21 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 	return serve(), nil
 }
 
+// ServeHTTP is the service on a network.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { Write(w, s.Serve(r, true)) }
+
+// Write sends a response to whoever waits for it.
+func Write(w http.ResponseWriter, response *http.Response) {
+	for name, values := range response.Header {
+		w.Header()[name] = values
+	}
+	if response.Header.Get("Date") == "" {
+		w.Header()["Date"] = nil // or net/http adds one
+	}
+	w.WriteHeader(response.StatusCode)
+	_, _ = io.Copy(w, response.Body)
+}
+
 // IsPurchase reports whether a request asks for an order.
 func IsPurchase(r *http.Request) bool {
 	return strings.HasSuffix(r.URL.RawQuery, "PurchaseComputeUnit")
@@ -148,7 +163,8 @@ func (s *Service) list(body []byte) *http.Response {
 // Instance is one of the timing and size of a request.
 func Instance(id string, like computeunit.PurchaseComputeUnitRequest) computeunit.Instance {
 	return computeunit.Instance{
-		InstanceID: id, PaymentTiming: like.Billing.PaymentTiming, ReplicasCount: like.ReplicasCount, Status: computeunit.InstanceRunning,
+		InstanceID: id, PaymentTiming: like.Billing.PaymentTiming, ReplicasCount: like.ReplicasCount,
+		Status: computeunit.InstanceRunning,
 	}
 }
 
@@ -220,14 +236,9 @@ func (s *Service) Add(instance computeunit.Instance, stays bool) {
 }
 
 // Release takes what Add has listed out of the listing.
-func (s *Service) Release(is func(instanceID string) bool) {
+func (s *Service) Release(instanceID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	released := func(i computeunit.Instance) bool { return is(i.InstanceID) }
+	released := func(i computeunit.Instance) bool { return i.InstanceID == instanceID }
 	s.others, s.glimpses = slices.DeleteFunc(s.others, released), slices.DeleteFunc(s.glimpses, released)
-}
-
-// Is reports whether ids name no other order.
-func (o *Order) Is(instanceID, orderID string) bool {
-	return (instanceID == "" || instanceID == o.Instance.InstanceID) && (orderID == "" || orderID == o.OrderID)
 }

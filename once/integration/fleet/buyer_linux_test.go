@@ -21,7 +21,7 @@ const (
 	fenceMargin  = time.Minute
 )
 
-// place is where a buyer buys, where it keeps its journal, and whom it tells of what it is about to do.
+// place is where a buyer buys, where it keeps its journal, and to whom it says what it is about to do.
 type place struct {
 	Endpoint, Observer   string
 	Dialect, Driver, DSN string
@@ -58,7 +58,7 @@ type job struct {
 	Timeout time.Duration // of the caller's context
 }
 
-// seen is what a buyer tells before it goes on: that an attempt of a job will be sent with a request id, or that the service
+// seen is what a buyer says before it goes on: that an attempt of a job will be sent with a request id, or that the service
 // refused one as expired.
 type seen struct {
 	Job            int

@@ -24,8 +24,8 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once/integration/servers"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 

@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 

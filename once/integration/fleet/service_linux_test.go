@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 )
 
 // runService is the process of the service. It serves clients and, at another address, the test that controls it.

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 )
 
 // call is one Buy of a key, by the test's clock. Without an answer its process was killed.

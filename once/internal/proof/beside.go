@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 )
 
 // beside is what the world of a seed has beside what every world has. Its scheduler picks more often what that needs.

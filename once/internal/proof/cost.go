@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
 )
 
 // measured is how many purchases are measured, in turn with those that they are compared with.

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/once/internal/proof/model"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 )
 
 // World is the service, the network before it, the journal's database, and what has happened.
