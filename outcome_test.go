@@ -16,16 +16,10 @@ import (
 	"github.com/qianfan-go/computeunit"
 )
 
-// The closed lists of docs/outcomes.md, written down apart from the code.
+// The closed lists are those of docs/outcomes.md.
 var (
-	refusingStatuses = []int{
-		307, 308, 400, 401, 402, 403, 404, 405, 407, 410, 411, 412, 413, 414, 415, 417, 421, 422, 426, 428, 429, 431, 451,
-	}
-	refusingCodes = []string{
-		"AccessDenied", "InvalidAccessKeyId", "InvalidHTTPAuthHeader", "SignatureDoesNotMatch", "InvalidMarker",
-		"IdempotentParameterMismatch", "IamSignatureInvalid", "RequestExpired", "OptInRequired", "InappropriateJSON",
-		"MalformedJSON", "InvalidHTTPRequest", "InvalidURI", "InvalidVersion", "PreconditionFailed",
-	}
+	refusingStatuses = append(statuses(`(?m)^\| 6 \| (.+?), refused`), http.StatusTooManyRequests)
+	refusingCodes    = all(`([A-Z]\w+)`, strings.Join(all(`(?s)\*\*documented refusal\*\* is (.+?)\. The codes`, outcomesPage), ""))
 )
 
 // outcomeOf is the outcome table for responses.

@@ -143,7 +143,7 @@ func TestAFirstByteTellsWhatIsNoJSON(t *testing.T) {
 		if first < ' ' || slices.Contains([]int{'{', '[', 0x7f, 0xfe, 0xff}, first) {
 			says = contradicts
 		}
-		for _, before := range []string{"", " ", "\ufeff", "\ufeff  "} {
+		for _, before := range []string{"", "\ufeff "} {
 			check.says(says, before+string([]byte{byte(first)})+"x")
 		}
 	}

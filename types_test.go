@@ -98,9 +98,7 @@ func TestAReleaseTimeIsSentAsRFC3339WithWholeSecondsAndItsOffset(t *testing.T) {
 		"2030-01-25T12:30:30-09:30": time.FixedZone("", -9*3600-1800),
 		"2030-01-25T12:30:30Z":      time.UTC,
 		"2030-01-25T04:24:47Z":      time.FixedZone("LMT", 8*3600+5*60+43),
-		"2030-01-25T17:26:32Z":      time.FixedZone("LMT", -(4*3600 + 56*60 + 2)),
 		"2030-01-24T12:30:30Z":      time.FixedZone("far", 24*3600),
-		"2030-01-26T12:30:30Z":      time.FixedZone("far", -24*3600),
 		"2030-01-25T12:30:30+23:59": time.FixedZone("", 24*3600-60),
 	} {
 		for _, fraction := range []int{0, 999_999_999} { // dropped, not rounded
