@@ -31,23 +31,13 @@ func assertConfigurationError(t *testing.T, client *computeunit.Client, err erro
 func TestNewClientRefusesSenselessOptions(t *testing.T) {
 	client, err := computeunit.NewClient(nil)
 	assertConfigurationError(t, client, err)
-	for name, option := range map[string]computeunit.Option{
-		"nil option":                       nil,
-		"nil http.Client":                  computeunit.WithHTTPClient(nil),
-		"nil logger":                       computeunit.WithLogger(nil),
-		"time-out 0":                       computeunit.WithTimeout(0),
-		"time-out -1ns":                    computeunit.WithTimeout(-1),
-		"0 attempts":                       computeunit.WithMaxAttempts(0),
-		"-1 attempts":                      computeunit.WithMaxAttempts(-1),
-		"user agent empty":                 computeunit.WithUserAgent(""),
-		"user agent blank":                 computeunit.WithUserAgent("  "),
-		"user agent with a newline":        computeunit.WithUserAgent("a\r\nX-Evil: 1"),
-		"user agent outside printed ASCII": computeunit.WithUserAgent("客户端"),
+	for _, option := range []computeunit.Option{
+		nil, computeunit.WithHTTPClient(nil), computeunit.WithLogger(nil), computeunit.WithTimeout(0), computeunit.WithTimeout(-1),
+		computeunit.WithMaxAttempts(0), computeunit.WithMaxAttempts(-1), computeunit.WithUserAgent(""), computeunit.WithUserAgent("  "),
+		computeunit.WithUserAgent("a\r\nX-Evil: 1"), computeunit.WithUserAgent("客户端"),
 	} {
-		t.Run(name, func(t *testing.T) {
-			client, err := configure(option)
-			assertConfigurationError(t, client, err)
-		})
+		client, err := configure(option)
+		assertConfigurationError(t, client, err)
 	}
 }
 

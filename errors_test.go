@@ -137,6 +137,11 @@ func TestControlCharactersAreEscapedInErrors(t *testing.T) {
 	}
 }
 
+// lostReader ends in an error that comes later.
+type lostReader struct{ wait func() error }
+
+func (r lostReader) Read([]byte) (int, error) { return 0, r.wait() }
+
 // An errgroup cancels its context with the first error as the cause, and net/http returns that cause as its own
 // error. The verdict on the first purchase is not one on the second.
 func TestAnotherPurchasesErrorAsTheCauseOfAContextKeepsTheOutcomesApart(t *testing.T) {
@@ -154,7 +159,7 @@ func TestAnotherPurchasesErrorAsTheCauseOfAContextKeepsTheOutcomesApart(t *testi
 		"while sending": {time.Second, func(req *http.Request) (*http.Response, error) { return nil, ended(req) }, unknown},
 		"while reading": {time.Second, func(req *http.Request) (*http.Response, error) {
 			response, err := answerBought()(req)
-			response.Body = io.NopCloser(readerFunc(func([]byte) (int, error) { return 0, ended(req) }))
+			response.Body = io.NopCloser(lostReader{func() error { return ended(req) }})
 			return response, err
 		}, unknown},
 	} {

@@ -100,10 +100,7 @@ func ExampleClient_DescribeComputeUnits() {
 	defer server.Close()
 	client := server.Client()
 	ctx := context.Background()
-	if _, err := client.PurchaseComputeUnit(ctx, fiveMonths); err != nil {
-		fmt.Println(err)
-		return
-	}
+	_, _ = client.PurchaseComputeUnit(ctx, fiveMonths)
 
 	listing, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48esssdpa594"})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"unicode"
 
@@ -201,16 +202,10 @@ func answerBought() roundTripFunc { return answerWith(http.StatusOK, documentedA
 func cutAfter(status int, body string) roundTripFunc {
 	return func(*http.Request) (*http.Response, error) {
 		response := httpmock.NewStringResponse(status, "")
-		response.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), readerFunc(func([]byte) (int, error) {
-			return 0, io.ErrUnexpectedEOF
-		})))
+		response.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)))
 		return response, nil
 	}
 }
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // failWith ends every request with an error, as a transport does that lost its connection.
 func failWith(err error) roundTripFunc {

@@ -107,18 +107,15 @@ func TestHooksComposeInOrder(t *testing.T) {
 	var seen diary
 	client := newClient(t, answerBought(), computeunit.WithHooks(seen.hooks("1")),
 		computeunit.WithHooks(computeunit.Hooks{}), computeunit.WithHooks(seen.hooks("2")))
-	parent := t.Context()
+	ctx := t.Context()
 	for _, name := range []string{"a", "b", "c"} { // a slice of three has room for a fourth
-		parent = computeunit.ContextWithHooks(computeunit.ContextWithHooks(parent, seen.hooks(name)), computeunit.Hooks{})
+		ctx = computeunit.ContextWithHooks(computeunit.ContextWithHooks(ctx, seen.hooks(name)), computeunit.Hooks{})
 	}
-	one, other := computeunit.ContextWithHooks(parent, seen.hooks("one")), computeunit.ContextWithHooks(parent, seen.hooks("other"))
-	for last, ctx := range map[string]context.Context{"one": one, "other": other} {
-		seen = diary{}
-		require.NoError(t, buyIn(ctx, client))
-		names := strings.Join([]string{"1", "2", "a", "b", "c", last}, " # ") + " # "
-		want := strings.ReplaceAll(names, "#", "before 1,") + strings.ReplaceAll(names, "#", "after 1,")
-		assert.Equal(t, want, strings.Join(seen.lines, ", ")+", ")
-	}
+	one := computeunit.ContextWithHooks(ctx, seen.hooks("one"))
+	computeunit.ContextWithHooks(ctx, seen.hooks("other"))
+	require.NoError(t, buyIn(one, client))
+	assert.Equal(t, strings.Split("1 before 1,2 before 1,a before 1,b before 1,c before 1,one before 1,"+
+		"1 after 1,2 after 1,a after 1,b after 1,c after 1,one after 1", ","), seen.lines)
 }
 
 func TestTheHooksOfAClientRunForEveryCall(t *testing.T) {
@@ -264,17 +261,17 @@ func TestAnErrorOfAHookEndsAListingAReleaseAndAWait(t *testing.T) {
 func TestProviderHooksAndTransportSeeTheContextsValues(t *testing.T) {
 	type key struct{}
 	var seen []any
-	see := func(ctx context.Context) { seen = append(seen, ctx.Value(key{})) }
-	keys := providerFunc(func(ctx context.Context) (computeunit.Credentials, error) {
-		see(ctx)
-		return testCredentials(), nil
-	})
-	hooks := computeunit.Hooks{
-		BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error { see(ctx); return nil },
-		AfterAttempt:  func(ctx context.Context, _ computeunit.AttemptInfo, _ error) error { see(ctx); return nil },
+	see := func(ctx context.Context) error {
+		seen = append(seen, ctx.Value(key{}))
+		return nil
 	}
+	hooks := computeunit.Hooks{
+		BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error { return see(ctx) },
+		AfterAttempt:  func(ctx context.Context, _ computeunit.AttemptInfo, _ error) error { return see(ctx) },
+	}
+	keys := providerFunc(func(ctx context.Context) (computeunit.Credentials, error) { return testCredentials(), see(ctx) })
 	client := newClientWith(t, keys, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-		see(req.Context())
+		_ = see(req.Context())
 		return answerBought()(req)
 	}), computeunit.WithHooks(hooks))
 	require.NoError(t, buyIn(context.WithValue(t.Context(), key{}, "span"), client))
