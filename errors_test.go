@@ -61,11 +61,11 @@ func TestAnErrorAdvisesToCorrectOnlyWhatCanBeCorrected(t *testing.T) {
 // Whoever keeps an error as JSON, perhaps inside a record of his own, reads the same with each package.
 func TestAnOutcomeErrorInJSONAndInALog(t *testing.T) {
 	for want, err := range map[string]*computeunit.OutcomeError{
-		`{"outcome":"not purchased","retryable":true,"action":"","serviceId":"svco-1","requestId":"r","clientRequestId":"s","attempts":2,"error":"retryable"}`: {
+		`{"outcome":"not purchased","retryable":true,"action":"","service_id":"svco-1","request_id":"r","client_request_id":"s","attempt":2,"error":"retryable"}`: {
 			Outcome: notPurchased, ServiceID: "svco-1", RequestID: "r", ClientRequestID: "s", Attempts: 2, Err: computeunit.ErrRetryable},
-		`{"outcome":"outcome unknown","retryable":false,"action":"PurchaseComputeUnit","serviceId":"","requestId":"","clientRequestId":"","attempts":0,"error":"HTTP 500 Internal Server Error"}`: {
+		`{"outcome":"outcome unknown","retryable":false,"action":"PurchaseComputeUnit","service_id":"","request_id":"","client_request_id":"","attempt":0,"error":"HTTP 500 Internal Server Error"}`: {
 			Action: purchaseAction, Err: &computeunit.APIError{StatusCode: 500}},
-		`{"outcome":"not done","retryable":false,"action":"Describe","serviceId":"","requestId":"","clientRequestId":"","attempts":0,"error":""}`: {
+		`{"outcome":"not done","retryable":false,"action":"Describe","service_id":"","request_id":"","client_request_id":"","attempt":0,"error":""}`: {
 			Action: "Describe", Outcome: notPurchased},
 	} {
 		for _, codec := range jsonPackages {
@@ -77,8 +77,7 @@ func TestAnOutcomeErrorInJSONAndInALog(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&b, nil)).Error("buying failed", "err", err)
 		var line map[string]any
 		require.NoError(t, json.Unmarshal(b.Bytes(), &line))
-		logged := strings.NewReplacer("serviceId", "service_id", "requestId", "request_id", "clientRequestId", "client_request_id", "attempts", "attempt").Replace(want)
-		assert.JSONEq(t, logged, marshal(t, line["err"]))
+		assert.JSONEq(t, want, marshal(t, line["err"]))
 	}
 	assert.Equal(t, "null", marshal(t, (*computeunit.OutcomeError)(nil)))
 }
@@ -127,7 +126,7 @@ func TestControlCharactersAreEscapedInErrors(t *testing.T) {
 	for _, err := range []error{
 		service, withServiceID("\n\u2028").Validate(), reserved(odd).Validate(),
 		withBilling(computeunit.Billing{PaymentTiming: nasty}).Validate(),
-		withBilling(computeunit.Billing{PaymentTiming: "Postpaid", Reservation: computeunit.Reservation{AutoRenewTimeUnit: "a\n\x1b[31m"}}).Validate(),
+		withBilling(computeunit.Billing{PaymentTiming: "Postpaid", Reservation: odd}).Validate(),
 		newClient(t, answerBought()).Call(t.Context(), "/v2/service", nasty, nil, nil),
 		buyAnswered(t, 500, `{"requestId":`+quoted+`}`), buyAnswered(t, 400, `{"code":`+quoted+`,"message":`+quoted+`,"error":`+quoted+`}`),
 		buyAnswered(t, 500, nasty), buyAnswered(t, 302, "", "Location", nasty, "Content-Type", nasty),

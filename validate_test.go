@@ -55,10 +55,10 @@ func TestValidateAcceptsWhatIsDocumented(t *testing.T) {
 
 func TestValidateNamesPathRuleAndValueOfEveryBrokenRule(t *testing.T) {
 	const (
-		blank, timing, required     = "serviceId must not be blank", "billing.paymentTiming must be Prepaid or Postpaid", "billing.reservation is required when paymentTiming is Prepaid"
+		blank, timing, required     = "serviceId must not be blank, and be valid UTF-8", "billing.paymentTiming must be Prepaid or Postpaid", "billing.reservation is required when paymentTiming is Prepaid"
 		unit, length                = "billing.reservation.reservationTimeUnit must be Month", "billing.reservation.reservationLength must be 1 to 12"
 		renewUnit, renewTime        = "billing.reservation.autoRenewTimeUnit ", "billing.reservation.autoRenewTime "
-		needsRenew, release, future = "must not be given unless autoRenew is true", "billing.releaseTime must not be given when paymentTiming is Prepaid", "billing.releaseTime must be in the future"
+		needsRenew, release, future = "must not be given unless autoRenew is true", "billing.releaseTime must not be given when paymentTiming is Prepaid", "billing.releaseTime must be in the future, in a year of four digits"
 	)
 	at2999, at10000 := time.Date(2999, 1, 25, 12, 30, 30, 0, time.UTC), time.Date(10000, 6, 1, 0, 0, 0, 0, time.UTC)
 	prepaidUntil := computeunit.Prepaid(5)
@@ -71,12 +71,12 @@ func TestValidateNamesPathRuleAndValueOfEveryBrokenRule(t *testing.T) {
 		blank + ` (found "")`:                                           withServiceID(""),
 		blank + ` (found "\t\r\n")`:                                     withServiceID("\t\r\n"),
 		blank + ` (found "\u3000 ")`:                                    withServiceID("\u3000 "),
-		`serviceId must be valid UTF-8 (found "svco-\xff")`:             withServiceID("svco-\xff"),
+		blank + ` (found "svco-\xff")`:                                  withServiceID("svco-\xff"),
 		`replicasCount must be at least 1 (found 0)`:                    withReplicas(0),
 		`replicasCount must be at least 1 (found -9223372036854775808)`: withReplicas(math.MinInt),
 		timing + ` (found "")`:                                          withBilling(computeunit.Billing{}),
 		timing + ` (found "postpaid")`:                                  withBilling(computeunit.Billing{PaymentTiming: "postpaid"}),
-		required + ` (found none)`:                                      reserved(computeunit.Reservation{}),
+		required + ` (found "")`:                                        reserved(computeunit.Reservation{}),
 		unit + ` (found "")`:                                            reserved(computeunit.Reservation{ReservationLength: 5}),
 		unit + ` (found "month")`:                                       reserved(computeunit.Reservation{ReservationTimeUnit: "month", ReservationLength: 5}),
 		length + ` (found 0)`:                                           withBilling(computeunit.Prepaid(0)),
@@ -86,13 +86,13 @@ func TestValidateNamesPathRuleAndValueOfEveryBrokenRule(t *testing.T) {
 		renewUnit + `must be Month, or not given (found "Year")`:        reserved(computeunit.Reservation{ReservationTimeUnit: "Month", ReservationLength: 5, AutoRenew: true, AutoRenewTimeUnit: "Year"}),
 		renewTime + needsRenew + ` (found 1)`:                           reserved(computeunit.Reservation{ReservationTimeUnit: "Month", ReservationLength: 5, AutoRenewTime: 1}),
 		renewUnit + needsRenew + ` (found "Month")`:                     reserved(computeunit.Reservation{ReservationTimeUnit: "Month", ReservationLength: 5, AutoRenewTimeUnit: "Month"}),
-		`billing.reservation must not be given when paymentTiming is Postpaid (found {"reservationTimeUnit":"","reservationLength":0,"autoRenew":true,"autoRenewTimeUnit":"Month","autoRenewTime":1})`: withBilling(computeunit.Postpaid().WithAutoRenew(1)),
-		release + ` (found 2999-01-25T12:30:30Z)`:                                                           withBilling(prepaidUntil),
-		`billing.releaseTime must fit RFC 3339, whose years have four digits (found 10000-06-01T00:00:00Z)`: withBilling(computeunit.PostpaidUntil(at10000)),
+		`billing.reservation must not be given when paymentTiming is Postpaid (found computeunit.Reservation{ReservationTimeUnit:"", ReservationLength:0, AutoRenew:true, AutoRenewTimeUnit:"Month", AutoRenewTime:1})`: withBilling(computeunit.Postpaid().WithAutoRenew(1)),
+		release + ` (found time.Date(2999, time.January, 25, 12, 30, 30, 0, time.UTC))`: withBilling(prepaidUntil),
+		future + ` (found "10000-06-01T00:00:00Z")`:                                     withBilling(computeunit.PostpaidUntil(at10000)),
 		// All violations are listed at once. What is given is looked into even if the payment timing is wrong.
 		blank + ` (found ""); replicasCount must be at least 1 (found 0); ` + timing + ` (found "")`: {},
-		blank + ` (found ""); replicasCount must be at least 1 (found -3); ` + unit + ` (found "Day"); ` + length + ` (found 13); ` + renewUnit + needsRenew + ` (found "Month"); ` + renewTime + needsRenew + ` (found 1); ` + release + ` (found 1970-01-01T00:00:00Z)`: everything,
-		timing + ` (found "prepaid"); ` + length + ` (found 13); ` + future + ` (found 1970-01-01T00:00:00Z)`: withBilling(mistimed),
+		blank + ` (found ""); replicasCount must be at least 1 (found -3); ` + unit + ` (found "Day"); ` + length + ` (found 13); ` + renewUnit + needsRenew + ` (found "Month"); ` + renewTime + needsRenew + ` (found 1); ` + release + ` (found time.Date(1970, time.January, 1, 0, 0, 0, 0, time.UTC))`: everything,
+		timing + ` (found "prepaid"); ` + length + ` (found 13); ` + future + ` (found "1970-01-01T00:00:00Z")`: withBilling(mistimed),
 	} {
 		t.Run(want, func(t *testing.T) {
 			err := request.Validate()

@@ -108,7 +108,7 @@ func do(
 		URL:     u,
 		Body:    []byte(testBody),
 		After:   func(a *transport.Attempt) transport.Again { r.attempts = append(r.attempts, a); return again },
-		Waiting: func(_ *transport.Attempt, wait time.Duration) { r.waits = append(r.waits, wait) },
+		Waiting: func(wait time.Duration) { r.waits = append(r.waits, wait) },
 	}
 	if change != nil {
 		change(request)

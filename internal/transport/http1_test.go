@@ -244,36 +244,6 @@ func TestAHandshakeEndsWithItsAttempt(t *testing.T) {
 	}
 }
 
-func TestAHandshakeEndsWithAnAttemptThatWasServedOverAnotherConnection(t *testing.T) {
-	arrived, goOn := make(chan struct{}), make(chan struct{})
-	secure := tlsServer(t, func(_ http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/slow" {
-			arrived <- struct{}{}
-			<-goOn
-		}
-	})
-	eachOwn(t, secure.Server, func(t *testing.T, via *transport.Transport) {
-		silent, accepted, closed := silent(t, func(net.Conn) {})
-		var dials atomic.Int64
-		address := serveRaw(t, func(conn net.Conn) { // the first connection leads to the server, the second is not answered
-			to := secure.Listener.Addr().String()
-			if dials.Add(1) == 2 {
-				to = silent
-			}
-			forward(conn, conn, to)
-		})
-		u := "https://" + address
-		var both sync.WaitGroup
-		both.Go(func() { send(t.Context(), t, via, u+"/slow") })
-		await(t, arrived)
-		both.Go(func() { assert.Equal(t, transport.Answered, send(t.Context(), t, via, u).Reached) })
-		await(t, accepted)
-		goOn <- struct{}{}
-		both.Wait()
-		await(t, closed)
-	})
-}
-
 // forward connects a client to a server.
 func forward(client net.Conn, from io.Reader, to string) {
 	target, err := net.Dial("tcp", to)

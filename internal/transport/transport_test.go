@@ -1,7 +1,6 @@
 package transport_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -145,7 +144,7 @@ func TestAMockIsAskedForAtEachAttempt(t *testing.T) {
 	var refusal error
 	via := newTransport(t, transport.Config{
 		RoundTripper: answering(201, ""),
-		Mock:         func(context.Context) (http.RoundTripper, error) { return mock, refusal },
+		Mock:         func() (http.RoundTripper, error) { return mock, refusal },
 	})
 	assert.Equal(t, 201, send(t.Context(), t, via, host).Status)
 	mock = answering(202, "")
