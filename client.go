@@ -1,7 +1,6 @@
 package computeunit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +51,7 @@ type settings struct {
 	endpointSource string // who gave the text: an option, an environment variable; empty: it is the default
 	endpoint       *url.URL
 	httpClient     *http.Client
+	clientIsNil    bool // although the option was given
 	timeout        time.Duration
 	maxAttempts    int
 	logger         *slog.Logger
@@ -82,9 +82,13 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		endpointText: defaultEndpoint,
 		timeout:      30 * time.Second,
 		maxAttempts:  3,
+		logger:       slog.New(slog.DiscardHandler),
 		userAgent:    "qianfan-go-computeunit/" + Version,
 	}
 	for _, option := range options {
+		if option == nil {
+			return nil, errors.New("computeunit: an option is nil")
+		}
 		option(&s)
 	}
 	made, err := s.newTransport(credentials)
@@ -98,7 +102,6 @@ func (s *settings) newTransport(credentials CredentialsProvider) (*transport.Tra
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	s.logger = cmp.Or(s.logger, slog.New(slog.DiscardHandler))
 	guard := &testGuard{client: s.httpClient, host: s.endpoint.Hostname()}
 	guard.defaultEndpoint = s.endpointSource != "WithEndpoint" &&
 		strings.EqualFold("https://"+strings.TrimSuffix(guard.host, "."), defaultEndpoint)
@@ -136,6 +139,10 @@ func (s *settings) check() (err error) {
 		}
 	}
 	switch {
+	case s.clientIsNil:
+		return errors.New("WithHTTPClient: the client is nil")
+	case s.logger == nil:
+		return errors.New("WithLogger: the logger is nil")
 	case s.timeout <= 0:
 		return fmt.Errorf("WithTimeout: %s is not more than zero", s.timeout)
 	case s.maxAttempts < 1:
@@ -186,7 +193,7 @@ func WithEndpoint(endpoint string) Option {
 	return func(s *settings) { s.endpointText, s.endpointSource = endpoint, "WithEndpoint" }
 }
 
-// WithHTTPClient sends through a client of your own; nil is none. Its Transport and its Timeout are used as they are at
+// WithHTTPClient sends through a client of your own. Its Transport and its Timeout are used as they are at
 // [NewClient], but that a test can still put a mock in the place of the Transport, as httpmock.ActivateNonDefault does; redirects
 // are never followed and its cookie jar is not asked.
 //
@@ -201,7 +208,7 @@ func WithEndpoint(endpoint string) Option {
 // Do not give the client a transport that retries by itself. It is stopped before it orders twice if it is built on net/http or
 // golang.org/x/net and keeps the request's context and its x-bce-request-id for each try. docs/outcomes.md has the details.
 func WithHTTPClient(client *http.Client) Option {
-	return func(s *settings) { s.httpClient = client }
+	return func(s *settings) { s.httpClient, s.clientIsNil = client, client == nil }
 }
 
 // WithTimeout limits each attempt: connecting, TLS, sending, and reading the whole response. The default is 30

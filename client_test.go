@@ -32,7 +32,7 @@ func TestNewClientRefusesSenselessOptions(t *testing.T) {
 	client, err := computeunit.NewClient(nil)
 	assertConfigurationError(t, client, err)
 	for _, option := range []computeunit.Option{
-		computeunit.WithTimeout(0), computeunit.WithTimeout(-1),
+		nil, computeunit.WithHTTPClient(nil), computeunit.WithLogger(nil), computeunit.WithTimeout(0), computeunit.WithTimeout(-1),
 		computeunit.WithMaxAttempts(0), computeunit.WithMaxAttempts(-1), computeunit.WithUserAgent(""), computeunit.WithUserAgent("  "),
 		computeunit.WithUserAgent("a\r\nX-Evil: 1"), computeunit.WithUserAgent("客户端"),
 	} {

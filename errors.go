@@ -118,11 +118,13 @@ func (e *OutcomeError) LogValue() slog.Value {
 	)
 }
 
-// MarshalJSON writes the same fields as LogValue, as texts and numbers.
+// MarshalJSON writes the fields of LogValue, under the names that the API has for such: serviceId, requestId, clientRequestId,
+// attempts.
 func (e *OutcomeError) MarshalJSON() ([]byte, error) {
+	names := strings.NewReplacer("service_id", "serviceId", "client_request_id", "clientRequestId", "request_id", "requestId", "attempt", "attempts")
 	fields := map[string]any{}
 	for _, field := range e.LogValue().Group() {
-		fields[field.Key] = field.Value.Any()
+		fields[names.Replace(field.Key)] = field.Value.Any()
 	}
 	return json.Marshal(fields)
 }
@@ -156,14 +158,11 @@ func (e *OutcomeError) outcomeText() string {
 
 // attemptText names the request, if there was one.
 func (e *OutcomeError) attemptText() string {
-	switch id := cmp.Or(e.RequestID, e.ClientRequestID); {
-	case id == "":
+	id := cmp.Or(e.RequestID, e.ClientRequestID)
+	if id == "" {
 		return ""
-	case e.Attempts == 0:
-		return fmt.Sprintf(" (request id %.100q)", id)
-	default:
-		return fmt.Sprintf(" (request id %.100q, attempt %d)", id, e.Attempts)
 	}
+	return fmt.Sprintf(" (request id %.100q, attempt %d)", id, e.Attempts)
 }
 
 func (e *OutcomeError) advice() string {

@@ -26,6 +26,8 @@ func judge(op *operation, r *response, missing error) *verdict {
 	switch status := a.Status; {
 	case a.Reached == transport.Unready: // no credentials, context already done, refused before it was sent
 		notPurchased(transport.Never)
+		v.Attempts--
+		v.retryable = errors.Is(a.Err, context.Canceled) || errors.Is(a.Err, context.DeadlineExceeded)
 	case a.Reached == transport.Unconnected && a.Permanent: // bad certificate, a peer that speaks no TLS, a proxy's 407
 		notPurchased(transport.Never)
 	case a.Reached == transport.Unconnected: // no connection, or an idle one that was closed before a byte was written on it
@@ -43,10 +45,9 @@ func judge(op *operation, r *response, missing error) *verdict {
 		v.Outcome = nil // bought
 	default: // every other status, and every other 2xx
 	}
-	if a.Reached == transport.Unready {
-		v.Attempts--
+	if v.Outcome == ErrNotPurchased && (v.again != transport.Never || r.code() == codeRequestExpired) {
+		v.retryable = true
 	}
-	v.retryable = v.Outcome == ErrNotPurchased && (v.again != transport.Never || r.code() == codeRequestExpired || hasEnded(a))
 	if v.Outcome != nil {
 		v.Err = r.cause(v.Outcome, missing)
 	}
@@ -55,11 +56,6 @@ func judge(op *operation, r *response, missing error) *verdict {
 
 func isRefusal(code string, more []string) bool {
 	return slices.Contains(documentedRefusals, code) || slices.Contains(more, code)
-}
-
-// hasEnded reports whether a context ended before anything was sent.
-func hasEnded(a *transport.Attempt) bool {
-	return a.Reached == transport.Unready && (errors.Is(a.Err, context.Canceled) || errors.Is(a.Err, context.DeadlineExceeded))
 }
 
 func isSuccess(status int) bool { return 200 <= status && status <= 299 }
