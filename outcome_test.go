@@ -164,6 +164,7 @@ func TestWhichErrorsAreRetryable(t *testing.T) {
 		"an ended context":      {endedContext(t), answerBought(), notPurchased, 0, true},
 		"a refusal":             {t.Context(), answerWith(403, deniedBody), notPurchased, 1, false},
 		"a refusal, and a hook": {after, answerWith(403, deniedBody), notPurchased, 1, false},
+		"expired, but in a 500": {t.Context(), answerWith(500, `{"code":"RequestExpired"}`), unknown, 1, false},
 		"unknown, and a hook":   {after, answerWith(500, ``), unknown, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
