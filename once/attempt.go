@@ -186,31 +186,33 @@ func (a *attempt) end(cause error) (record, error, error) {
 	if a.requestID == "" || a.ended() != nil && isPending(cause) { // it did not come to send, or the caller left: nobody's answer
 		by = ""
 	}
-	err := a.buyer.finish(a.ctx, "not purchased", a.record, cause, func() error {
+	mine := a.record // which whoever writes what is kept changes
+	err := a.buyer.finish(a.ctx, "not purchased", mine, cause, func() error {
 		return a.write(slog.LevelWarn, "not purchased", cause, func(next *record) {
 			next.become(StateNotPurchased, by, Order{})
 			next.Refusal, next.Retryable = causeError{error: cause}.Error(), isPending(cause)
 		}, StatePreparing, StateSending)
 	})
 	if err != nil {
-		return a.record, computeunit.ErrOutcomeUnknown, join(cause, err)
+		return mine, computeunit.ErrOutcomeUnknown, join(cause, err)
 	}
 	return a.record, computeunit.ErrNotPurchased, cause
 }
 
 // answered writes an answer with an id over whatever the record says (rule 7), and returns the purchase. It has no error:
 // the answer is true whether or not it can be written.
-func (b *Buyer) answered(ctx context.Context, mine record, response *computeunit.PurchaseComputeUnitResponse) (bought record) {
+func (b *Buyer) answered(ctx context.Context, mine record, response *computeunit.PurchaseComputeUnitResponse) record {
 	o := Order{InstanceID: response.Result.InstanceID, OrderID: response.Result.OrderID, RequestID: mine.RequestID}
-	told := mine
+	told, written := mine, record{}
 	told.answer(o)
-	if b.finish(ctx, "bought", told, nil, func() (err error) {
-		bought, err = b.writeAnswer(ctx, mine, o)
+	err := b.finish(ctx, "bought", told, nil, func() (err error) {
+		written, err = b.writeAnswer(ctx, mine, o)
 		return err
-	}) != nil {
+	})
+	if err != nil {
 		return told
 	}
-	return bought
+	return written
 }
 
 func (b *Buyer) writeAnswer(ctx context.Context, mine record, o Order) (record, error) {

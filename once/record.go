@@ -52,7 +52,7 @@ type document struct {
 
 var (
 	// errLost means that somebody else has changed the record.
-	errLost = errors.New("another Buyer has changed the purchase")
+	errLost = errors.New("another Buyer has changed the purchase: look again")
 	// errTaken means that the service, or the instance, is another record's.
 	errTaken = errors.New("the service or the instance belongs to another key")
 	// errLater means a record that this version of the package leaves alone.

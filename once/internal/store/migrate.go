@@ -53,7 +53,7 @@ func (s *SQL) Check(ctx context.Context) (place string, err error) {
 	switch {
 	case err != nil:
 	case place == "":
-		err = errors.New("the table is missing where this connection looks for it: call Migrate, or run the statement of Schema")
+		err = fmt.Errorf("the table %s is missing where this connection looks for it: call Migrate, or run the statement of Schema", s.table)
 	case refusal != "":
 		err = fmt.Errorf("in schema %s: %w: %s", place, errRefused, refusal)
 	default:
