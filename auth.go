@@ -1,7 +1,6 @@
 package computeunit
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,32 +54,22 @@ type envCredentials struct{}
 
 func (envCredentials) Credentials(context.Context) (Credentials, error) {
 	credentials := Credentials{AccessKeyID: os.Getenv(envAccessKey), SecretAccessKey: os.Getenv(envSecretKey)}
-	err := cmp.Or(checkEnv(envAccessKey, credentials.AccessKeyID), checkEnv(envSecretKey, credentials.SecretAccessKey))
-	if err != nil {
-		return Credentials{}, err
+	if err := credentials.check(envAccessKey, envSecretKey); err != nil {
+		return Credentials{}, fmt.Errorf("the environment variable %w", err)
 	}
 	return credentials, nil
 }
 
-// checkEnv finds what copying a value into an environment does to it. Its error never has the value in it.
-func checkEnv(name, value string) error {
-	switch {
-	case value == "":
-		return fmt.Errorf("set the environment variables %s and %s: %s is not set, or empty", envAccessKey, envSecretKey, name)
-	case !printable(value) || strings.ContainsAny(value, "\"'`"):
-		return fmt.Errorf("the environment variable %s is quoted, or has a blank, a newline or a character outside ASCII in it", name)
-	}
-	return nil
-}
-
-// check names the field that is wrong and never its value. A slash would break the Authorization header apart.
-func (c Credentials) check() error {
-	usable := func(text string) bool { return text != "" && printable(text) }
+// check calls the keys by the names that their owner knows, and repeats no value. A slash would break the Authorization header
+// apart; a quote is what copying a key can leave around it.
+func (c Credentials) check(accessKeyID, secretAccessKey string) error {
+	usable := func(key string) bool { return key != "" && printable(key) && !strings.ContainsAny(key, "\"'`") }
+	const unusable = "%s is not set, or has a character in it that such a key cannot have, such as a blank or a quote"
 	switch {
 	case !usable(c.AccessKeyID) || strings.Contains(c.AccessKeyID, "/"):
-		return errors.New("the access key id is empty, or has a blank, a slash or a character in it that is not printable ASCII")
+		return fmt.Errorf(unusable, accessKeyID)
 	case !usable(c.SecretAccessKey):
-		return errors.New("the secret access key is empty, or has a blank or a character in it that is not printable ASCII")
+		return fmt.Errorf(unusable, secretAccessKey)
 	case !printable(c.SessionToken):
 		return errors.New("the session token has a blank or a character in it that is not printable ASCII")
 	}

@@ -21,7 +21,7 @@ import (
 //
 // Source: https://cloud.baidu.com/doc/qianfan-api/s/imo6weeaf (DescribeComputeUnit, as an example)
 func (c *Client) Call(ctx context.Context, path, action string, request, response any) error {
-	op := &operation{url: actionURL(c.endpoint, path, action), action: action, isCall: true, read: wholeInto(response)}
+	op := &operation{path: path, action: action, isCall: true, read: wholeInto(response)}
 	if request == nil {
 		request = struct{}{}
 	}
@@ -43,11 +43,8 @@ func wholeInto(whole any) func(*response) error {
 }
 
 func checkCall(path, action string, response any) error {
-	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "?#%") || !printable(path) {
-		return errors.New("the path must begin with a slash, like /v2/service, and have no query, no escapes and no blanks")
-	}
-	if action == "" || !printable(action) {
-		return errors.New("the action must be a name, like DescribeService")
+	if !strings.HasPrefix(path, "/") || action == "" || strings.ContainsAny(path, "?#%") || !printable(path+action) {
+		return errors.New("path and action must be like /v2/service and DescribeService, without query, escapes and blanks")
 	}
 	if to := reflect.ValueOf(response); response != nil && (to.Kind() != reflect.Pointer || to.IsNil()) {
 		return errors.New("the response must be nil or a pointer to decode into")

@@ -38,7 +38,7 @@ func (r *response) cause(outcome, missing error) error {
 // sender is who seems to have answered: only the service writes the documented JSON.
 func (r *response) sender() string {
 	switch {
-	case r.RequestID != "":
+	case r.RequestID.isSomething():
 		return "the service"
 	case r.headerCode != "" || r.attempt.Header.Get("X-Bce-Request-Id") != "":
 		return "the service or its gateway"

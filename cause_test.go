@@ -50,7 +50,7 @@ func TestAnErrorSaysWhoAnswered(t *testing.T) {
 func TestAnUnknownOutcomeShowsItsEvidenceAndWhy(t *testing.T) {
 	for status, bodies := range map[int]map[string]string{
 		200: {
-			`<html>好`:                    `, content type "text/html", 9 bytes: "<html>好": the response is no JSON`,
+			`<html>好`:                    `, content type "text/html", 9 bytes: "<html>好": the response is not one whole JSON object`,
 			`[]`:                         `2 bytes: "[]": the response is not one whole JSON object`,
 			`{"code":"OutOfStock"}`:      `21 bytes: "{\"code\":\"OutOfStock\"}": the response has an error, which does not prove a refusal`,
 			`{"result":{}}`:              `"{\"result\":{}}": the response has neither an instance id nor an order id`,

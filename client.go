@@ -20,33 +20,21 @@ import (
 // Version is this module's, as in CHANGELOG.md and in the User-Agent header.
 const Version = "0.1.0"
 
-// Defaults that the options change.
-const (
-	defaultEndpoint    = "https://qianfan.baidubce.com"
-	defaultTimeout     = 30 * time.Second
-	defaultMaxAttempts = 3
-	defaultUserAgent   = "qianfan-go-computeunit/" + Version
-)
+const defaultEndpoint = "https://qianfan.baidubce.com"
 
 // Client calls the compute unit API of Baidu Qianfan. It is immutable and safe for concurrent use; make one and share it: it
 // keeps connections for a few seconds, and follows the service's clock. Nothing needs closing; see
 // [Client.CloseIdleConnections]. The zero value is not usable: see [NewClient].
 type Client struct {
-	transport    *transport.Transport
-	endpoint     *url.URL
-	purchaseURL  *url.URL
-	describeURL  *url.URL
-	releaseURL   *url.URL
-	logger       *slog.Logger
-	hooks        []Hooks
-	refusalCodes []string
+	settings
+	transport *transport.Transport
 }
 
 // Endpoint returns the address that requests go to, without a slash at its end.
 func (c *Client) Endpoint() string { return c.endpoint.String() }
 
 // Timeout returns the limit of one attempt: see [WithTimeout].
-func (c *Client) Timeout() time.Duration { return c.transport.Timeout() }
+func (c *Client) Timeout() time.Duration { return c.timeout }
 
 // CloseIdleConnections closes the connections that the client keeps for the next request. It may still be used. Those of a
 // transport that [WithHTTPClient] gave it stay as they are: they are their owner's.
@@ -54,28 +42,26 @@ func (c *Client) CloseIdleConnections() { c.transport.CloseIdleConnections() }
 
 // Format prints the endpoint for every verb: without it %+v would go through fields that are in use.
 func (c *Client) Format(state fmt.State, _ rune) {
-	endpoint := ""
-	if c != nil && c.endpoint != nil {
-		endpoint = c.endpoint.String()
-	}
-	fmt.Fprintf(state, "computeunit.Client(%s)", endpoint)
+	fmt.Fprintf(state, "computeunit.Client(%v)", c.endpoint)
 }
 
-// settings are what options change before a Client exists.
+// settings are what options change. A Client keeps them as they are when it is made.
 type settings struct {
-	endpoint      *url.URL
-	endpointNamed bool // by the caller, and not only by an environment that repeats the default
-	httpClient    *http.Client
-	timeout       time.Duration
-	maxAttempts   int
-	logger        *slog.Logger
-	hooks         []Hooks
-	userAgent     string
-	refusalCodes  []string
+	endpointText   string
+	endpointSource string // who gave the text: an option, an environment variable; empty: it is the default
+	endpoint       *url.URL
+	httpClient     *http.Client
+	clientIsNil    bool // although the option was given
+	timeout        time.Duration
+	maxAttempts    int
+	logger         *slog.Logger
+	hooks          []Hooks
+	userAgent      string
+	refusalCodes   []string
 }
 
-// Option changes a default of [NewClient]. NewClient fails if one gets a nil or invalid value.
-type Option func(*settings) error
+// Option changes a default of [NewClient], which fails if a value is invalid.
+type Option func(*settings)
 
 // NewClient makes a Client that signs with the credentials it is given. It sends nothing. The error says which argument is
 // wrong, and repeats no part of it that could be a secret.
@@ -88,64 +74,83 @@ func NewClient(credentials CredentialsProvider, options ...Option) (*Client, err
 		return nil, errors.New("computeunit: the credentials provider is nil: use StaticCredentials or EnvCredentials")
 	}
 	if static, ok := credentials.(staticCredentials); ok {
-		if err := static().check(); err != nil {
+		if err := static().check("the access key id", "the secret access key"); err != nil {
 			return nil, fmt.Errorf("computeunit: StaticCredentials: %w", err)
 		}
 	}
-	s := settings{timeout: defaultTimeout, maxAttempts: defaultMaxAttempts, logger: slog.New(slog.DiscardHandler), userAgent: defaultUserAgent}
-	s.endpoint, _ = parseEndpoint(defaultEndpoint)
+	s := settings{
+		endpointText: defaultEndpoint,
+		timeout:      30 * time.Second,
+		maxAttempts:  3,
+		logger:       slog.New(slog.DiscardHandler),
+		userAgent:    "qianfan-go-computeunit/" + Version,
+	}
 	for _, option := range options {
 		if option == nil {
 			return nil, errors.New("computeunit: an option is nil")
 		}
-		if err := option(&s); err != nil {
-			return nil, fmt.Errorf("computeunit: %w", err)
-		}
+		option(&s)
 	}
-	made, err := s.transport(credentials)
+	made, err := s.newTransport(credentials)
 	if err != nil {
 		return nil, fmt.Errorf("computeunit: %w", err)
 	}
-	return &Client{
-		endpoint:     s.endpoint,
-		purchaseURL:  actionURL(s.endpoint, servicePath, purchaseAction),
-		describeURL:  actionURL(s.endpoint, servicePath, describeAction),
-		releaseURL:   actionURL(s.endpoint, servicePath, releaseAction),
-		logger:       s.logger,
-		hooks:        s.hooks,
-		refusalCodes: s.refusalCodes,
-		transport:    made,
-	}, nil
+	return &Client{s, made}, nil
 }
 
-func (s *settings) transport(credentials CredentialsProvider) (*transport.Transport, error) {
+func (s *settings) newTransport(credentials CredentialsProvider) (*transport.Transport, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	guard := &testGuard{client: s.httpClient, host: s.endpoint.Hostname()}
+	guard.defaultEndpoint = s.endpointSource != "WithEndpoint" &&
+		strings.EqualFold("https://"+strings.TrimSuffix(guard.host, "."), defaultEndpoint)
 	config := transport.Config{
-		Timeout:     s.timeout,
 		MaxAttempts: s.maxAttempts,
 		UserAgent:   s.userAgent,
 		Credentials: checked(credentials),
+		Mock:        guard.mock,
 	}
 	switch credentials.(type) {
 	case staticCredentials, envCredentials:
 		config.Instant = true
 	}
-	guard := &testGuard{
-		client:          s.httpClient,
-		defaultEndpoint: !s.endpointNamed,
-		loopback:        loopback(s.endpoint.Hostname()),
-		report:          logReplaced(s.logger),
-	}
-	config.Mock = guard.mock
 	if theirs := s.httpClient; theirs != nil {
 		guard.had = theirs.Transport
-		if config.RoundTripper = theirs.Transport; config.RoundTripper == nil && !guard.loopback {
+		if config.RoundTripper = theirs.Transport; config.RoundTripper == nil && !loopback(guard.host) {
 			config.RoundTripper = http.DefaultTransport // as net/http does
 		}
 		if theirs.Timeout > 0 {
-			config.Timeout = min(s.timeout, theirs.Timeout)
+			s.timeout = min(s.timeout, theirs.Timeout)
 		}
 	}
+	config.Timeout = s.timeout
 	return transport.New(config)
+}
+
+func (s *settings) check() (err error) {
+	if s.endpoint, err = parseEndpoint(s.endpointText); err != nil {
+		return fmt.Errorf("%s: %w", s.endpointSource, err)
+	}
+	for _, code := range s.refusalCodes {
+		meansSuccess := slices.Contains([]string{"", "0", "ok", "success"}, strings.ToLower(code))
+		if meansSuccess || isFailureInside(code) || code != strings.TrimSpace(code) {
+			return fmt.Errorf("WithRefusalCodes: %q is blank, or means success or a failure inside the service: it does not refuse", code)
+		}
+	}
+	switch {
+	case s.clientIsNil:
+		return errors.New("WithHTTPClient: the client is nil")
+	case s.logger == nil:
+		return errors.New("WithLogger: the logger is nil")
+	case s.timeout <= 0:
+		return fmt.Errorf("WithTimeout: %s is not more than zero", s.timeout)
+	case s.maxAttempts < 1:
+		return fmt.Errorf("WithMaxAttempts: %d is less than 1", s.maxAttempts)
+	case strings.TrimSpace(s.userAgent) == "" || !printable(strings.ReplaceAll(s.userAgent, " ", "")):
+		return fmt.Errorf("WithUserAgent: %q is blank or not printable ASCII", s.userAgent)
+	}
+	return nil
 }
 
 // NewClientFromEnv makes a Client from the environment variables QIANFAN_ACCESS_KEY, QIANFAN_SECRET_KEY and, if set,
@@ -160,23 +165,11 @@ func NewClientFromEnv(options ...Option) (*Client, error) {
 	return NewClient(credentials, append(slices.Clip(options), envEndpointOption)...)
 }
 
-// envEndpointOption comes last: what an option goes before is not even checked. It does not count as naming the default
-// endpoint: a test must not spend money because its environment repeats what is the default anyway.
-func envEndpointOption(s *settings) error {
-	value := os.Getenv(envEndpoint)
-	if value == "" || s.endpointNamed {
-		return nil
+// envEndpointOption comes last: what an option goes before is not even checked.
+func envEndpointOption(s *settings) {
+	if value := os.Getenv(envEndpoint); value != "" && s.endpointSource == "" {
+		s.endpointText, s.endpointSource = value, envEndpoint
 	}
-	if err := checkEnv(envEndpoint, value); err != nil {
-		return err
-	}
-	endpoint, err := parseEndpoint(value)
-	if err != nil {
-		return fmt.Errorf("%s: %w", envEndpoint, err)
-	}
-	host := strings.TrimSuffix(endpoint.Hostname(), ".")
-	s.endpoint, s.endpointNamed = endpoint, !strings.EqualFold("https://"+host, defaultEndpoint)
-	return nil
 }
 
 // checked keeps the provider in a closure, so that printing a Client cannot show what it holds.
@@ -187,7 +180,7 @@ func checked(provider CredentialsProvider) func(context.Context) (bceauth.Creden
 			err = retryable{withoutVerdict(err)}
 		}
 		if err == nil {
-			err = c.check()
+			err = c.check("the access key id", "the secret access key")
 		}
 		return bceauth.Credentials(c), err
 	}
@@ -197,16 +190,12 @@ func checked(provider CredentialsProvider) func(context.Context) (bceauth.Creden
 // API's. The default is https://qianfan.baidubce.com. Plain http to any other host is refused, because the body
 // of a request is not part of its signature: only TLS protects it.
 func WithEndpoint(endpoint string) Option {
-	return func(s *settings) (err error) {
-		s.endpoint, err = parseEndpoint(endpoint)
-		s.endpointNamed = true
-		return err
-	}
+	return func(s *settings) { s.endpointText, s.endpointSource = endpoint, "WithEndpoint" }
 }
 
-// WithHTTPClient sends through a client of your own. Its Transport and its Timeout are used as they are at [NewClient], but that a
-// test can still put a mock in the place of the Transport, as httpmock.ActivateNonDefault does; redirects are never followed and
-// its cookie jar is not asked.
+// WithHTTPClient sends through a client of your own. Its Transport and its Timeout are used as they are at
+// [NewClient], but that a test can still put a mock in the place of the Transport, as httpmock.ActivateNonDefault does; redirects
+// are never followed and its cookie jar is not asked.
 //
 // A Transport that is an [*http.Transport] is cloned: the clone has its settings and connections of its own, and speaks
 // HTTP/1.1 only. It has no protocol of RegisterProtocol or TLSNextProto, and it must not exclude HTTP/1. This is also the place for
@@ -219,42 +208,23 @@ func WithEndpoint(endpoint string) Option {
 // Do not give the client a transport that retries by itself. It is stopped before it orders twice if it is built on net/http or
 // golang.org/x/net and keeps the request's context and its x-bce-request-id for each try. docs/outcomes.md has the details.
 func WithHTTPClient(client *http.Client) Option {
-	return func(s *settings) error {
-		if client == nil {
-			return errors.New("WithHTTPClient: the client is nil")
-		}
-		s.httpClient = client
-		return nil
-	}
+	return func(s *settings) { s.httpClient, s.clientIsNil = client, client == nil }
 }
 
 // WithTimeout limits each attempt: connecting, TLS, sending, and reading the whole response. The default is 30
 // seconds. The context limits all attempts and the waits between them together.
 func WithTimeout(timeout time.Duration) Option {
-	return func(s *settings) error {
-		if timeout <= 0 {
-			return fmt.Errorf("WithTimeout: %s is not more than zero", timeout)
-		}
-		s.timeout = timeout
-		return nil
-	}
+	return func(s *settings) { s.timeout = timeout }
 }
 
 // WithMaxAttempts limits how often a request is tried in all; 1 tries once. The default is 3. Whatever the
 // number, a purchase is never sent again once its bytes may have left this machine, unless the service refused it.
 func WithMaxAttempts(attempts int) Option {
-	return func(s *settings) error {
-		if attempts < 1 {
-			return fmt.Errorf("WithMaxAttempts: %d is less than 1", attempts)
-		}
-		s.maxAttempts = attempts
-		return nil
-	}
+	return func(s *settings) { s.maxAttempts = attempts }
 }
 
-// WithLogger writes records. The default is to write none. At debug there is one for each attempt, at info one for each
-// purchase that was made, at warn one for each retry and one if http.DefaultTransport was replaced and is not used, at error
-// one for each purchase (or Call) whose outcome is unknown. No record has a secret key or a signature in it; the error of an
+// WithLogger writes records. The default, and nil, is to write none. At debug there is one for each attempt, at info one for
+// each purchase that was made, at warn one for each retry, at error one for each purchase (or Call) whose outcome is unknown. No record has a secret key or a signature in it; the error of an
 // unknown outcome shows the beginning of a response that was not understood. Their attributes:
 //
 //	action             string    the API's, such as PurchaseComputeUnit
@@ -267,13 +237,7 @@ func WithMaxAttempts(attempts int) Option {
 //	outcome, error     string    outcome unknown: "outcome unknown", or "unknown" after Call; the cause
 //	instance_id, order_id        bought: what was bought; one of them can be empty
 func WithLogger(logger *slog.Logger) Option {
-	return func(s *settings) error {
-		if logger == nil {
-			return errors.New("WithLogger: the logger is nil")
-		}
-		s.logger = logger
-		return nil
-	}
+	return func(s *settings) { s.logger = logger }
 }
 
 // WithRefusalCodes adds to the documented error codes that refuse a purchase in a response with a 2xx status. The codes for a
@@ -282,55 +246,25 @@ func WithLogger(logger *slog.Logger) Option {
 // digits. Blanks, 0, success and the codes of failures inside the service are refused. The error of a purchase says if this
 // option decided it.
 func WithRefusalCodes(codes ...string) Option {
-	return func(s *settings) error {
-		for _, code := range codes {
-			meansSuccess := slices.Contains([]string{"", "0", "ok", "success"}, strings.ToLower(code))
-			if meansSuccess || isFailureInside(code) || code != strings.TrimSpace(code) {
-				return fmt.Errorf("WithRefusalCodes: %q is blank, or means success or a failure inside the service: it does not refuse", code)
-			}
-		}
-		s.refusalCodes = append(s.refusalCodes, codes...)
-		return nil
-	}
+	return func(s *settings) { s.refusalCodes = append(s.refusalCodes, codes...) }
 }
 
 // WithUserAgent replaces the User-Agent header, in printable ASCII.
 func WithUserAgent(userAgent string) Option {
-	return func(s *settings) error {
-		if strings.TrimSpace(userAgent) == "" || !printable(strings.ReplaceAll(userAgent, " ", "")) {
-			return fmt.Errorf("WithUserAgent: %q is blank or not printable ASCII", userAgent)
-		}
-		s.userAgent = userAgent
-		return nil
-	}
+	return func(s *settings) { s.userAgent = userAgent }
 }
 
 // parseEndpoint repeats nothing of the text in its errors: a password may stand anywhere in a malformed URL.
 func parseEndpoint(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	switch {
-	case err != nil || !validHost(u):
-		return nil, errors.New("the endpoint is no valid URL: it looks like https://host or https://host:port")
+	case err != nil || u.Hostname() == "" || u.User != nil || u.RawPath != "" || !printable(u.Host) || strings.ContainsAny(text, "?#"):
+		return nil, errors.New("the endpoint must be like https://host or https://host:port/path: no password, no query, no escapes")
 	case u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())):
 		return nil, errors.New("the endpoint's scheme must be https; http is for loopback addresses only, as the body is not signed")
-	case u.User != nil || u.RawPath != "" || strings.ContainsAny(text, "?#"):
-		return nil, errors.New("the endpoint must have a scheme, a host and perhaps a plain path: no password, no query, no escapes")
 	}
-	return &url.URL{Scheme: u.Scheme, Host: plainHost(u), Path: strings.TrimRight(u.Path, "/")}, nil
-}
-
-// plainHost leaves out a port that is the scheme's default: the host is signed as it is sent, and some gateways leave it out.
-func plainHost(u *url.URL) string {
-	host := strings.TrimSuffix(u.Host, ":")
-	if u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
-		host = strings.TrimSuffix(host, ":"+u.Port())
-	}
-	return host
-}
-
-// validHost refuses what net/http would send in another way: the host is part of the signature.
-func validHost(u *url.URL) bool {
-	return u.Hostname() != "" && printable(u.Host) && !strings.Contains(u.Host, "%")
+	u.Path = strings.TrimRight(u.Path, "/")
+	return u, nil
 }
 
 func loopback(host string) bool {

@@ -87,11 +87,11 @@ func (e *OutcomeError) Error() string {
 	if e.ServiceID != "" {
 		fmt.Fprintf(&b, " for service %q", e.ServiceID)
 	}
-	b.WriteString(": " + outcomeText(e.outcome(), e.isOther()))
+	b.WriteString(": " + e.outcomeText())
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
-	return b.String() + attemptText(e.RequestID, e.ClientRequestID, e.Attempts) + "; " + e.advice()
+	return b.String() + e.attemptText() + "; " + e.advice()
 }
 
 // Is makes the outcome match, and no other: see [errors.Is].
@@ -102,38 +102,31 @@ func (e *OutcomeError) Unwrap() error { return e.Err }
 
 // LogValue gives slog the fields one by one, under the same names as the client's own records: see [WithLogger].
 func (e *OutcomeError) LogValue() slog.Value {
+	cause := ""
+	if e.Err != nil {
+		cause = e.Err.Error()
+	}
 	return slog.GroupValue(
 		slog.String("action", e.Action),
-		slog.String("outcome", outcomeText(e.outcome(), e.isOther())),
+		slog.String("outcome", e.outcomeText()),
 		slog.Bool("retryable", errors.Is(e, ErrRetryable)),
 		slog.String("service_id", e.ServiceID),
 		slog.String("request_id", e.RequestID),
 		slog.String("client_request_id", e.ClientRequestID),
 		slog.Int("attempt", e.Attempts),
-		slog.String("error", e.causeText()),
+		slog.String("error", cause),
 	)
 }
 
-// MarshalJSON writes the fields as texts and numbers: outcome, retryable, action, serviceId, requestId, clientRequestId,
-// attempts, error.
+// MarshalJSON writes the fields of LogValue, under the names that the API has for such: serviceId, requestId, clientRequestId,
+// attempts.
 func (e *OutcomeError) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{
-		"outcome":         outcomeText(e.outcome(), e.isOther()),
-		"retryable":       errors.Is(e, ErrRetryable),
-		"action":          e.Action,
-		"serviceId":       e.ServiceID,
-		"requestId":       e.RequestID,
-		"clientRequestId": e.ClientRequestID,
-		"attempts":        e.Attempts,
-		"error":           e.causeText(),
-	})
-}
-
-func (e *OutcomeError) causeText() string {
-	if e.Err == nil {
-		return ""
+	names := strings.NewReplacer("service_id", "serviceId", "client_request_id", "clientRequestId", "request_id", "requestId", "attempt", "attempts")
+	fields := map[string]any{}
+	for _, field := range e.LogValue().Group() {
+		fields[names.Replace(field.Key)] = field.Value.Any()
 	}
-	return e.Err.Error()
+	return json.Marshal(fields)
 }
 
 // isOther reports whether it was no purchase. An error made for a test may leave the action out.
@@ -153,9 +146,9 @@ func (e *OutcomeError) actionText() string {
 }
 
 // outcomeText speaks of purchases only if it was one.
-func outcomeText(outcome error, isOther bool) string {
-	switch {
-	case !isOther:
+func (e *OutcomeError) outcomeText() string {
+	switch outcome := e.outcome(); {
+	case !e.isOther():
 		return outcome.Error()
 	case outcome == ErrNotPurchased:
 		return "not done"
@@ -164,15 +157,12 @@ func outcomeText(outcome error, isOther bool) string {
 }
 
 // attemptText names the request, if there was one.
-func attemptText(requestID, sentID string, attempts int) string {
-	switch id := cmp.Or(requestID, sentID); {
-	case id == "":
+func (e *OutcomeError) attemptText() string {
+	id := cmp.Or(e.RequestID, e.ClientRequestID)
+	if id == "" {
 		return ""
-	case attempts == 0:
-		return fmt.Sprintf(" (request id %.100q)", id)
-	default:
-		return fmt.Sprintf(" (request id %.100q, attempt %d)", id, attempts)
 	}
+	return fmt.Sprintf(" (request id %.100q, attempt %d)", id, e.Attempts)
 }
 
 func (e *OutcomeError) advice() string {
@@ -207,7 +197,7 @@ type Violation struct {
 	Path string
 	// Rule is what must hold, such as "must be 1 to 12".
 	Rule string
-	// Value is what was found there, as text; strings are quoted.
+	// Value is what was found there, in the syntax of Go: strings are quoted.
 	Value string
 }
 
@@ -280,12 +270,12 @@ func (r retryable) Unwrap() error { return r.error }
 func (r retryable) Is(target error) bool { return target == ErrRetryable }
 
 // err is the cause as it is wrapped in what the caller gets.
-func (v verdict) err() error {
-	cause := withoutVerdict(v.cause)
+func (v *verdict) err() error {
+	cause := withoutVerdict(v.Err)
 	switch matches := errors.Is(cause, ErrRetryable); {
 	case v.retryable && !matches:
 		return retryable{cause}
-	case v.outcome == ErrOutcomeUnknown && !v.retryable && matches:
+	case v.Outcome == ErrOutcomeUnknown && !v.retryable && matches:
 		return foreign{cause.Error()}
 	}
 	return cause

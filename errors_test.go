@@ -48,7 +48,7 @@ func TestTheTextOfAnOutcomeError(t *testing.T) {
 	denied := &computeunit.APIError{StatusCode: 403, Code: "AccessDenied"}
 	for want, err := range map[string]*computeunit.OutcomeError{
 		`computeunit: PurchaseComputeUnit for service "svco-1": not purchased: HTTP 403 Forbidden, code "AccessDenied" (request id "r", attempt 2); it is safe to correct this and try again`: {Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1", RequestID: "r", ClientRequestID: "s", Attempts: 2, Err: denied},
-		`computeunit: PurchaseComputeUnit: not purchased: retryable (request id "s"); nothing was done, and a later try can succeed`:                                                          {Outcome: computeunit.ErrNotPurchased, ClientRequestID: "s", Err: computeunit.ErrRetryable},
+		`computeunit: PurchaseComputeUnit: not purchased: retryable (request id "s", attempt 0); nothing was done, and a later try can succeed`:                                                          {Outcome: computeunit.ErrNotPurchased, ClientRequestID: "s", Err: computeunit.ErrRetryable},
 		`computeunit: PurchaseComputeUnit: outcome unknown: EOF; an order may exist: list the service's instances before buying again`:                                                        {Action: purchaseAction, Outcome: computeunit.ErrOutcomeUnknown, Err: io.EOF},
 		`computeunit: PurchaseComputeUnit: outcome unknown; an order may exist: list the service's instances before buying again`:                                                             {},
 		`computeunit: Describe: not done: EOF; it is safe to correct this and try again`:                                                                                                      {Action: "Describe", Outcome: computeunit.ErrNotPurchased, Err: io.EOF},
@@ -93,8 +93,8 @@ func TestAnOutcomeErrorInJSONAndInALog(t *testing.T) {
 			Err map[string]any
 		}
 		require.NoError(t, json.Unmarshal(b.Bytes(), &line))
-		logged := strings.NewReplacer("serviceId", "service_id", "requestId", "request_id", "clientRequestId", "client_request_id", "attempts", "attempt").Replace(row.want)
-		assert.JSONEq(t, logged, marshal(t, line.Err))
+		inLog := strings.NewReplacer("serviceId", "service_id", "clientRequestId", "client_request_id", "requestId", "request_id", "attempts", "attempt")
+		assert.JSONEq(t, inLog.Replace(row.want), marshal(t, line.Err))
 	}
 	assert.Equal(t, "null", marshal(t, (*computeunit.OutcomeError)(nil)))
 }
@@ -125,7 +125,7 @@ func TestTheTextsOfTheOtherErrors(t *testing.T) {
 		`HTTP 599, a body`:  &computeunit.APIError{StatusCode: 599, Evidence: "a body"},
 		`HTTP 0`:            &computeunit.APIError{},
 		`invalid request: `: &computeunit.ValidationError{},
-		`invalid request: serviceId must not be blank (found ""); replicasCount must be at least 1 (found 0); ` +
+		`invalid request: serviceId must not be blank, and be valid UTF-8 (found ""); replicasCount must be at least 1 (found 0); ` +
 			`billing.paymentTiming must be Prepaid or Postpaid (found "")`: computeunit.PurchaseComputeUnitRequest{}.Validate(),
 	} {
 		assert.EqualError(t, err, want)

@@ -232,7 +232,7 @@ func ExampleNewClientFromEnv() {
 
 	_, err := computeunit.NewClientFromEnv()
 	fmt.Println(err)
-	// Output: computeunit: set the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY: QIANFAN_ACCESS_KEY is not set, or empty
+	// Output: computeunit: the environment variable QIANFAN_ACCESS_KEY is not set, or has a character in it that such a key cannot have, such as a blank or a quote
 }
 
 func ExampleStaticCredentials() {
@@ -259,7 +259,7 @@ func ExampleEnvCredentials() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// set the environment variables QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY: QIANFAN_SECRET_KEY is not set, or empty
+	// the environment variable QIANFAN_SECRET_KEY is not set, or has a character in it that such a key cannot have, such as a blank or a quote
 }
 
 // temporary provides keys that some other service of yours hands out.
@@ -286,7 +286,7 @@ func ExampleWithEndpoint() {
 	fmt.Println(err)
 	// Output:
 	// <nil>
-	// computeunit: the endpoint's scheme must be https; http is for loopback addresses only, as the body is not signed
+	// computeunit: WithEndpoint: the endpoint's scheme must be https; http is for loopback addresses only, as the body is not signed
 }
 
 // A proxy of your own. If the transport is an *http.Transport, a failed connection is still known for what it
@@ -446,18 +446,18 @@ func ExamplePurchaseComputeUnitRequest_Validate() {
 		}
 	}
 	// Output:
-	// serviceId must not be blank (found "")
+	// serviceId must not be blank, and be valid UTF-8 (found "")
 	// billing.reservation.reservationLength must be 1 to 12 (found 13)
 }
 
 func ExampleDescribeComputeUnitsRequest_Validate() {
 	fmt.Println(computeunit.DescribeComputeUnitsRequest{}.Validate())
-	// Output: invalid request: serviceId must not be blank (found "")
+	// Output: invalid request: serviceId must not be blank, and be valid UTF-8 (found "")
 }
 
 func ExampleReleaseComputeUnitRequest_Validate() {
 	fmt.Println(computeunit.ReleaseComputeUnitRequest{ServiceID: "svco-48esssdpa594"}.Validate())
-	// Output: invalid request: instanceId must not be blank (found "")
+	// Output: invalid request: instanceId must not be blank, and be valid UTF-8 (found "")
 }
 
 // What to keep of an unknown outcome: the response was lost.

@@ -46,10 +46,7 @@ type AttemptInfo struct {
 // WithHooks adds hooks to every call of the client, such as metrics. They run before those of [ContextWithHooks], and in the
 // order in which they were added. The first error ends the call.
 func WithHooks(hooks Hooks) Option {
-	return func(s *settings) error {
-		s.hooks = append(s.hooks, hooks)
-		return nil
-	}
+	return func(s *settings) { s.hooks = append(s.hooks, hooks) }
 }
 
 // hooksKey is the key of the hooks in a context: a []Hooks.
@@ -68,12 +65,8 @@ type callHooks struct {
 	let   int // how many of them let the current attempt through
 }
 
-// hooksOf returns nil if there are none.
 func (c *Client) hooksOf(ctx context.Context, op *operation) *callHooks {
 	ofContext, _ := ctx.Value(hooksKey{}).([]Hooks)
-	if len(c.hooks)+len(ofContext) == 0 {
-		return nil
-	}
 	return &callHooks{hooks: slices.Concat(c.hooks, ofContext), op: op}
 }
 
@@ -109,19 +102,15 @@ func (h *callHooks) after(ctx context.Context, a *transport.Attempt, v *verdict)
 		if hooks.AfterAttempt == nil {
 			continue
 		}
-		var failed error
-		if v.outcome != nil {
-			failed = h.op.failure(*v)
-		}
-		if err := hooks.AfterAttempt(ctx, h.info(a), failed); err != nil {
+		if err := hooks.AfterAttempt(ctx, h.info(a), h.op.failure(v)); err != nil {
 			v.again = transport.Never
 			v.retryable = v.retryable && h.op.doing == "" // whoever waits for a listing stops, too
-			if v.outcome != nil {
+			if v.Outcome != nil {
 				// A verdict in the hook's own error, which may be the one that it was given, is not this attempt's.
 				if err = withoutVerdict(err); errors.Is(err, ErrRetryable) {
 					err = foreign{err.Error()}
 				}
-				v.cause = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.cause, err)
+				v.Err = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.Err, err)
 			}
 		}
 	}

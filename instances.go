@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ func (c *Client) DescribeComputeUnits(ctx context.Context, request DescribeCompu
 	var instances []Instance
 	var date time.Time
 	listing := &operation{
-		url:       c.describeURL,
+		path:      servicePath,
 		action:    describeAction,
 		serviceID: request.ServiceID,
 		doing:     fmt.Sprintf("listing the instances of service %q", request.ServiceID),
@@ -44,7 +45,7 @@ func (c *Client) DescribeComputeUnits(ctx context.Context, request DescribeCompu
 		return nil, err
 	}
 	return &DescribeComputeUnitsResponse{
-		RequestID:     cmp.Or(v.requestID, v.sentID),
+		RequestID:     cmp.Or(v.RequestID, v.ClientRequestID),
 		ServiceID:     request.ServiceID,
 		PaymentTiming: request.PaymentTiming,
 		Date:          date,
@@ -64,7 +65,7 @@ func (c *Client) DescribeComputeUnits(ctx context.Context, request DescribeCompu
 // Source: https://cloud.baidu.com/doc/qianfan-api/s/2mo6wlr6u
 func (c *Client) ReleaseComputeUnit(ctx context.Context, request ReleaseComputeUnitRequest) error {
 	release := &operation{
-		url:       c.releaseURL,
+		path:      servicePath,
 		action:    releaseAction,
 		serviceID: request.ServiceID,
 		read:      (*response).released,
@@ -77,14 +78,10 @@ func (c *Client) ReleaseComputeUnit(ctx context.Context, request ReleaseComputeU
 
 // released is nil if the result is true.
 func (r *response) released() error {
-	var done bool
-	if err := r.success(&done); err != nil {
+	if err := r.success(new(bool)); err != nil || r.Result == "true" {
 		return err
 	}
-	if !done {
-		return errors.New("the result is not true")
-	}
-	return nil
+	return errors.New("the result is not true")
 }
 
 // instances reads the list, which is empty, and not nil, if there are none: taking no list at all for that would make every
@@ -116,46 +113,37 @@ func (r *response) instances() ([]Instance, error) {
 
 // paging is not documented for this action. It is read because it can only turn a listing into an error.
 type paging struct {
-	IsTruncated text `json:"isTruncated"`
-	NextMarker  text `json:"nextMarker"`
-	TotalCount  text `json:"totalCount"`
+	IsTruncated field `json:"isTruncated"`
+	NextMarker  field `json:"nextMarker"`
+	TotalCount  field `json:"totalCount"`
 }
 
 func (p *paging) hasMore(listed int) bool {
-	total, _ := strconv.ParseFloat(string(p.TotalCount), 64)
-	truncated := p.IsTruncated != "" && p.IsTruncated != "0" && !strings.EqualFold(string(p.IsTruncated), "false")
-	return truncated || p.NextMarker != "" || total > float64(listed)
+	total, _ := strconv.ParseFloat(strings.Trim(string(p.TotalCount), `"`), 64)
+	isWhole := p.IsTruncated.isEmpty() || slices.Contains([]string{"0", "false"}, strings.ToLower(p.IsTruncated.String()))
+	return !isWhole || p.NextMarker.isSomething() || total > float64(listed)
 }
 
 // listedInstance is an instance as it came. Its id decides; the rest may be of any type.
 type listedInstance struct {
 	InstanceID    field `json:"instanceId"`
-	PaymentTiming text  `json:"paymentTiming"`
-	ReplicasCount text  `json:"replicasCount"`
-	Status        text  `json:"status"`
-	StartTime     text  `json:"startTime"`
+	PaymentTiming field `json:"paymentTiming"`
+	ReplicasCount field `json:"replicasCount"`
+	Status        field `json:"status"`
+	StartTime     field `json:"startTime"`
 }
 
 func (l *listedInstance) instance() Instance {
-	replicas, _ := strconv.Atoi(string(l.ReplicasCount))
+	replicas, _ := strconv.Atoi(l.ReplicasCount.String())
+	status := l.Status.String()
 	return Instance{
 		InstanceID:    l.InstanceID.String(),
-		PaymentTiming: PaymentTiming(l.PaymentTiming),
+		PaymentTiming: PaymentTiming(l.PaymentTiming.String()),
 		ReplicasCount: replicas,
-		Status:        readStatus(string(l.Status)),
-		StartTime:     string(l.StartTime),
+		Status:        cmp.Or(olderStatuses[status], InstanceStatus(status)),
+		StartTime:     l.StartTime.String(),
 	}
 }
 
-// readStatus takes the numbers too, which an older page of the documentation prints.
-func readStatus(status string) InstanceStatus {
-	switch status {
-	case "1":
-		return InstanceCreating
-	case "2":
-		return InstanceRunning
-	case "3":
-		return InstanceDeleted
-	}
-	return InstanceStatus(status)
-}
+// olderStatuses are the numbers that an older page of the documentation prints.
+var olderStatuses = map[string]InstanceStatus{"1": InstanceCreating, "2": InstanceRunning, "3": InstanceDeleted}

@@ -364,10 +364,10 @@ func TestListingAndReleaseValidateBeforeTheySend(t *testing.T) {
 	_, listed := client.DescribeComputeUnits(t.Context(),
 		computeunit.DescribeComputeUnitsRequest{ServiceID: " ", PaymentTiming: "Free"})
 	for want, err := range map[string]error{
-		`serviceId must not be blank (found " "); paymentTiming must be Prepaid, Postpaid, or not given (found "Free")`: listed,
-		`serviceId must not be blank (found ""); instanceId must not be blank (found "")`: client.ReleaseComputeUnit(t.Context(),
+		`serviceId must not be blank, and be valid UTF-8 (found " "); paymentTiming must be Prepaid, Postpaid, or not given (found "Free")`: listed,
+		`serviceId must not be blank, and be valid UTF-8 (found ""); instanceId must not be blank, and be valid UTF-8 (found "")`: client.ReleaseComputeUnit(t.Context(),
 			computeunit.ReleaseComputeUnitRequest{}),
-		`instanceId must be valid UTF-8 (found "\xff")`: client.ReleaseComputeUnit(t.Context(),
+		`instanceId must not be blank, and be valid UTF-8 (found "\xff")`: client.ReleaseComputeUnit(t.Context(),
 			computeunit.ReleaseComputeUnitRequest{ServiceID: testService, InstanceID: "\xff"}),
 	} {
 		assertPlain(t, err, false)

@@ -11,26 +11,23 @@ import (
 
 // verdict is what an attempt came to, and whether to try again.
 type verdict struct {
-	outcome   error // nil: it was done. Else ErrNotPurchased or ErrOutcomeUnknown
-	again     transport.Again
-	retryable bool // the same call may succeed later, and does no harm: see ErrRetryable
-	cause     error
-	requestID string // the service's; empty if it named none
-	sentID    string // the x-bce-request-id of the attempt
-	attempts  int
+	OutcomeError // with the Outcome nil: it was done. RequestID is empty if the service named none
+	again        transport.Again
+	retryable    bool // the same call may succeed later, and does no harm: see ErrRetryable
 }
 
 // judge is the outcome table, row for row: docs/outcomes.md shows it. Certainty needs a proof from a closed list; what is on
-// no list is unknown, and never sent again. missing is nil if a 2xx shows what makes it a success. refusals are codes that refuse in a
-// 2xx, beside the documented ones.
-func judge(r *response, missing error, refusals []string) verdict {
-	a := r.attempt
-	v := verdict{outcome: ErrOutcomeUnknown, again: transport.Never, requestID: r.requestID(), sentID: a.RequestID, attempts: a.Number}
-	a.FromService = v.requestID != "" || r.headerCode != ""
-	notPurchased := func(again transport.Again) { v.outcome, v.again = ErrNotPurchased, again }
+// no list is unknown, and never sent again. missing is nil if a 2xx shows what makes it a success.
+func judge(op *operation, r *response, missing error) *verdict {
+	a, v := r.attempt, op.verdict(ErrOutcomeUnknown)
+	v.RequestID, v.ClientRequestID, v.Attempts = r.requestID(), a.RequestID, a.Number
+	a.FromService = v.RequestID != "" || r.headerCode != ""
+	notPurchased := func(again transport.Again) { v.Outcome, v.again = ErrNotPurchased, again }
 	switch status := a.Status; {
 	case a.Reached == transport.Unready: // no credentials, context already done, refused before it was sent
 		notPurchased(transport.Never)
+		v.Attempts--
+		v.retryable = errors.Is(a.Err, context.Canceled) || errors.Is(a.Err, context.DeadlineExceeded)
 	case a.Reached == transport.Unconnected && a.Permanent: // bad certificate, a peer that speaks no TLS, a proxy's 407
 		notPurchased(transport.Never)
 	case a.Reached == transport.Unconnected: // no connection, or an idle one that was closed before a byte was written on it
@@ -42,29 +39,23 @@ func judge(r *response, missing error, refusals []string) verdict {
 		notPurchased(transport.WithClockCorrected)
 	case isRefusalStatus(status) && r.refuses():
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isObject && isRefusal(r.code(), refusals) && r.refuses():
+	case isSuccess(status) && r.isObject && isRefusal(r.code(), op.refusals) && r.refuses():
 		notPurchased(transport.Never)
 	case isSuccess(status) && missing == nil:
-		v.outcome = nil // bought
+		v.Outcome = nil // bought
 	default: // every other status, and every other 2xx
 	}
-	if a.Reached == transport.Unready {
-		v.attempts--
+	if v.Outcome == ErrNotPurchased && (v.again != transport.Never || r.code() == codeRequestExpired) {
+		v.retryable = true
 	}
-	v.retryable = v.outcome == ErrNotPurchased && (v.again != transport.Never || r.code() == codeRequestExpired || hasEnded(a))
-	if v.outcome != nil {
-		v.cause = r.cause(v.outcome, missing)
+	if v.Outcome != nil {
+		v.Err = r.cause(v.Outcome, missing)
 	}
 	return v
 }
 
 func isRefusal(code string, more []string) bool {
 	return slices.Contains(documentedRefusals, code) || slices.Contains(more, code)
-}
-
-// hasEnded reports whether a context ended before anything was sent.
-func hasEnded(a *transport.Attempt) bool {
-	return a.Reached == transport.Unready && (errors.Is(a.Err, context.Canceled) || errors.Is(a.Err, context.DeadlineExceeded))
 }
 
 func isSuccess(status int) bool { return 200 <= status && status <= 299 }

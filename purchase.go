@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComputeUnitRequest) (*PurchaseComputeUnitResponse, error) {
 	var bought PurchaseResult
 	purchase := &operation{
-		url:       c.purchaseURL,
+		path:      servicePath,
 		action:    purchaseAction,
 		serviceID: request.ServiceID,
 		read:      func(r *response) (missing error) { bought, missing = r.bought(); return missing },
@@ -38,14 +39,9 @@ func (c *Client) PurchaseComputeUnit(ctx context.Context, request PurchaseComput
 	if err != nil {
 		return nil, err
 	}
-	c.logBought(ctx, purchase, v, bought)
-	return &PurchaseComputeUnitResponse{RequestID: cmp.Or(v.requestID, v.sentID), Result: bought}, nil
+	c.record(ctx, slog.LevelInfo, "bought", v, slog.String("instance_id", bought.InstanceID), slog.String("order_id", bought.OrderID))
+	return &PurchaseComputeUnitResponse{RequestID: cmp.Or(v.RequestID, v.ClientRequestID), Result: bought}, nil
 }
-
-var (
-	errNoID  = errors.New("the response has neither an instance id nor an order id")
-	errBadID = errors.New("the response has an id twice, of another type than a text, or with a character that is not printable ASCII")
-)
 
 // bought reads the ids. The error is what is missing for a success.
 func (r *response) bought() (bought PurchaseResult, missing error) {
@@ -59,9 +55,9 @@ func (r *response) bought() (bought PurchaseResult, missing error) {
 	bought = PurchaseResult{InstanceID: ids.InstanceID.String(), OrderID: ids.OrderID.String()}
 	switch {
 	case !ids.InstanceID.is(aText) || !ids.OrderID.is(aText) || !printable(bought.InstanceID) || !printable(bought.OrderID):
-		return PurchaseResult{}, errBadID
+		return PurchaseResult{}, errors.New("the response has an id twice, of another type than a text, or not of printable ASCII")
 	case bought == PurchaseResult{}:
-		return bought, errNoID
+		return bought, errors.New("the response has neither an instance id nor an order id")
 	}
 	return bought, nil
 }

@@ -24,10 +24,10 @@ type fields struct {
 	OrderID    field `json:"orderId"`
 
 	// These decide nothing, and may be anything.
-	RequestID text `json:"requestId"`
-	Message   text `json:"message"`
-	ErrorMsg  text `json:"error_msg"`
-	Msg       text `json:"msg"`
+	RequestID field `json:"requestId"`
+	Message   field `json:"message"`
+	ErrorMsg  field `json:"error_msg"`
+	Msg       field `json:"msg"`
 }
 
 // response is what came of an attempt.
@@ -35,7 +35,7 @@ type response struct {
 	fields
 	inner struct { // of an error that is an object
 		Code    field `json:"code"`
-		Message text  `json:"message"`
+		Message field `json:"message"`
 	}
 	headerCode string // the gateway can leave the body empty
 
@@ -45,21 +45,11 @@ type response struct {
 	err      error  // it did not come whole, or contradicts what is documented: it proves nothing
 }
 
-var (
-	byteOrderMark = []byte("\ufeff")
-
-	errNoJSON        = errors.New("the response is no JSON")
-	errNoObject      = errors.New("the response is not one whole JSON object")
-	errOtherShape    = errors.New("the response has a field twice, or of another type than documented")
-	errOtherResult   = errors.New("the result is not the documented one")
-	errHasError      = errors.New("the response has an error, which does not prove a refusal")
-	errHasResult     = errors.New("the response has a result, an id or success, which contradicts a refusal")
-	errFailureInside = errors.New("the code is that of a failure inside the service")
-)
+var errNoObject = errors.New("the response is not one whole JSON object")
 
 // read reads any response by its shape. What is no JSON, such as HTML or nothing at all, has no fields.
 func read(a *transport.Attempt) *response {
-	r := &response{attempt: a, body: bytes.TrimLeft(bytes.TrimPrefix(a.Body, byteOrderMark), " ")}
+	r := &response{attempt: a, body: bytes.TrimLeft(bytes.TrimPrefix(a.Body, []byte("\ufeff")), " ")}
 	// Two of them are one text, which is on no list.
 	if code := strings.Join(a.Header.Values("X-Bce-Error-Code"), ", "); code != "0" {
 		r.headerCode = code
@@ -94,7 +84,7 @@ func (r *response) decode() error {
 	fit := r.Code.is(aText+anInteger) && r.ErrorCode.is(aText+anInteger) && r.inner.Code.is(aText+anInteger) &&
 		r.Error.is(aText+anObject) && r.Success.is(aBoolean) && r.Result != twice && r.InstanceID != twice && r.OrderID != twice
 	if !fit {
-		return errOtherShape
+		return errors.New("the response has a field twice, or of another type than documented")
 	}
 	return nil
 }
@@ -105,17 +95,21 @@ func (r *response) code() string {
 
 // codes are all the places where a failure inside can show.
 func (r *response) codes() []string {
-	return []string{r.Code.String(), r.ErrorCode.String(), r.headerCode, r.Error.String(), r.inner.Code.String()}
+	codes := []string{r.Code.String(), r.ErrorCode.String(), r.headerCode, r.inner.Code.String()}
+	if r.Error.is(aText) {
+		codes = append(codes, r.Error.String())
+	}
+	return codes
 }
 
 func (r *response) message() string {
-	return cmp.Or(string(r.Message), string(r.ErrorMsg), string(r.Msg), string(r.inner.Message), r.Error.String(),
+	return cmp.Or(r.Message.String(), r.ErrorMsg.String(), r.Msg.String(), r.inner.Message.String(), r.Error.String(),
 		r.attempt.Header.Get("X-Bce-Error-Message"))
 }
 
 // requestID is the service's, without what was sent. Empty: it named none.
 func (r *response) requestID() string {
-	return r.attempt.Redact(cmp.Or(string(r.RequestID), r.attempt.Header.Get("X-Bce-Request-Id")))
+	return r.attempt.Redact(cmp.Or(r.RequestID.String(), r.attempt.Header.Get("X-Bce-Request-Id")))
 }
 
 // success reads the result. The error is why the response does not say that it was done, if its status does.
@@ -124,12 +118,12 @@ func (r *response) success(result any) error {
 	case r.err != nil:
 		return r.err
 	case !r.isObject:
-		return errNoJSON
+		return errNoObject
 	case r.code() != "" || !r.Error.isEmpty() || r.Success == "false":
-		return errHasError
+		return errors.New("the response has an error, which does not prove a refusal")
 	}
 	if json.Unmarshal([]byte(cmp.Or(r.Result, "null")), result) != nil {
-		return errOtherResult // encoding/json names a type of Go
+		return errors.New("the result is not the documented one") // encoding/json names a type of Go
 	}
 	return nil
 }
@@ -143,9 +137,9 @@ func (r *response) contradiction() error {
 	case r.err != nil:
 		return r.err
 	case !r.Result.isEmpty() || r.InstanceID.isSomething() || r.OrderID.isSomething() || r.Success == "true":
-		return errHasResult
+		return errors.New("the response has a result, an id or success, which contradicts a refusal")
 	case slices.ContainsFunc(r.codes(), isFailureInside):
-		return errFailureInside
+		return errors.New("the code is that of a failure inside the service")
 	}
 	return nil
 }
@@ -161,11 +155,11 @@ func isFailureInside(code string) bool {
 	return inside && strings.Contains(after, "error")
 }
 
-// field is a field that decides, as it came: its JSON. Empty: it is missing.
+// field is a field as it came: its JSON. Empty: it is missing.
 type field string
 
 // twice stands in a field that was given more than once. It is no JSON.
-const twice field = "twice"
+const twice field = "given twice"
 
 // UnmarshalJSON never fails. encoding/json would take the last of two.
 func (f *field) UnmarshalJSON(value []byte) error {
@@ -213,28 +207,17 @@ func (f field) isEmpty() bool {
 	return !f.isSomething()
 }
 
-// String is a text or an integer as a person reads it. Of anything else there is none.
+// String is a value as a person reads it: a text without its quotes. Empty: it says nothing.
 func (f field) String() string {
-	switch kind := f.kind(); {
-	case kind == anInteger && f != "0":
-		return string(f)
-	case kind != aText:
+	switch {
+	case f.isEmpty():
 		return ""
+	case f.kind() != aText:
+		return string(f)
 	case strings.Contains(string(f), `\`):
 		var unescaped string
 		json.Unmarshal([]byte(f), &unescaped)
 		return unescaped
 	}
 	return string(f[1 : len(f)-1])
-}
-
-// text is a field for people: the first that is given, whatever it is.
-type text string
-
-// UnmarshalJSON never fails.
-func (t *text) UnmarshalJSON(value []byte) error {
-	if *t == "" && string(value) != "null" && json.Unmarshal(value, (*string)(t)) != nil {
-		*t = text(value)
-	}
-	return nil
 }

@@ -164,17 +164,15 @@ type billingJSON struct {
 	ReleaseTime   *string       `json:"releaseTime,omitzero"`
 }
 
-func (b Billing) wire() billingJSON {
+// MarshalJSON writes exactly the documented JSON, the release time as RFC 3339 with whole seconds and an offset.
+func (b Billing) MarshalJSON() ([]byte, error) {
 	wire := billingJSON{PaymentTiming: b.PaymentTiming, Reservation: b.Reservation}
 	if !b.ReleaseTime.IsZero() {
 		release := formatReleaseTime(b.ReleaseTime)
 		wire.ReleaseTime = &release
 	}
-	return wire
+	return json.Marshal(wire)
 }
-
-// MarshalJSON writes exactly the documented JSON, the release time as RFC 3339 with whole seconds and an offset.
-func (b Billing) MarshalJSON() ([]byte, error) { return json.Marshal(b.wire()) }
 
 // UnmarshalJSON reads the documented JSON, the release time in either form: see [ParseReleaseTime]. A field that is not
 // documented is an error, whatever the caller's decoder allows: a misspelt one would buy something else. So is a release time
@@ -191,14 +189,13 @@ func (b *Billing) UnmarshalJSON(data []byte) error {
 	}
 	read := Billing{PaymentTiming: wire.PaymentTiming, Reservation: wire.Reservation}
 	if wire.ReleaseTime != nil {
-		release, err := ParseReleaseTime(*wire.ReleaseTime)
-		if err == nil && release.IsZero() {
-			err = fmt.Errorf("computeunit: release time %q is the zero time: leave it out if the units are to run without end", *wire.ReleaseTime)
-		}
-		if err != nil {
+		var err error
+		if read.ReleaseTime, err = ParseReleaseTime(*wire.ReleaseTime); err != nil {
 			return err
 		}
-		read.ReleaseTime = release
+		if read.ReleaseTime.IsZero() {
+			return fmt.Errorf("computeunit: release time %q is the zero time: leave it out if the units are to run without end", *wire.ReleaseTime)
+		}
 	}
 	*b = read
 	return nil

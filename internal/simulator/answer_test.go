@@ -1,15 +1,9 @@
 package simulator_test
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,21 +30,13 @@ func TestAnAnswerHasTheStatusHeadersAndIdsOfItsFault(t *testing.T) {
 
 func TestGzipIsSentIfItIsAskedFor(t *testing.T) {
 	s := serve(t, simulator.Config{})
-	for _, accepted := range []string{"gzip", "identity"} {
+	for accepted, start := range map[string]string{"gzip": "\x1f\x8b", "identity": `{"requestId"`} {
 		s.Inject(simulator.Fault{Kind: simulator.Gzip})
 		r := s.purchase()
 		r.Header.Set("Accept-Encoding", accepted) // so that net/http leaves it to us to unpack
 		got := s.send(r)
-		body := io.Reader(strings.NewReader(got.body))
-		if accepted == "gzip" {
-			assert.Equal(t, "gzip", got.header.Get("Content-Encoding"))
-			var err error
-			body, err = gzip.NewReader(body)
-			require.NoError(t, err)
-		}
-		plain, err := io.ReadAll(body)
-		require.NoError(t, err)
-		assert.Contains(t, string(plain), s.Orders()[len(s.Orders())-1].OrderID)
+		assert.True(t, strings.HasPrefix(got.body, start), accepted)
+		assert.Equal(t, accepted == "gzip", got.header.Get("Content-Encoding") == "gzip")
 	}
 }
 
@@ -93,42 +79,18 @@ func TestARequestThatIsHeldIsJudgedWhenItArrives(t *testing.T) {
 
 func TestARequestThatIsHeldOutlivesItsClient(t *testing.T) {
 	bubble(t, simulator.Config{}, func(t *testing.T, s *service, client *http.Client) {
-		s.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder, Hold: time.Minute},
-			simulator.Fault{Kind: simulator.Close, Hold: time.Minute}, simulator.Fault{Hold: time.Minute})
+		const hold, expired = time.Minute, time.Hour
+		s.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder, Hold: hold}, simulator.Fault{Kind: simulator.Reset, Hold: expired},
+			simulator.Fault{Kind: simulator.Close, Hold: hold}, simulator.Fault{Hold: hold})
 		began := time.Now()
-		for _, after := range []time.Duration{0, 0, time.Second} { // a broken connection is seen at once
+		for _, after := range []time.Duration{0, 0, 0, time.Second} { // a broken connection is seen at once
 			_, err := s.post(client, time.Second)
 			assert.Error(t, err)
 			began = began.Add(after)
 			assert.Equal(t, began, time.Now())
 		}
 		assert.Empty(t, s.Orders())
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2 * time.Hour)
 		assert.Len(t, s.Orders(), 2)
 	})
-}
-
-// A server that writes to a connection which is no longer its own would say so.
-func TestNothingIsWrittenToAClientThatIsGone(t *testing.T) {
-	var asked atomic.Int64
-	start := time.Now()
-	s := &service{simulator.New(simulator.Config{Now: func() time.Time {
-		return start.Add(time.Duration(asked.Add(1)-1) * time.Hour) // expired when it is judged again
-	}}), t, ""}
-	s.Inject(simulator.Fault{Kind: simulator.Reset, When: simulator.AfterOrder, Hold: time.Nanosecond})
-	judged := make(chan struct{})
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer close(judged)
-		s.ServeHTTP(w, r)
-	}))
-	var said bytes.Buffer
-	server.Config.ErrorLog = log.New(&said, "", 0)
-	server.Start()
-	defer server.Close()
-	s.url = server.URL
-	_, err := s.try(s.purchase())
-	assert.Error(t, err)
-	<-judged
-	assert.Empty(t, said.String())
-	assert.Empty(t, s.Orders())
 }

@@ -2,7 +2,6 @@ package simulator_test
 
 import (
 	"bufio"
-	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -50,41 +49,32 @@ func TestAConnectionUnderTLSIsResetToo(t *testing.T) {
 	assert.ErrorIs(t, err, syscall.ECONNRESET)
 }
 
-// dialogue sends a purchase by hand, and reads what comes until the connection ends, or for a while.
-func (s *service) dialogue() (first *http.Response, rest string, ended bool) {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
-	require.NoError(s, err)
-	defer conn.Close()
-	r := s.purchase()
-	require.NoError(s, r.Write(conn))
-	reader := bufio.NewReader(conn)
-	first, err = http.ReadResponse(reader, r)
-	require.NoError(s, err)
-	body, err := io.ReadAll(first.Body)
-	require.NoError(s, err)
-	first.Body = io.NopCloser(bytes.NewReader(body))
-	require.NoError(s, conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
-	left, err := io.ReadAll(reader) // until the connection or our patience ends
-	return first, string(left), err == nil
-}
-
-func TestAnAnswerIsSentTwiceOnItsConnection(t *testing.T) {
-	s := serve(t, simulator.Config{})
-	s.Inject(simulator.Fault{Kind: simulator.Twice})
-	first, rest, ended := s.dialogue()
-	assert.False(t, ended, "it is the client that ends it")
-	body, _ := io.ReadAll(first.Body)
-	assert.True(t, strings.HasPrefix(rest, "HTTP/1.1 200 OK\r\n"), rest)
-	assert.True(t, strings.HasSuffix(rest, string(body)), rest)
-	assert.Len(t, s.Orders(), 1)
-}
-
-func TestAConnectionIsClosedAfterAWholeAnswerWithoutAWord(t *testing.T) {
-	s := serve(t, simulator.Config{})
-	s.Inject(simulator.Fault{Kind: simulator.ThenClose})
-	first, rest, ended := s.dialogue()
-	assert.Equal(t, []any{false, "", true}, []any{first.Close, rest, ended})
-	assert.Len(t, s.Orders(), 1)
+func TestWhatComesOnAConnectionAfterAWholeAnswer(t *testing.T) {
+	for kind, test := range map[simulator.Kind]struct {
+		again, ended bool // an answer once more; the connection, which is else the client's to end
+	}{
+		simulator.Twice: {true, false}, simulator.ThenClose: {false, true},
+	} {
+		s := serve(t, simulator.Config{})
+		s.Inject(simulator.Fault{Kind: kind})
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		require.NoError(t, err)
+		defer conn.Close()
+		r := s.purchase()
+		require.NoError(t, r.Write(conn))
+		reader := bufio.NewReader(conn)
+		first, err := http.ReadResponse(reader, r)
+		require.NoError(t, err)
+		body, err := io.ReadAll(first.Body)
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(100*time.Millisecond)))
+		rest, err := io.ReadAll(reader) // until the connection or our patience ends
+		assert.Equal(t, test.ended, err == nil, kind)
+		assert.False(t, first.Close, "it is not announced")
+		assert.Equal(t, test.again, strings.HasPrefix(string(rest), "HTTP/1.1 200 OK\r\n") && strings.HasSuffix(string(rest), string(body)), kind)
+		assert.Equal(t, test.again, len(rest) > 0, kind)
+		assert.Len(t, s.Orders(), 1, kind)
+	}
 }
 
 func TestWithoutAConnectionToBreakTheAnswerSaysSo(t *testing.T) {

@@ -8,25 +8,11 @@ const (
 	DefaultSecretAccessKey = "simulator-secret-key"
 )
 
-// Permission is what an access key may do. Empty is all of it, as both documented policies for buying have it.
-type Permission string
-
-// The documented policy for listing only, and NoPermission, which is the simulator's own.
-const (
-	ServiceRead  Permission = "QianfanServiceReadAccessPolicy"
-	NoPermission Permission = "NoPermission"
-)
-
 // Key is an access key that the Simulator knows.
 type Key struct {
 	AccessKeyID     string
 	SecretAccessKey string
 	SessionToken    string // if set, each request must carry and sign it
-	Permission      Permission
-}
-
-func (p Permission) allows(action string) bool {
-	return p == "" || p == ServiceRead && action == actionDescribe
 }
 
 // authenticate finds the key of the request and checks the signature with it.

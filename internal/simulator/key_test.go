@@ -1,31 +1,12 @@
 package simulator_test
 
 import (
-	"net/http"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/qianfan-go/computeunit/internal/simulator"
 )
-
-func TestAKeyMayDoWhatItsPolicyPermits(t *testing.T) {
-	for permission, permitted := range map[simulator.Permission][]string{
-		"": {buying, listing, release}, simulator.ServiceRead: {listing}, simulator.NoPermission: {}, "SomeOtherPolicy": {},
-	} {
-		s := serve(t, simulator.Config{Keys: []simulator.Key{{
-			AccessKeyID: keys.AccessKeyID, SecretAccessKey: keys.SecretAccessKey, Permission: permission,
-		}}})
-		for action, body := range map[string]string{buying: postpaid, listing: ofOne, release: `{}`} {
-			got := s.call(action, body)
-			assert.Equal(t, !slices.Contains(permitted, action), got.status == http.StatusForbidden, "%s %s", permission, action)
-			if got.status == http.StatusForbidden {
-				assert.JSONEq(t, `{"requestId":"`+got.RequestID+`","code":"AccessDenied","message":"Access denied."}`, got.body)
-			}
-		}
-	}
-}
 
 func TestWhoIsNotKnownIsRefused(t *testing.T) {
 	known := simulator.Config{Keys: []simulator.Key{

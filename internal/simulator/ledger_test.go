@@ -12,16 +12,6 @@ import (
 	"github.com/qianfan-go/computeunit/internal/simulator"
 )
 
-func TestWhatIsSoldIsGone(t *testing.T) {
-	const price = 25 * 100_00 // of the example: five replicas for five months
-	for code, config := range map[string]simulator.Config{
-		"SimulatorOutOfStock": {Stock: 14}, "SimulatorOutOfBalance": {Balance: 3*price - 1},
-	} {
-		s := serve(t, config)
-		assert.Equal(t, []string{"", "", code}, []string{s.call(buying, example).Code, s.call(buying, example).Code, s.call(buying, example).Code})
-	}
-}
-
 func TestAPriceThatIsNoInt64IsTooHigh(t *testing.T) {
 	s := serve(t, simulator.Config{Stock: math.MaxInt, Balance: 1})
 	all := fmt.Sprintf(`"replicasCount":%d`, math.MaxInt)

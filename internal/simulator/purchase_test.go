@@ -3,7 +3,6 @@ package simulator_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -63,14 +62,4 @@ func TestAPurchaseAgainstARuleIsRefused(t *testing.T) {
 		assert.Contains(t, got.body, message, body)
 	}
 	assert.Empty(t, s.Orders())
-}
-
-// The same order placed twice is bought twice: no idempotency is documented.
-func TestTheSamePurchaseTwiceIsBoughtTwice(t *testing.T) {
-	s := serve(t, simulator.Config{})
-	for range 2 {
-		s.call(buying, example)
-	}
-	assert.Len(t, s.Orders(), 2)
-	assert.WithinDuration(t, time.Now(), s.Orders()[1].CreatedAt, time.Minute)
 }

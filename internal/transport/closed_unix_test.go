@@ -3,8 +3,8 @@
 package transport_test
 
 import (
-	"bufio"
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"syscall"
@@ -56,23 +56,18 @@ func TestAnIdleConnectionThatItsPeerEnded(t *testing.T) {
 		"reset":       func(conn *net.TCPConn) { conn.SetLinger(0); conn.Close() },
 		"half closed": func(conn *net.TCPConn) { conn.CloseWrite() }, // it would still read what is written
 		"unasked bytes": func(conn *net.TCPConn) {
-			conn.Write([]byte("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"))
+			io.WriteString(conn, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
 		},
 	} {
 		for _, looked := range []bool{true, false} {
 			t.Run(name+map[bool]string{false: ", and nobody can look"}[looked], func(t *testing.T) {
 				requests, served := make(chan struct{}, 10), make(chan *net.TCPConn, 10)
 				address := serveRaw(t, func(conn net.Conn) {
-					for reader := bufio.NewReader(conn); ; {
-						req, err := http.ReadRequest(reader)
-						if err != nil {
-							return
-						}
-						req.Body.Close()
+					eachRequest(conn, func(int, *http.Request) {
 						requests <- struct{}{}
-						conn.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+						io.WriteString(conn, answered)
 						served <- conn.(*net.TCPConn)
-					}
+					})
 				})
 				var dialled []halting
 				via := through(t, &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {

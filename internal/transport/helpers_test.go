@@ -68,13 +68,8 @@ func through(t testing.TB, send http.RoundTripper) *transport.Transport {
 	return newTransport(t, transport.Config{RoundTripper: send})
 }
 
-// opaque is a transport that sends through a RoundTripper that is not an *http.Transport, though one is within.
-func opaque(t testing.TB, send *http.Transport) *transport.Transport {
-	t.Cleanup(send.CloseIdleConnections)
-	return through(t, roundTrip(send.RoundTrip))
-}
-
-// eachOwn runs a test over the default transport and over a clone, which are to be alike. Both trust secure, if there is one.
+// eachOwn runs a test over the default transport and over a clone of one that would do otherwise, which are to be alike: what a
+// caller put into it beside HTTP/1.1 would send without a hook that fires. Both trust secure, if there is one.
 func eachOwn(t *testing.T, secure *httptest.Server, test func(t *testing.T, via *transport.Transport)) {
 	trust := new(tls.Config)
 	if secure != nil {
@@ -86,7 +81,14 @@ func eachOwn(t *testing.T, secure *httptest.Server, test func(t *testing.T, via 
 		test(t, via)
 	})
 	t.Run("clone", func(t *testing.T) {
-		test(t, through(t, &http.Transport{TLSClientConfig: trust.Clone(), ForceAttemptHTTP2: true}))
+		trust.NextProtos = []string{"h2"}
+		theirs := &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true, DisableCompression: true}
+		theirs.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{
+			"h2": func(string, *tls.Conn) http.RoundTripper { return mustNotSend(t) },
+		}
+		theirs.RegisterProtocol("http", mustNotSend(t))
+		theirs.RegisterProtocol("https", mustNotSend(t))
+		test(t, through(t, theirs))
 	})
 }
 
@@ -108,7 +110,8 @@ func do(
 		URL:     u,
 		Body:    []byte(testBody),
 		After:   func(a *transport.Attempt) transport.Again { r.attempts = append(r.attempts, a); return again },
-		Waiting: func(_ *transport.Attempt, wait time.Duration) { r.waits = append(r.waits, wait) },
+		Before:  func(context.Context, *transport.Attempt) error { return nil },
+		Waiting: func(wait time.Duration) { r.waits = append(r.waits, wait) },
 	}
 	if change != nil {
 		change(request)
@@ -159,6 +162,22 @@ func serveRaw(t testing.TB, serve func(net.Conn)) string {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// answered is a whole response.
+const answered = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+// eachRequest reads one request after the other, counted from 1, until the connection ends.
+func eachRequest(conn net.Conn, answer func(n int, r *http.Request)) {
+	reader := bufio.NewReader(conn)
+	for n := 1; ; n++ {
+		r, err := http.ReadRequest(reader)
+		if err != nil {
+			return
+		}
+		io.Copy(io.Discard, r.Body)
+		answer(n, r)
+	}
 }
 
 // counted is a server, not started yet, which counts its connections and its requests.

@@ -2,7 +2,6 @@ package transport_test
 
 import (
 	"bytes"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -18,20 +17,6 @@ import (
 
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
-
-// Of no error of an opaque transport it is known what was sent before.
-func TestEachErrorOfAnOpaqueTransportIsSent(t *testing.T) {
-	for name, failure := range map[string]roundTrip{
-		"any":                   func(*http.Request) (*http.Response, error) { return nil, errLost },
-		"a dial's":              func(*http.Request) (*http.Response, error) { return nil, &net.OpError{Op: "dial", Err: errLost} },
-		"none, and no response": func(*http.Request) (*http.Response, error) { return nil, nil },
-	} {
-		a := send(t.Context(), t, through(t, failure), host)
-		assert.Equal(t, transport.Sent, a.Reached, name)
-		assert.Error(t, a.Err, name)
-		assert.False(t, a.Permanent, name)
-	}
-}
 
 func TestATransportThatRewritesTheURLDoesNotChangeTheNextAttempt(t *testing.T) {
 	var hosts []string
@@ -77,27 +62,26 @@ func hedger(send http.RoundTripper, before func(*http.Request)) roundTrip {
 		if err != nil {
 			return nil, err
 		}
-		type result struct {
-			response *http.Response
-			err      error
-		}
-		results := make(chan result, 3)
+		responses, failures := make(chan *http.Response, 3), make(chan error, 3)
 		for range 3 {
 			go func() {
 				before(again(req, body))
-				response, err := send.RoundTrip(again(req, body))
-				results <- result{response, err}
+				if response, err := send.RoundTrip(again(req, body)); err == nil {
+					responses <- response
+				} else {
+					failures <- err
+				}
 			}()
 		}
-		var all []error
 		for range 3 {
-			got := <-results
-			if got.err == nil {
-				return got.response, nil
+			select {
+			case response := <-responses:
+				return response, nil
+			case failure := <-failures:
+				err = errors.Join(err, failure)
 			}
-			all = append(all, got.err)
 		}
-		return nil, errors.Join(all...)
+		return nil, err
 	}
 }
 
@@ -115,18 +99,14 @@ func TestATransportThatSendsAgainByItselfIsStopped(t *testing.T) {
 		for kind, before := range map[string]func(*http.Request){"": nothing, ", dumping": dump} {
 			for _, http2 := range []bool{false, true} {
 				t.Run(name+kind+map[bool]string{true: ", HTTP/2"}[http2], func(t *testing.T) {
-					secure := tlsServer(t, func(w http.ResponseWriter, r *http.Request) {
+					secure := newServer(t, func(w http.ResponseWriter, r *http.Request) {
 						if r.URL.Path != "/first" { // so that the request meets an idle connection
 							handler(w, r)
 						}
 					})
-					theirs := secure.Client().Transport.(*http.Transport)
-					theirs.ForceAttemptHTTP2 = http2
-					if !http2 {
-						theirs.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
-						theirs.TLSClientConfig.NextProtos = nil
-					}
-					via := through(t, retrier(theirs, before))
+					secure.EnableHTTP2 = http2
+					secure.StartTLS()
+					via := through(t, retrier(secure.Client().Transport, before))
 					require.NoError(t, send(t.Context(), t, via, secure.URL+"/first").Err)
 					a := send(t.Context(), t, via, secure.URL)
 					assert.Equal(t, transport.Sent, a.Reached)
@@ -148,9 +128,7 @@ func TestATransportThatHedgesSendsOnceAtMost(t *testing.T) {
 				defer mu.Unlock()
 				arrived[r.Header.Get(requestID)]++
 			})
-			theirs := &http.Transport{MaxIdleConnsPerHost: 8}
-			t.Cleanup(theirs.CloseIdleConnections)
-			via := through(t, hedger(theirs, before))
+			via := through(t, hedger(plain.Client().Transport, before))
 			for range 100 {
 				send(t.Context(), t, via, plain.URL)
 			}
@@ -164,13 +142,11 @@ func TestATransportThatHedgesSendsOnceAtMost(t *testing.T) {
 
 // A transport may do more with a request than send it: it is not taken for one that sends it twice.
 func TestATransportThatSendsOnceIsLetThrough(t *testing.T) {
-	plain := plainServer(t, answerNothing)
-	inner := &http.Transport{}
-	t.Cleanup(inner.CloseIdleConnections)
+	plain, secure := plainServer(t, answerNothing), tlsServer(t, answerNothing)
 	token := func(req *http.Request) {
 		other, err := http.NewRequestWithContext(req.Context(), http.MethodGet, plain.URL+"/token", nil)
 		require.NoError(t, err)
-		response, err := inner.RoundTrip(other)
+		response, err := plain.Client().Transport.RoundTrip(other)
 		require.NoError(t, err)
 		response.Body.Close()
 	}
@@ -181,11 +157,8 @@ func TestATransportThatSendsOnceIsLetThrough(t *testing.T) {
 		"dumps twice":                 func(req *http.Request) { dump(req); dump(req) },
 		"dumps, and asks for a token": func(req *http.Request) { dump(req); token(req) },
 	} {
-		for _, target := range []string{plain.URL, tlsServer(t, answerNothing).URL} {
-			if target != plain.URL {
-				inner.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
-			}
-			a := send(t.Context(), t, through(t, retrier(inner, before)), target)
+		for _, server := range []*counted{plain, secure} {
+			a := send(t.Context(), t, through(t, retrier(server.Client().Transport, before)), server.URL)
 			assert.Equal(t, transport.Answered, a.Reached, "%s: %v", name, a.Err)
 		}
 	}

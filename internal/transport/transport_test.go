@@ -1,8 +1,6 @@
 package transport_test
 
 import (
-	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -41,19 +39,6 @@ func TestOnJSNothingCanBeSent(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(string(output), "js/wasm is not supported"), string(output))
 }
 
-func TestDoEndsAtItsLimit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		got := do(t.Context(), t, through(t, answering(429, "")), host, transport.AfterBackoff, nil)
-		require.Len(t, got.attempts, 3)
-		assert.Len(t, got.waits, 2)
-		assert.NoError(t, got.gaveUp)
-		for i, a := range got.attempts {
-			assert.Equal(t, i+1, a.Number)
-		}
-		assert.NotEqual(t, got.attempts[0].RequestID, got.attempts[1].RequestID)
-	})
-}
-
 func TestDoWaitsAsItsCallerAndTheResponseSay(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // as in every bubble of synctest
 	inAMinute := now.Add(time.Minute).Format(http.TimeFormat)
@@ -81,24 +66,21 @@ func TestDoWaitsAsItsCallerAndTheResponseSay(t *testing.T) {
 	}
 }
 
-// signedAhead is how far the time that an attempt was signed with is ahead of this machine's, after responses with these Dates.
-func signedAhead(t *testing.T, via *transport.Transport) time.Duration {
-	expires := send(t.Context(), t, via, host).SignatureExpires
-	return time.Until(expires) - 5*time.Minute
-}
-
+// A code that rejects the time is the service's, whatever else the response has.
 func TestTheClockFollowsTheService(t *testing.T) {
 	for name, row := range map[string]struct {
 		ahead       []time.Duration // each response's Date
 		fromService bool
+		again       transport.Again
 		want        time.Duration
 	}{
-		"a minute ahead":                   {[]time.Duration{time.Minute}, true, time.Minute},
-		"an hour behind":                   {[]time.Duration{-time.Hour}, true, -time.Hour},
-		"less than a minute":               {[]time.Duration{59 * time.Second}, true, 0},
-		"right again":                      {[]time.Duration{time.Hour, 30 * time.Second}, true, 0},
-		"otherwise wrong":                  {[]time.Duration{time.Hour, -time.Hour}, true, -time.Hour},
-		"the Date of something on the way": {[]time.Duration{time.Hour}, false, 0},
+		"a minute ahead":                   {[]time.Duration{time.Minute}, true, transport.Never, time.Minute},
+		"an hour behind":                   {[]time.Duration{-time.Hour}, true, transport.Never, -time.Hour},
+		"less than a minute":               {[]time.Duration{59 * time.Second}, true, transport.Never, 0},
+		"right again":                      {[]time.Duration{time.Hour, 30 * time.Second}, true, transport.Never, 0},
+		"otherwise wrong":                  {[]time.Duration{time.Hour, -time.Hour}, true, transport.Never, -time.Hour},
+		"the Date of something on the way": {[]time.Duration{time.Hour}, false, transport.Never, 0},
+		"the Date of a rejected time":      {[]time.Duration{time.Hour}, false, transport.WithClockCorrected, time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -107,51 +89,12 @@ func TestTheClockFollowsTheService(t *testing.T) {
 				for _, ahead := range row.ahead {
 					date = time.Now().Add(ahead).UTC().Format(http.TimeFormat)
 					do(t.Context(), t, via, host, transport.Never, func(r *transport.Request) {
-						r.After = func(a *transport.Attempt) transport.Again { a.FromService = row.fromService; return transport.Never }
+						r.After = func(a *transport.Attempt) transport.Again { a.FromService = row.fromService; return row.again }
 					})
 				}
-				assert.Equal(t, row.want, signedAhead(t, via))
+				expires := send(t.Context(), t, via, host).SignatureExpires
+				assert.Equal(t, row.want, time.Until(expires)-5*time.Minute)
 			})
 		})
 	}
-}
-
-// A code that rejects the time is the service's, whatever else the response has.
-func TestTheAttemptAfterARejectedTimeIsSignedByTheDate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-		got := do(t.Context(), t, through(t, answering(400, "", "Date", date)), host, transport.WithClockCorrected, nil)
-		require.Len(t, got.attempts, 2)
-		assert.Equal(t, time.Hour, got.attempts[1].SignatureExpires.Sub(got.attempts[0].SignatureExpires))
-	})
-}
-
-// The pool is the transport's own: the caller's connections stay open.
-func TestCloseIdleConnectionsClosesTheOwnOnly(t *testing.T) {
-	plain := plainServer(t, answerNothing)
-	reopened := func(via *transport.Transport) int64 {
-		send(t.Context(), t, via, plain.URL)
-		before := plain.opened.Load()
-		via.CloseIdleConnections()
-		send(t.Context(), t, via, plain.URL)
-		return plain.opened.Load() - before
-	}
-	eachOwn(t, nil, func(t *testing.T, via *transport.Transport) { assert.Equal(t, int64(1), reopened(via)) })
-	t.Run("opaque", func(t *testing.T) { assert.Zero(t, reopened(opaque(t, &http.Transport{}))) })
-}
-
-func TestAMockIsAskedForAtEachAttempt(t *testing.T) {
-	var mock http.RoundTripper
-	var refusal error
-	via := newTransport(t, transport.Config{
-		RoundTripper: answering(201, ""),
-		Mock:         func(context.Context) (http.RoundTripper, error) { return mock, refusal },
-	})
-	assert.Equal(t, 201, send(t.Context(), t, via, host).Status)
-	mock = answering(202, "")
-	assert.Equal(t, 202, send(t.Context(), t, via, host).Status)
-	refusal = fmt.Errorf("no: %w", errLost)
-	a := send(t.Context(), t, via, host)
-	assert.Equal(t, transport.Unready, a.Reached)
-	assert.ErrorIs(t, a.Err, errLost)
 }

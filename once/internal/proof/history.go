@@ -172,14 +172,19 @@ var table = map[string][]string{
 		"unnamed answer"},
 	"sending": {"sending", "preparing", "not_purchased answer", "not_purchased person", "bought answer", "bought listing",
 		"bought person", "unnamed answer", "unnamed person", "not_purchased"},
-	"unnamed": {"unnamed =", "bought =", "bought answer", "unnamed answer"},
-	"bought":  {"bought =", "bought answer", "unnamed answer", "unnamed =", "sending"},
+	"unnamed":       {"unnamed =", "bought =", "bought answer", "unnamed answer"},
+	"bought":        {"bought =", "bought answer", "unnamed answer", "sending"},
+	"bought answer": {"bought =", "bought answer", "unnamed answer", "unnamed ="}, // which is final
 }
 
 // changed holds what a record has become against what it was and what was said of it.
 func (w *World) changed(c *call, was written, is once.Purchase) {
 	to := strings.TrimSpace(stage(is) + " " + string(is.Evidence))
-	if from := stage(was.Purchase); !slices.Contains(table[from], to) &&
+	from := stage(was.Purchase)
+	if from == "bought" && was.Evidence == once.EvidenceAnswer {
+		from = "bought answer"
+	}
+	if !slices.Contains(table[from], to) &&
 		(is.Evidence != was.Evidence || !slices.Contains(table[from], stage(is)+" =")) {
 		w.violate("key %s: %s became %s, which is in no row of the table", is.Key, brief(was.Purchase), brief(is))
 	}

@@ -31,6 +31,23 @@ func TestWhatIsWrittenIsASCIIAndWhatARecordDoesNotHaveIsNULL(t *testing.T) {
 	assert.Equal(t, []driver.Value{"v", nil, `\u00e9`, "sending", `{"a":"\u8d2d"}`, `\u8ba2\u5355`, "old"}, d.written)
 }
 
+// The connections of a pool can differ: what a read has found of one says nothing of the one that writes.
+func TestEachWriteChecksTheSettingsOfItsConnection(t *testing.T) {
+	for name, dialect := range dialects {
+		d := &database{}
+		s := newSQL(t, d, name)
+		for _, version := range []string{"", "v"} {
+			_, err := s.Put(t.Context(), version, record("k", "v2"))
+			require.NoError(t, err)
+			for _, setting := range dialect.settings {
+				if !setting.one {
+					assert.Contains(t, d.executed[len(d.executed)-1], setting.holds, name)
+				}
+			}
+		}
+	}
+}
+
 func TestARecordIsReadAsItWasWritten(t *testing.T) {
 	d := &database{}
 	s, want := newSQL(t, d, "sqlite"), record("订单 \\", "v")
