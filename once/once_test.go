@@ -45,6 +45,7 @@ func TestWithTakeoverAfter(t *testing.T) {
 			}
 			b.InDelta(want.Seconds(), time.Since(began).Seconds(), 2)
 			b.is(once.StateNotPurchased, "a")
+			b.Equal("nothing was sent", b.purchase("a").Refusal)
 		})
 	}
 }
