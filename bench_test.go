@@ -1,6 +1,7 @@
 package computeunit_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -13,10 +14,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/baidubce/bce-sdk-go/auth"
@@ -234,59 +233,47 @@ func byBce(tb testing.TB, endpoint string) func() error {
 
 // Purchases are rare, so nearly each opens a connection. It takes one round trip for TCP, one or two for TLS, one for the request.
 func TestAColdPurchaseTakesThreeRoundTrips(t *testing.T) {
+	certified := httptest.NewTLSServer(nil)
+	certified.Close()
 	for _, row := range []struct {
 		name         string
 		version      uint16
 		first, later int
 	}{{"TLS 1.3", tls.VersionTLS13, 3, 3}, {"TLS 1.2, resumed", tls.VersionTLS12, 4, 3}} {
-		t.Run(row.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-					io.WriteString(w, `{"result":{"orderId":"7b468732xxxxxx8364292"}}`)
-				}))
-				far := newFarAway()
-				server.Listener.Close()
-				server.Listener, server.TLS = far, &tls.Config{MinVersion: row.version, MaxVersion: row.version}
-				server.Config.SetKeepAlivesEnabled(false)
-				server.StartTLS()
-				defer time.Sleep(roundTrip) // what is still on its way arrives
-				defer server.Close()
-				transport := server.Client().Transport.(*http.Transport)
-				transport.DialContext = far.dial
-				buy := byClientWith(t, computeunit.WithEndpoint("https://example.com"),
-					computeunit.WithHTTPClient(&http.Client{Transport: transport}))
-				for _, want := range []int{row.first, row.later, row.later} {
-					started := time.Now()
-					require.NoError(t, buy())
-					assert.Equal(t, time.Duration(want)*roundTrip, time.Since(started))
-				}
-			})
+		inBubble(t, row.name, func(t *testing.T) {
+			far := &tls.Config{Certificates: certified.TLS.Certificates, MinVersion: row.version, MaxVersion: row.version}
+			transport := certified.Client().Transport.(*http.Transport).Clone()
+			transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return dialFar(far), nil }
+			buy := byClientWith(t, computeunit.WithEndpoint("https://example.com"), withTransport(transport))
+			for _, want := range []int{row.first, row.later, row.later} {
+				started := time.Now()
+				require.NoError(t, buy())
+				assert.Equal(t, time.Duration(want)*roundTrip, time.Since(started))
+			}
+			time.Sleep(roundTrip) // what is still on its way arrives
 		})
 	}
 }
 
-// roundTrip is that of farAway: nothing else takes time in a bubble of synctest.
+// roundTrip is that of dialFar: nothing else takes time in a bubble of synctest.
 const roundTrip = 200 * time.Millisecond
 
-// farAway listens in memory, half a round trip away.
-type farAway struct {
-	accepted chan net.Conn
-	close    func()
-}
-
-func newFarAway() farAway {
-	accepted := make(chan net.Conn)
-	return farAway{accepted, sync.OnceFunc(func() { close(accepted) })}
-}
-
-func (f farAway) dial(context.Context, string, string) (net.Conn, error) {
+// dialFar connects to a server of one request, half a round trip away.
+func dialFar(config *tls.Config) net.Conn {
 	client, clientEnd := net.Pipe()
 	serverEnd, server := net.Pipe()
 	go carry(clientEnd, serverEnd)
 	go carry(serverEnd, clientEnd)
+	go func() {
+		conn := tls.Server(server, config)
+		defer conn.Close()
+		if req, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			io.Copy(io.Discard, req.Body)
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"+`{"result":{"orderId":"o"}}`)
+		}
+	}()
 	time.Sleep(roundTrip) // TCP's handshake
-	f.accepted <- server
-	return client, nil
+	return client
 }
 
 // carry reads on while what was read is on its way.
@@ -313,18 +300,3 @@ func carry(from, to net.Conn) {
 		to.Write(f.bytes)
 	}
 }
-
-func (f farAway) Accept() (net.Conn, error) {
-	conn, ok := <-f.accepted
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return conn, nil
-}
-
-func (f farAway) Close() error {
-	f.close()
-	return nil
-}
-
-func (f farAway) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }

@@ -100,10 +100,7 @@ func ExampleClient_DescribeComputeUnits() {
 	defer server.Close()
 	client := server.Client()
 	ctx := context.Background()
-	if _, err := client.PurchaseComputeUnit(ctx, fiveMonths); err != nil {
-		fmt.Println(err)
-		return
-	}
+	_, _ = client.PurchaseComputeUnit(ctx, fiveMonths)
 
 	listing, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48esssdpa594"})
 	if err != nil {
@@ -227,8 +224,7 @@ func ExampleNewClient() {
 }
 
 func ExampleNewClientFromEnv() {
-	defer setenv("QIANFAN_ACCESS_KEY", "")()
-	defer setenv("QIANFAN_SECRET_KEY", "")()
+	os.Unsetenv("QIANFAN_ACCESS_KEY")
 
 	_, err := computeunit.NewClientFromEnv()
 	fmt.Println(err)
@@ -248,8 +244,8 @@ func ExampleStaticCredentials() {
 
 // The keys are read at every attempt, so they can change while the client lives.
 func ExampleEnvCredentials() {
-	defer setenv("QIANFAN_ACCESS_KEY", "your-access-key")()
-	defer setenv("QIANFAN_SECRET_KEY", "your-secret-key")()
+	os.Setenv("QIANFAN_ACCESS_KEY", "your-access-key")
+	os.Setenv("QIANFAN_SECRET_KEY", "your-secret-key")
 	provider := computeunit.EnvCredentials()
 
 	_, err := provider.Credentials(context.Background())
@@ -492,16 +488,4 @@ func ExampleAPIError() {
 	// Output:
 	// no permission: true
 	// the service answered HTTP 403 Forbidden, code "AccessDenied", message "Access denied."
-}
-
-func setenv(name, value string) (restore func()) {
-	before, was := os.LookupEnv(name)
-	os.Setenv(name, value)
-	return func() {
-		if was {
-			os.Setenv(name, before)
-		} else {
-			os.Unsetenv(name)
-		}
-	}
 }

@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 	"unicode"
 
 	"github.com/jarcoal/httpmock"
@@ -69,27 +70,32 @@ func provide(credentials computeunit.Credentials) providerFunc {
 	return func(context.Context) (computeunit.Credentials, error) { return credentials, nil }
 }
 
-// newClient makes a client that sends through transport, with static keys.
+// broken is a provider that gives none.
+var broken = providerFunc(func(context.Context) (computeunit.Credentials, error) { return computeunit.Credentials{}, errLost })
+
+// configure is NewClient with keys that it takes.
+func configure(options ...computeunit.Option) (*computeunit.Client, error) {
+	return computeunit.NewClient(computeunit.StaticCredentials(testAccessKey, testSecretKey), options...)
+}
+
+func configured(t testing.TB, options ...computeunit.Option) *computeunit.Client {
+	t.Helper()
+	client, err := configure(options...)
+	require.NoError(t, err)
+	return client
+}
+
+// newClient makes a client that sends through transport.
 func newClient(t testing.TB, transport http.RoundTripper, options ...computeunit.Option) *computeunit.Client {
 	t.Helper()
-	return newClientWith(t, computeunit.StaticCredentials(testAccessKey, testSecretKey), transport, options...)
+	return configured(t, append(options, withTransport(transport))...)
 }
 
 func newClientWith(
 	t testing.TB, credentials computeunit.CredentialsProvider, transport http.RoundTripper, options ...computeunit.Option,
 ) *computeunit.Client {
 	t.Helper()
-	client, err := computeunit.NewClient(credentials, append([]computeunit.Option{withTransport(transport)}, options...)...)
-	require.NoError(t, err)
-	return client
-}
-
-// newClientTo makes a client of a server that looks at no signature, with a transport of its own.
-func newClientTo(t testing.TB, endpoint string, options ...computeunit.Option) *computeunit.Client {
-	t.Helper()
-	client, err := computeunit.NewClient(
-		computeunit.StaticCredentials(testAccessKey, testSecretKey),
-		append([]computeunit.Option{computeunit.WithEndpoint(endpoint)}, options...)...)
+	client, err := computeunit.NewClient(credentials, append(options, withTransport(transport))...)
 	require.NoError(t, err)
 	return client
 }
@@ -102,8 +108,19 @@ func withTransport(transport http.RoundTripper) computeunit.Option {
 // buy buys the documented example, and returns the error only.
 func buy(t *testing.T, client *computeunit.Client) error {
 	t.Helper()
-	_, err := client.PurchaseComputeUnit(t.Context(), documentedRequest())
+	return buyIn(t.Context(), client)
+}
+
+func buyIn(ctx context.Context, client *computeunit.Client) error {
+	_, err := client.PurchaseComputeUnit(ctx, documentedRequest())
 	return err
+}
+
+// endedContext is one that ended before.
+func endedContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }
 
 // buyAnswered buys from a service that always answers the same, and never tries twice.
@@ -114,6 +131,9 @@ func buyAnswered(t *testing.T, status int, body string, headers ...string) error
 	return err
 }
 
+// The outcomes of a call that failed.
+var notPurchased, unknown = computeunit.ErrNotPurchased, computeunit.ErrOutcomeUnknown
+
 // assertOutcome checks that an error matches exactly the one outcome that it should, and says so everywhere; nil is bought.
 func assertOutcome(t testing.TB, want, err error) {
 	t.Helper()
@@ -121,23 +141,34 @@ func assertOutcome(t testing.TB, want, err error) {
 		assert.NoError(t, err)
 		return
 	}
-	assert.Equal(t, want == computeunit.ErrNotPurchased, errors.Is(err, computeunit.ErrNotPurchased), "not purchased: %v", err)
-	assert.Equal(t, want == computeunit.ErrOutcomeUnknown, errors.Is(err, computeunit.ErrOutcomeUnknown), "unknown: %v", err)
-	var failed *computeunit.OutcomeError
-	if assert.ErrorAs(t, err, &failed) {
+	assert.Equal(t, want == notPurchased, errors.Is(err, notPurchased), "not purchased: %v", err)
+	assert.Equal(t, want == unknown, errors.Is(err, unknown), "unknown: %v", err)
+	assert.False(t, want == unknown && errors.Is(err, computeunit.ErrRetryable), "retryable: %v", err)
+	if failed := outcomeError(t, err); assert.Error(t, failed.Err) {
 		assert.Equal(t, want, failed.Outcome)
-		assert.Error(t, failed.Err)
 		advice := failed.Error()[strings.LastIndex(failed.Error(), "; ")+1:]
-		assert.Equal(t, want == computeunit.ErrOutcomeUnknown, strings.Contains(advice, " may "), "what to do: %v", err)
+		assert.Equal(t, want == unknown, strings.Contains(advice, " may "), "what to do: %v", err)
 	}
 }
 
-// attemptsOf returns how many attempts an error speaks of.
-func attemptsOf(t *testing.T, err error) int {
+// assertUnsent checks that nothing was bought, in no attempt, and whether the same call may succeed later.
+func assertUnsent(t testing.TB, retryable bool, err error) {
+	t.Helper()
+	assertOutcome(t, notPurchased, err)
+	assertRetryable(t, retryable, err)
+	assert.Zero(t, outcomeError(t, err).Attempts)
+}
+
+func assertRetryable(t testing.TB, want bool, err error) {
+	t.Helper()
+	assert.Equal(t, want, errors.Is(err, computeunit.ErrRetryable), "retryable: %v", err)
+}
+
+func outcomeError(t testing.TB, err error) *computeunit.OutcomeError {
 	t.Helper()
 	var failed *computeunit.OutcomeError
 	require.ErrorAs(t, err, &failed)
-	return failed.Attempts
+	return failed
 }
 
 // apiError returns the response that an error was made of.
@@ -171,16 +202,10 @@ func answerBought() roundTripFunc { return answerWith(http.StatusOK, documentedA
 func cutAfter(status int, body string) roundTripFunc {
 	return func(*http.Request) (*http.Response, error) {
 		response := httpmock.NewStringResponse(status, "")
-		response.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), readerFunc(func([]byte) (int, error) {
-			return 0, io.ErrUnexpectedEOF
-		})))
+		response.Body = io.NopCloser(io.MultiReader(strings.NewReader(body), iotest.ErrReader(io.ErrUnexpectedEOF)))
 		return response, nil
 	}
 }
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // failWith ends every request with an error, as a transport does that lost its connection.
 func failWith(err error) roundTripFunc {
@@ -238,20 +263,10 @@ func (r *recorder) only(t *testing.T) sentRequest {
 	return sent[0]
 }
 
-// signedHeaders are the names that the Authorization header says are signed.
-func signedHeaders(t *testing.T, req sentRequest) []string {
-	t.Helper()
-	parts := strings.Split(req.Header.Get("Authorization"), "/")
-	require.Len(t, parts, 6, "Authorization is bce-auth-v1/ak/date/seconds/headers/signature")
-	return strings.Split(parts[4], ";")
-}
-
 var errLost = errors.New("connection reset by peer")
 
 // closedPort is an address on loopback at which nobody listens. A port that was free a moment ago can be another test's by now.
 const closedPort = "127.0.0.1:1"
-
-func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
 func compact(t *testing.T, text string) string {
 	t.Helper()
@@ -290,23 +305,7 @@ func assertOneLine(t *testing.T, err error) {
 	assert.Equal(t, -1, at, "%q", err.Error())
 }
 
-// serveRaw lets serve answer each connection by hand, and returns the address.
-func serveRaw(t *testing.T, serve func(net.Conn)) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				serve(conn)
-			}()
-		}
-	}()
-	return listener.Addr().String()
+// inBubble runs a test in time that does not pass for real.
+func inBubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,40 +63,42 @@ func buyWith(t *testing.T, transport http.RoundTripper, hooks ...computeunit.Hoo
 	for _, h := range hooks[1:] {
 		ctx = computeunit.ContextWithHooks(ctx, h)
 	}
-	_, err := newClient(t, transport, computeunit.WithHooks(hooks[0])).PurchaseComputeUnit(ctx, documentedRequest())
-	return err
+	return buyIn(ctx, newClient(t, transport, computeunit.WithHooks(hooks[0])))
 }
 
-// throttled answers two attempts with a 429, each after two seconds, so that there are three.
+// throttled answers two attempts with a 429, each after two seconds, so that there are three. The service's clock is an hour ahead.
 func throttled(last roundTripFunc) *recorder {
 	wait := func(req *http.Request) (*http.Response, error) {
 		time.Sleep(2 * time.Second) // of the bubble's time
-		return answerWith(429, ``, "Retry-After", "7")(req)
+		date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
+		return answerWith(429, `{"requestId":"r"}`, "Retry-After", "7", "Date", date)(req)
 	}
 	return record(wait, wait, last)
 }
 
-func TestHooksSeeEveryAttemptFromBothSides(t *testing.T) {
+func TestHooksSeeEveryAttemptFromBothSidesAndTheErrorThatTheCallWouldReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
-		transport := throttled(failWith(io.EOF))
-		require.Error(t, buyWith(t, transport, seen.hooks("a")))
+		transport, started := throttled(failWith(io.EOF)), time.Now()
+		err := buyWith(t, transport, seen.hooks("a"))
 		assert.Equal(t, []string{"a before 1", "a after 1", "a before 2", "a after 2", "a before 3", "a after 3"}, seen.lines)
 		for i, sent := range transport.requests() {
-			signed, err := time.Parse(time.RFC3339, sent.Header.Get("X-Bce-Date"))
-			require.NoError(t, err)
-			assert.Contains(t, sent.Header.Get("Authorization"), "/"+sent.Header.Get("X-Bce-Date")+"/300/")
 			want := computeunit.AttemptInfo{
 				Action: purchaseAction, ServiceID: testService, Number: i + 1, RequestID: sent.Header.Get("X-Bce-Request-Id"),
-				SignatureExpires: signed.Add(300 * time.Second),
+				SignatureExpires: started.Add([]time.Duration{0, time.Hour + 9*time.Second, time.Hour + 18*time.Second}[i] + 5*time.Minute),
 			}
-			seen.before[i].SignatureExpires = seen.before[i].SignatureExpires.UTC()
+			assert.WithinDuration(t, want.SignatureExpires, seen.before[i].SignatureExpires, 0)
+			want.SignatureExpires = seen.before[i].SignatureExpires // the same moment in another *time.Location
 			assert.Equal(t, want, seen.before[i], "StatusCode and Duration are zero before")
-			want.StatusCode = []int{429, 429, 0}[i]
-			want.Duration, want.RetryAfter = []time.Duration{2, 2, 0}[i]*time.Second, []time.Duration{7, 7, 0}[i]*time.Second
-			seen.after[i].SignatureExpires = seen.after[i].SignatureExpires.UTC()
+			if i < 2 {
+				want.StatusCode, want.Duration, want.RetryAfter = 429, 2*time.Second, 7*time.Second
+			}
 			assert.Equal(t, want, seen.after[i])
 		}
+		assertOutcome(t, notPurchased, seen.errs[0])
+		assert.ErrorIs(t, seen.errs[0], computeunit.ErrThrottled)
+		assert.Equal(t, 1, outcomeError(t, seen.errs[0]).Attempts)
+		assert.Equal(t, err, seen.errs[2])
 	})
 }
 
@@ -104,36 +107,28 @@ func TestHooksComposeInOrder(t *testing.T) {
 	var seen diary
 	client := newClient(t, answerBought(), computeunit.WithHooks(seen.hooks("1")),
 		computeunit.WithHooks(computeunit.Hooks{}), computeunit.WithHooks(seen.hooks("2")))
-	parent := t.Context()
+	ctx := t.Context()
 	for _, name := range []string{"a", "b", "c"} { // a slice of three has room for a fourth
-		parent = computeunit.ContextWithHooks(computeunit.ContextWithHooks(parent, seen.hooks(name)), computeunit.Hooks{})
+		ctx = computeunit.ContextWithHooks(computeunit.ContextWithHooks(ctx, seen.hooks(name)), computeunit.Hooks{})
 	}
-	one, other := computeunit.ContextWithHooks(parent, seen.hooks("one")), computeunit.ContextWithHooks(parent, seen.hooks("other"))
-	for last, ctx := range map[string]context.Context{"one": one, "other": other} {
-		seen = diary{}
-		_, err := client.PurchaseComputeUnit(ctx, documentedRequest())
-		require.NoError(t, err)
-		var want []string
-		for _, when := range []string{" before 1", " after 1"} {
-			for _, name := range []string{"1", "2", "a", "b", "c", last} {
-				want = append(want, name+when)
-			}
-		}
-		assert.Equal(t, want, seen.lines)
-	}
+	one := computeunit.ContextWithHooks(ctx, seen.hooks("one"))
+	computeunit.ContextWithHooks(ctx, seen.hooks("other"))
+	require.NoError(t, buyIn(one, client))
+	assert.Equal(t, strings.Split("1 before 1,2 before 1,a before 1,b before 1,c before 1,one before 1,"+
+		"1 after 1,2 after 1,a after 1,b after 1,c after 1,one after 1", ","), seen.lines)
 }
 
 func TestTheHooksOfAClientRunForEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
-		client := newClient(t, record(answerWith(503, ``), answerWith(200, listing(running)), answerWith(200, listing(running)),
-			answerWith(200, `{"result":true}`), answerWith(403, deniedBody), answerBought()), computeunit.WithHooks(seen.hooks("a")))
-		_, err := describe(t, client)
-		require.NoError(t, err)
-		_, err = client.WaitUntilRunning(t.Context(), testService, "i-1")
+		listed := answerWith(200, listing(running))
+		client := newClient(t, record(answerWith(503, ``), listed, listed, repeatable[releaseAction].done, answerWith(403, deniedBody),
+			answerBought()), computeunit.WithHooks(seen.hooks("a")))
+		require.NoError(t, list(t.Context(), client))
+		_, err := client.WaitUntilRunning(t.Context(), testService, "i-1")
 		require.NoError(t, err)
 		require.NoError(t, release(t.Context(), client))
-		called := client.Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
+		called := call(t, client, nil, nil)
 		require.NoError(t, buy(t, client))
 		var got []string
 		for _, a := range seen.after {
@@ -149,28 +144,23 @@ func TestTheHooksOfAClientRunForEveryCall(t *testing.T) {
 	})
 }
 
-func TestAnErrorOfBeforeAttemptSendsNothingMore(t *testing.T) {
+// A hook that let an attempt through learns how it ended, also if another one refused it then.
+func TestTheFirstErrorOfBeforeAttemptEndsTheCallAndSendsNothingMore(t *testing.T) {
 	for refuses := range 3 {
 		synctest.Test(t, func(t *testing.T) {
+			var seen, unasked diary
 			transport := throttled(answerBought())
-			err := buyWith(t, transport, refusingBefore(refuses+1))
-			assertOutcome(t, computeunit.ErrNotPurchased, err)
-			assert.NotErrorIs(t, err, computeunit.ErrRetryable)
+			err := buyWith(t, transport, seen.hooks("a"), refusingBefore(refuses+1), unasked.hooks("b"))
+			assertOutcome(t, notPurchased, err)
+			assertRetryable(t, false, err)
 			assert.ErrorIs(t, err, errHook)
-			assert.Len(t, transport.requests(), refuses)
-			assert.Equal(t, refuses, attemptsOf(t, err))
+			assert.Equal(t, []int{refuses, refuses}, []int{len(transport.requests()), outcomeError(t, err).Attempts})
+			assert.Len(t, unasked.after, refuses)
+			assert.Len(t, unasked.before, refuses)
+			assert.Equal(t, err, seen.errs[refuses])
+			assert.Zero(t, seen.after[refuses].StatusCode)
 		})
 	}
-}
-
-// A hook that let an attempt through learns how it ended, also if another one refused it then.
-func TestTheFirstErrorOfBeforeAttemptEndsTheCallAndTheOthersAreNotAsked(t *testing.T) {
-	var seen diary
-	err := buyWith(t, answerBought(), seen.hooks("a"), seen.hooks("b"), refusingBefore(1), seen.hooks("c"))
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
-	assert.Equal(t, []string{"a before 1", "b before 1", "a after 1", "b after 1"}, seen.lines)
-	assert.Equal(t, []error{err, err}, seen.errs)
-	assert.Zero(t, seen.after[0].StatusCode)
 }
 
 func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
@@ -179,10 +169,9 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 		want   error
 	}{
 		"bought":        {answerBought(), nil},
-		"not purchased": {answerWith(429, ``, "Retry-After", "1"), computeunit.ErrNotPurchased},
-		"clock off": {answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"),
-			computeunit.ErrNotPurchased},
-		"unknown": {failWith(io.EOF), computeunit.ErrOutcomeUnknown},
+		"not purchased": {answerWith(429, ``, "Retry-After", "1"), notPurchased},
+		"clock off":     {answerWith(400, `{"requestId":"r","code":"RequestExpired"}`, "Date", "Sat, 01 Jan 2000 01:00:00 GMT"), notPurchased},
+		"unknown":       {failWith(io.EOF), unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var seen diary
@@ -196,28 +185,14 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 	}
 }
 
-func TestAfterAttemptGetsWhatTheCallWouldReturn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		for _, last := range []roundTripFunc{answerWith(403, deniedBody), failWith(io.EOF), answerBought()} {
-			var seen diary
-			err := buyWith(t, throttled(last), seen.hooks("a"))
-			require.Len(t, seen.errs, 3)
-			assertOutcome(t, computeunit.ErrNotPurchased, seen.errs[0])
-			assert.ErrorIs(t, seen.errs[0], computeunit.ErrThrottled)
-			assert.Equal(t, 1, attemptsOf(t, seen.errs[0]))
-			assert.Equal(t, err, seen.errs[2])
-		}
-	})
-}
-
 // The error of a hook can be that of another purchase, as when it keeps a journal with calls of its own, or the one that it got.
 func TestAHooksErrorDoesNotChangeTheOutcomeNorHideTheCause(t *testing.T) {
-	claim := fmt.Errorf("journal: %w", &computeunit.OutcomeError{Outcome: computeunit.ErrOutcomeUnknown, Err: errLost})
+	claim := fmt.Errorf("journal: %w", &computeunit.OutcomeError{Outcome: unknown, Err: errLost})
 	claims := computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { return claim }}
-	assertOutcome(t, computeunit.ErrNotPurchased, buyWith(t, answerBought(), claims))
+	assertOutcome(t, notPurchased, buyWith(t, answerBought(), claims))
 	for _, returns := range []func(error) error{func(error) error { return claim }, func(err error) error { return err }} {
 		err := buyWith(t, answerWith(403, deniedBody), afterwards(returns))
-		assertOutcome(t, computeunit.ErrNotPurchased, err)
+		assertOutcome(t, notPurchased, err)
 		assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
 		assert.Equal(t, "AccessDenied", apiError(t, err).Code)
 	}
@@ -227,115 +202,78 @@ func TestAHooksErrorDoesNotChangeTheOutcomeNorHideTheCause(t *testing.T) {
 func TestAfterAttemptRunsBeforeTheLogAndTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var book logBook
-		started, early := time.Now(), true
+		started, n := time.Now(), 0
 		first := afterwards(func(error) error {
-			assert.Equal(t, early, book.text.Len() == 0)
-			assert.Equal(t, early, time.Since(started) == 2*time.Second)
-			early = false
+			assert.Len(t, book.records(t, slog.LevelDebug), n)
+			assert.Equal(t, []time.Duration{2, 11, 18}[n]*time.Second, time.Since(started))
+			n++
 			return nil
 		})
 		require.NoError(t, buy(t, newClient(t, throttled(answerBought()), book.option(), computeunit.WithHooks(first))))
 		assert.Len(t, book.records(t, slog.LevelDebug), 3)
-		assert.Equal(t, 18*time.Second, time.Since(started))
 	})
 }
 
-// A journal that takes its time must not send what its caller no longer waits for, nor change a signature that is made.
+// A journal that takes its time must not send what its caller no longer waits for.
 func TestBeforeAttemptHasTheAttemptsTimeAndNoMore(t *testing.T) {
-	for name, limit := range map[string]time.Duration{"it sends": 20 * time.Second, "it does not": 5 * time.Second} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				signed := time.Now().UTC().Format(time.RFC3339)
-				slow := computeunit.Hooks{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
-					select {
-					case <-ctx.Done():
-					case <-time.After(10 * time.Second):
-					}
-					return nil
-				}}
-				transport := record(answerBought())
-				err := buy(t, newClient(t, transport, computeunit.WithTimeout(limit), computeunit.WithHooks(slow)))
-				if name == "it sends" {
-					require.NoError(t, err)
-					assert.Equal(t, signed, transport.only(t).Header.Get("X-Bce-Date"))
-					return
-				}
-				assertOutcome(t, computeunit.ErrNotPurchased, err)
-				assert.ErrorIs(t, err, context.DeadlineExceeded)
-				assert.ErrorIs(t, err, computeunit.ErrRetryable)
-				assert.Empty(t, transport.requests())
-			})
-		})
-	}
+	synctest.Test(t, func(t *testing.T) {
+		slow := computeunit.Hooks{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
+			<-ctx.Done()
+			return nil
+		}}
+		transport, started := record(answerBought()), time.Now()
+		err := buy(t, newClient(t, transport, computeunit.WithTimeout(5*time.Second), computeunit.WithHooks(slow)))
+		assertUnsent(t, true, err)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, 5*time.Second, time.Since(started))
+		assert.Empty(t, transport.requests())
+	})
 }
 
 func TestNoHookRunsForWhatIsNotSigned(t *testing.T) {
-	failing := providerFunc(func(context.Context) (computeunit.Credentials, error) { return computeunit.Credentials{}, errLost })
-	done, cancel := context.WithCancel(t.Context())
-	cancel()
 	var seen diary
 	hooks := computeunit.WithHooks(seen.hooks("a"))
-	_, invalid := newClient(t, answerBought(), hooks).PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{})
-	_, late := newClient(t, answerBought(), hooks).PurchaseComputeUnit(done, documentedRequest())
-	for _, err := range []error{invalid, late, buy(t, newClientWith(t, failing, answerBought(), hooks))} {
-		assertOutcome(t, computeunit.ErrNotPurchased, err)
-		assert.Zero(t, attemptsOf(t, err))
-	}
+	_, invalid := newClient(t, answerBought(), hooks).PurchaseComputeUnit(t.Context(), withReplicas(0))
+	assertUnsent(t, false, invalid)
+	assertUnsent(t, true, buyIn(endedContext(t), newClient(t, answerBought(), hooks)))
+	assertUnsent(t, true, buy(t, newClientWith(t, broken, answerBought(), hooks)))
 	assert.Empty(t, seen.lines)
 }
 
 func TestAnErrorOfAHookEndsAListingAReleaseAndAWait(t *testing.T) {
-	for name, hooks := range map[string]computeunit.Hooks{"before": refusingBefore(1), "after": refusingAfter} {
+	for sent, hooks := range map[int]computeunit.Hooks{0: refusingBefore(1), 1: refusingAfter} {
 		for _, answer := range []roundTripFunc{answerWith(503, ``), answerWith(429, ``, "Retry-After", "1")} {
-			t.Run(name, func(t *testing.T) {
-				eachRepeatable(t, func(t *testing.T, a action) {
+			do := map[string]func(context.Context, *computeunit.Client) error{"list": list, "release": release, "wait": waitUntilRunning}
+			for name, do := range do {
+				t.Run(name, func(t *testing.T) {
 					transport := record(answer)
-					client := newClient(t, transport, computeunit.WithHooks(hooks))
-					err := a.do(t.Context(), client)
-					_, waiting := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1")
-					for _, err := range []error{err, waiting} {
-						assertPlain(t, err, false)
-						assert.ErrorIs(t, err, errHook)
-						assert.NotErrorIs(t, err, context.DeadlineExceeded)
-					}
-					assert.Len(t, transport.requests(), map[string]int{"before": 0, "after": 2}[name])
+					err := do(within(t, 10*time.Second), newClient(t, transport, computeunit.WithHooks(hooks)))
+					assertPlain(t, err, false)
+					assert.ErrorIs(t, err, errHook)
+					assert.Len(t, transport.requests(), sent)
 				})
-			})
+			}
 		}
 	}
 }
 
 // A tracer keeps its span in the context.
-func TestHooksAndTransportSeeTheContextsValues(t *testing.T) {
+func TestProviderHooksAndTransportSeeTheContextsValues(t *testing.T) {
 	type key struct{}
 	var seen []any
-	hooks := computeunit.Hooks{
-		BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
-			seen = append(seen, ctx.Value(key{}))
-			return nil
-		},
-		AfterAttempt: func(ctx context.Context, _ computeunit.AttemptInfo, _ error) error {
-			seen = append(seen, ctx.Value(key{}))
-			return nil
-		},
+	see := func(ctx context.Context) error {
+		seen = append(seen, ctx.Value(key{}))
+		return nil
 	}
-	client := newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
-		seen = append(seen, req.Context().Value(key{}))
+	hooks := computeunit.Hooks{
+		BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error { return see(ctx) },
+		AfterAttempt:  func(ctx context.Context, _ computeunit.AttemptInfo, _ error) error { return see(ctx) },
+	}
+	keys := providerFunc(func(ctx context.Context) (computeunit.Credentials, error) { return testCredentials(), see(ctx) })
+	client := newClientWith(t, keys, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+		_ = see(req.Context())
 		return answerBought()(req)
 	}), computeunit.WithHooks(hooks))
-	_, err := client.PurchaseComputeUnit(context.WithValue(t.Context(), key{}, "span"), documentedRequest())
-	require.NoError(t, err)
-	assert.Equal(t, []any{"span", "span", "span"}, seen)
-}
-
-func TestTheSignatureThatHooksSeeIsByTheCorrectedClock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var seen diary
-		expired := func(req *http.Request) (*http.Response, error) {
-			return answerWith(400, `{"requestId":"r","code":"RequestExpired"}`,
-				"Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))(req)
-		}
-		require.NoError(t, buyWith(t, record(expired, answerBought()), seen.hooks("a")))
-		assert.Equal(t, time.Hour, seen.before[1].SignatureExpires.Sub(seen.before[0].SignatureExpires))
-	})
+	require.NoError(t, buyIn(context.WithValue(t.Context(), key{}, "span"), client))
+	assert.Equal(t, []any{"span", "span", "span", "span"}, seen)
 }

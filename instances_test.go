@@ -1,6 +1,7 @@
 package computeunit_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -14,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
 const releaseAction = "ReleaseComputeUnit"
@@ -30,6 +30,17 @@ func describe(t *testing.T, client *computeunit.Client) (*computeunit.DescribeCo
 	return client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: testService})
 }
 
+// listed is what comes of a listing with this body.
+func listed(t *testing.T, body string) (*computeunit.DescribeComputeUnitsResponse, error) {
+	t.Helper()
+	return describe(t, newClient(t, answerWith(200, body), computeunit.WithMaxAttempts(1)))
+}
+
+func list(ctx context.Context, client *computeunit.Client) error {
+	_, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: testService})
+	return err
+}
+
 func release(ctx context.Context, client *computeunit.Client) error {
 	return client.ReleaseComputeUnit(ctx, computeunit.ReleaseComputeUnitRequest{ServiceID: testService, InstanceID: "i-1"})
 }
@@ -42,19 +53,14 @@ type action struct {
 
 // repeatable are all of these: what holds for one holds for the other.
 var repeatable = map[string]action{
-	describeAction: {func(ctx context.Context, client *computeunit.Client) error {
-		_, err := client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: testService})
-		return err
-	}, answerWith(200, listing())},
-	releaseAction: {release, answerWith(200, `{"requestId":"r","result":true}`)},
+	describeAction: {list, answerWith(200, listing())},
+	releaseAction:  {release, answerWith(200, `{"requestId":"r","result":true}`)},
 }
 
 // eachRepeatable runs a test for each of them, in time that does not pass for real.
 func eachRepeatable(t *testing.T, test func(*testing.T, action)) {
 	for name, a := range repeatable {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { test(t, a) })
-		})
+		inBubble(t, name, func(t *testing.T) { test(t, a) })
 	}
 }
 
@@ -63,32 +69,18 @@ func assertPlain(t *testing.T, err error, retryable bool) {
 	t.Helper()
 	assertOneLine(t, err)
 	var purchase *computeunit.OutcomeError
-	assert.False(t, errors.As(err, &purchase))
-	assert.NotErrorIs(t, err, computeunit.ErrNotPurchased)
-	assert.NotErrorIs(t, err, computeunit.ErrOutcomeUnknown)
-	assert.Equal(t, retryable, errors.Is(err, computeunit.ErrRetryable), "retryable: %v", err)
+	assert.False(t, errors.As(err, &purchase) || errors.Is(err, notPurchased) || errors.Is(err, unknown), "%v", err)
+	assertRetryable(t, retryable, err)
 }
 
 const mayBeReleased = "it may have been released: list"
 
 func TestListingAndReleaseSendTheDocumentedBodies(t *testing.T) {
-	for want, do := range map[string]func(*computeunit.Client) error{
-		`DescribeComputeUnits {"serviceId":"svco-48exxxa594","paymentTiming":"Prepaid"}`: func(client *computeunit.Client) error {
-			_, err := client.DescribeComputeUnits(t.Context(),
-				computeunit.DescribeComputeUnitsRequest{ServiceID: "svco-48exxxa594", PaymentTiming: "Prepaid"})
-			return err
-		},
-		`DescribeComputeUnits {"serviceId":"svco-48esssdpa594"}`: func(client *computeunit.Client) error {
-			_, err := describe(t, client)
-			return err
-		},
-		`ReleaseComputeUnit {"serviceId":"svco-48esssdpa594","instanceId":"i-1"}`: func(client *computeunit.Client) error {
-			return release(t.Context(), client)
-		},
+	for name, body := range map[string]string{
+		describeAction: `{"serviceId":"svco-48esssdpa594"}`, releaseAction: `{"serviceId":"svco-48esssdpa594","instanceId":"i-1"}`,
 	} {
-		name, body, _ := strings.Cut(want, " ")
 		transport := record(repeatable[name].done)
-		require.NoError(t, do(newClient(t, transport)))
+		require.NoError(t, repeatable[name].do(t.Context(), newClient(t, transport)))
 		sent := transport.only(t)
 		assert.Equal(t, "POST https://qianfan.baidubce.com/v2/serviceresources?Action="+name, sent.Method+" "+sent.URL.String())
 		assert.Equal(t, body, sent.body)
@@ -96,15 +88,14 @@ func TestListingAndReleaseSendTheDocumentedBodies(t *testing.T) {
 }
 
 func TestDescribeReadsInstancesAsTheServiceWroteThem(t *testing.T) {
-	listed, err := describe(t, newClient(t, answerWith(200, listing(
+	got, err := listed(t, listing(
 		`{"instanceId":"i-1","paymentTiming":"Prepaid","replicasCount":5,"status":"Running","startTime":"yesterday","more":1}`,
-		`{"instanceId":"i-2","paymentTiming":"Postpaid","replicasCount":1,"status":"Resting","startTime":""}`))))
+		`{"instanceId":"i-2","paymentTiming":"Postpaid","replicasCount":1,"status":"Resting","startTime":""}`))
 	require.NoError(t, err)
 	assert.Equal(t, []computeunit.Instance{
-		{InstanceID: "i-1", PaymentTiming: computeunit.PaymentTimingPrepaid, ReplicasCount: 5,
-			Status: computeunit.InstanceRunning, StartTime: "yesterday"},
-		{InstanceID: "i-2", PaymentTiming: computeunit.PaymentTimingPostpaid, ReplicasCount: 1, Status: "Resting"},
-	}, listed.Result.Instances)
+		{InstanceID: "i-1", PaymentTiming: "Prepaid", ReplicasCount: 5, Status: computeunit.InstanceRunning, StartTime: "yesterday"},
+		{InstanceID: "i-2", PaymentTiming: "Postpaid", ReplicasCount: 1, Status: "Resting"},
+	}, got.Result.Instances)
 }
 
 // What was asked and when is needed to compare two listings, also after they were stored. The Date is that of the attempt
@@ -116,29 +107,29 @@ func TestAListingKeepsWhatWasAskedAndTheServicesDate(t *testing.T) {
 		for date, want := range map[string]time.Time{
 			"Wed, 25 Nov 2026 01:02:03 GMT": time.Date(2026, 11, 25, 1, 2, 3, 0, time.UTC), "today": {}, "": {},
 		} {
-			got, err := newClient(t, record(early, answerWith(200, listing(), "Date", date))).DescribeComputeUnits(t.Context(), request)
+			transport := record(early, answerWith(200, listing(), "Date", date))
+			got, err := newClient(t, transport).DescribeComputeUnits(t.Context(), request)
 			require.NoError(t, err)
 			assert.Equal(t, computeunit.DescribeComputeUnitsResponse{
 				RequestID: "r", ServiceID: "svco-1", PaymentTiming: "Postpaid", Date: want,
 				Result: computeunit.DescribeResult{Instances: []computeunit.Instance{}},
 			}, *got)
-			assert.Equal(t, want.IsZero(), !strings.Contains(marshal(t, got), "date"))
+			assert.Equal(t, `{"serviceId":"svco-1","paymentTiming":"Postpaid"}`, transport.requests()[1].body)
 		}
 	})
 }
 
 func TestAListingAlwaysHasARequestID(t *testing.T) {
-	transport := record(answerWith(200, `{"requestId":"in the body","result":{"instances":[]}}`, "X-Bce-Request-Id", "in the header"),
-		answerWith(200, `{"result":{"instances":[]}}`, "X-Bce-Request-Id", "in the header"),
-		answerWith(200, `{"result":{"instances":[]}}`))
+	transport := record(answerWith(200, listing(), "X-Bce-Request-Id", "in the header"),
+		answerWith(200, `{"result":{"instances":[]}}`, "X-Bce-Request-Id", "in the header"), answerWith(200, `{"result":{"instances":[]}}`))
 	client := newClient(t, transport)
-	var ids []string
-	for range 3 {
-		listed, err := describe(t, client)
+	var ids [3]string
+	for i := range ids {
+		got, err := describe(t, client)
 		require.NoError(t, err)
-		ids = append(ids, listed.RequestID)
+		ids[i] = got.RequestID
 	}
-	assert.Equal(t, []string{"in the body", "in the header", transport.requests()[2].Header.Get("X-Bce-Request-Id")}, ids)
+	assert.Equal(t, [3]string{"r", "in the header", transport.requests()[2].Header.Get("X-Bce-Request-Id")}, ids)
 }
 
 // A field that decides nothing never takes the listing away.
@@ -160,37 +151,33 @@ func TestDescribeReadsAFieldOfAnotherTypeAsWellAsItCan(t *testing.T) {
 		`"code":"X","error":7,"success":"?"`: {},
 	} {
 		t.Run(fields, func(t *testing.T) {
-			listed, err := describe(t, newClient(t, answerWith(200, listing(`{`+fields+`,"instanceId":"i"}`))))
+			got, err := listed(t, listing(`{`+fields+`,"instanceId":"i"}`))
 			require.NoError(t, err)
 			want.InstanceID = "i"
-			assert.Equal(t, []computeunit.Instance{want}, listed.Result.Instances)
+			assert.Equal(t, []computeunit.Instance{want}, got.Result.Instances)
 		})
 	}
 }
 
 // An instance that a listing leaves out would look released. No paging is documented, so no type is either.
 func TestAListingThatSaysThatItIsNotWholeIsAnError(t *testing.T) {
-	for field, more := range map[string]bool{
-		`"isTruncated":true`: true, `"isTruncated":"true"`: true, `"isTruncated":"True"`: true, `"isTruncated":1`: true,
-		`"isTruncated":false`: false, `"isTruncated":null`: false, `"isTruncated":"false"`: false,
-		`"isTruncated":0`: false, `"isTruncated":""`: false,
-		`"nextMarker":"i-2"`: true, `"nextMarker":7`: true, `"nextMarker":{"id":"i-2"}`: true, `"nextMarker":""`: false,
-		`"nextMarker":null`: false,
-		`"totalCount":2`:    true, `"totalCount":"2"`: true, `"totalCount":2.0`: true, `"totalCount":1`: false,
-		`"totalCount":0`: false, `"totalCount":"many"`: false,
-		`"pageNo":1,"pageSize":10`: false,
+	for fields, more := range map[string]bool{
+		`"isTruncated":true "isTruncated":"true" "isTruncated":"True" "isTruncated":1`:                                 true,
+		`"isTruncated":false "isTruncated":null "isTruncated":"false" "isTruncated":0 "isTruncated":""`:                false,
+		`"nextMarker":"i-2" "nextMarker":7 "nextMarker":{"id":"i-2"} "totalCount":2 "totalCount":"2" "totalCount":2.0`: true,
+		`"nextMarker":"" "nextMarker":null "totalCount":1 "totalCount":0 "totalCount":"many" "pageNo":1,"pageSize":10`: false,
 	} {
-		for _, body := range []string{
-			`{"result":{"instances":[{"instanceId":"i-1"}],` + field + `}}`,
-			`{` + field + `,"result":{"instances":[{"instanceId":"i-1"}]}}`,
-		} {
-			listed, err := describe(t, newClient(t, answerWith(200, body), computeunit.WithMaxAttempts(1)))
-			if more {
-				assert.Nil(t, listed)
-				assertPlain(t, err, true)
-				assert.ErrorContains(t, err, "not whole")
-			} else {
-				assert.NoError(t, err, body)
+		for field := range strings.FieldsSeq(fields) {
+			for _, body := range []string{
+				`{"result":{"instances":[{"instanceId":"i-1"}],` + field + `}}`,
+				`{` + field + `,"result":{"instances":[{"instanceId":"i-1"}]}}`,
+			} {
+				got, err := listed(t, body)
+				assert.Equal(t, more, got == nil && err != nil, body)
+				if more {
+					assertPlain(t, err, true)
+					assert.ErrorContains(t, err, "not whole")
+				}
 			}
 		}
 	}
@@ -208,8 +195,8 @@ func TestDescribeFailsIfItCannotReadTheList(t *testing.T) {
 		`{"result":{"instances":[{"instanceId":"i-1"}]},"result":{"instances":[]}}`,
 	} {
 		t.Run(body, func(t *testing.T) {
-			listed, err := describe(t, newClient(t, answerWith(200, body), computeunit.WithMaxAttempts(1)))
-			assert.Nil(t, listed)
+			got, err := listed(t, body)
+			assert.Nil(t, got)
 			assertPlain(t, err, true)
 			assert.NotContains(t, err.Error(), " may ", "it changes nothing")
 		})
@@ -235,15 +222,13 @@ func uncertain() map[string]roundTripFunc {
 	return map[string]roundTripFunc{
 		"reset":                   failWith(io.EOF),
 		"time-out":                hang,
-		"another purchase's":      failWith(&computeunit.OutcomeError{Outcome: computeunit.ErrNotPurchased, Err: errLost}),
+		"another purchase's":      failWith(&computeunit.OutcomeError{Outcome: notPurchased, Err: errLost}),
 		"cut":                     cutAfter(200, listing()),
 		"cut refusal":             cutAfter(403, deniedBody),
 		"500":                     answerWith(500, internalBody),
-		"503, denied":             answerWith(503, deniedBody),
 		"303":                     answerWith(303, ``, "Location", "https://elsewhere.example"),
 		"409":                     answerWith(409, deniedBody),
 		"400, InternalError":      answerWith(400, internalBody),
-		"InternalError":           answerWith(200, internalBody),
 		"an undocumented code":    answerWith(200, olderBody),
 		"a code beside a result":  answerWith(200, `{"code":"AccessDenied","result":{"instances":[{"instanceId":"i-1"}]}}`),
 		"no success":              answerWith(200, `{"success":false,"result":{"instances":[]}}`),
@@ -251,7 +236,6 @@ func uncertain() map[string]roundTripFunc {
 		"HTML":                    answerWith(200, `<html>`),
 		"nothing":                 answerWith(204, ``),
 		"more than JSON":          answerWith(200, listing()+`x`),
-		"too large":               answerWith(200, listing()+strings.Repeat(" ", 1<<20)),
 	}
 }
 
@@ -266,9 +250,9 @@ func TestWhatMayBeRepeatedIsTriedAgainAfterEverythingUncertain(t *testing.T) {
 				err := a.do(t.Context(), newClient(t, transport, computeunit.WithMaxAttempts(4)))
 				assertPlain(t, err, true)
 				assert.Len(t, transport.requests(), 4)
-				assert.Equal(t, strings.Contains(err.Error(), "releasing"), strings.Contains(err.Error(), mayBeReleased), err)
-				assert.Equal(t, strings.Contains(err.Error(), "releasing"), strings.Contains(err.Error(), " may "),
-					"a listing changes nothing: %v", err)
+				isRelease := strings.Contains(err.Error(), "releasing")
+				assert.Equal(t, isRelease, strings.Contains(err.Error(), mayBeReleased), err)
+				assert.Equal(t, isRelease, strings.Contains(err.Error(), " may "), "a listing changes nothing: %v", err)
 			})
 		})
 	}
@@ -278,7 +262,6 @@ func TestWhatMayBeRepeatedIsTriedAgainAfterEverythingUncertain(t *testing.T) {
 func refusing() map[string]roundTripFunc {
 	return map[string]roundTripFunc{
 		"400":                     answerWith(400, `{"code":"MalformedJSON"}`),
-		"401":                     answerWith(401, ``),
 		"403":                     answerWith(403, deniedBody),
 		"404, HTML":               answerWith(404, `<html>`),
 		"307":                     answerWith(307, ``, "Location", "https://elsewhere.example"),
@@ -311,8 +294,7 @@ func TestA429EndsWhatMayBeRepeatedButWithARetryAfter(t *testing.T) {
 		assert.NotContains(t, err.Error(), " may ")
 		transport.only(t)
 		started := time.Now()
-		transport = record(answerWith(429, ``, "Retry-After", "9"), a.done)
-		assert.NoError(t, a.do(t.Context(), newClient(t, transport)))
+		assert.NoError(t, a.do(t.Context(), newClient(t, record(answerWith(429, ``, "Retry-After", "9"), a.done))))
 		assert.Equal(t, 9*time.Second, time.Since(started))
 	})
 }
@@ -320,42 +302,36 @@ func TestA429EndsWhatMayBeRepeatedButWithARetryAfter(t *testing.T) {
 // The first attempt may have released the instance, whatever a later one is told.
 func TestOnceAReleaseWasUnknownALaterErrorSaysSo(t *testing.T) {
 	for name, row := range map[string]struct {
+		second    roundTripFunc
 		hooks     computeunit.Hooks
 		limit     time.Duration
-		second    roundTripFunc
 		retryable bool
 	}{
-		"refused":         {computeunit.Hooks{}, time.Hour, answerWith(404, `{"code":"ResourceNotFound"}`), false},
-		"refused by code": {computeunit.Hooks{}, time.Hour, answerWith(200, `{"code":"AccessDenied"}`), false},
-		"throttled":       {computeunit.Hooks{}, time.Hour, answerWith(429, ``), true},
-		"a hook refused":  {refusingBefore(2), time.Hour, nil, false},
-		"a hook stopped":  {refusingAfter, time.Hour, nil, false},
-		"no time is left": {computeunit.Hooks{}, time.Second, nil, true},
+		"refused":         {second: answerWith(404, `{"code":"ResourceNotFound"}`)},
+		"refused by code": {second: answerWith(200, deniedBody)},
+		"throttled":       {second: answerWith(429, ``), retryable: true},
+		"a hook refused":  {hooks: refusingBefore(2)},
+		"a hook stopped":  {hooks: refusingAfter},
+		"no time is left": {limit: time.Second, retryable: true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				transport := record(answerWith(500, ``, "Retry-After", "2"), row.second)
-				err := release(within(t, row.limit),
-					newClient(t, transport, computeunit.WithMaxAttempts(2), computeunit.WithHooks(row.hooks)))
-				assertPlain(t, err, row.retryable)
-				assert.Equal(t, 1, strings.Count(err.Error(), mayBeReleased), err)
-			})
+		inBubble(t, name, func(t *testing.T) {
+			client := newClient(t, record(answerWith(500, ``, "Retry-After", "2"), row.second), computeunit.WithMaxAttempts(2))
+			ctx := computeunit.ContextWithHooks(within(t, cmp.Or(row.limit, time.Hour)), row.hooks)
+			err := release(ctx, client)
+			assertPlain(t, err, row.retryable)
+			assert.Equal(t, 1, strings.Count(err.Error(), mayBeReleased), err)
 		})
 	}
 }
 
 func TestTheErrorsOfListingAndReleaseNameWhatFailed(t *testing.T) {
-	eachRepeatable(t, func(t *testing.T, a action) {
-		err := a.do(t.Context(), newClient(t, answerWith(403, deniedBody)))
+	for name, doing := range map[string]string{
+		describeAction: `listing the instances of service "` + testService + `"`, releaseAction: `releasing instance "i-1" of service "` + testService + `"`,
+	} {
+		err := repeatable[name].do(t.Context(), newClient(t, answerWith(403, deniedBody)))
 		assert.ErrorIs(t, err, computeunit.ErrAccessDenied)
-		assert.Equal(t, "AccessDenied", apiError(t, err).Code)
-		assert.NotContains(t, err.Error(), "purchase")
-		for _, part := range []string{"computeunit: ", "ing ", testService, "r-1", "HTTP 403", "AccessDenied",
-			"attempt 1", "the service answered"} {
-			assert.ErrorContains(t, err, part)
-		}
-	})
-	assert.ErrorContains(t, release(t.Context(), newClient(t, answerWith(403, deniedBody))), `releasing instance "i-1"`)
+		assert.EqualError(t, err, "computeunit: "+doing+`: the service answered HTTP 403 Forbidden, code "AccessDenied", message "Access denied." (request id "r-1", attempt 1)`)
+	}
 }
 
 func TestListingAndReleaseValidateBeforeTheySend(t *testing.T) {
@@ -379,15 +355,12 @@ func TestListingAndReleaseValidateBeforeTheySend(t *testing.T) {
 }
 
 func TestListingAndReleaseNeedCredentialsAndTime(t *testing.T) {
-	failing := providerFunc(func(context.Context) (computeunit.Credentials, error) { return computeunit.Credentials{}, errLost })
 	eachRepeatable(t, func(t *testing.T, a action) {
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
 		transport := record(a.done)
-		err := a.do(t.Context(), newClientWith(t, failing, transport))
+		err := a.do(t.Context(), newClientWith(t, broken, transport))
 		assertPlain(t, err, true)
 		assert.ErrorIs(t, err, errLost)
-		err = a.do(ended, newClient(t, transport))
+		err = a.do(endedContext(t), newClient(t, transport))
 		assertPlain(t, err, true)
 		assert.ErrorIs(t, err, context.Canceled)
 		var none context.Context
@@ -396,27 +369,8 @@ func TestListingAndReleaseNeedCredentialsAndTime(t *testing.T) {
 	})
 }
 
-func TestListingAgainstTheStandIn(t *testing.T) {
-	server := computeunittest.NewServer(computeunittest.WithClock(func() time.Time { return time.Now().Add(-time.Hour) }))
-	t.Cleanup(server.Close)
-	client := server.Client()
-	require.NoError(t, buy(t, client))
-	server.NextListings(computeunittest.LoseAnswer())
-	before := server.Requests()
-	listed, err := describe(t, client)
-	require.NoError(t, err)
-	assert.Len(t, listed.Result.Instances, 1)
-	assert.Equal(t, before+2, server.Requests(), "the lost one, and another; the correction of the clock is kept")
-	_, err = describe(t, newClient(t, nil, computeunit.WithEndpoint(server.URL)))
-	assertPlain(t, err, false)
-	assert.ErrorIs(t, err, computeunit.ErrInvalidCredentials)
-	assert.Equal(t, before+3, server.Requests(), "a key that is not known is not tried again")
-}
-
 func TestARefusedConnectionIsTriedAgainAndReleasedNothing(t *testing.T) {
-	client, err := configure(computeunit.WithEndpoint("http://"+closedPort), computeunit.WithMaxAttempts(2))
-	require.NoError(t, err)
-	err = release(t.Context(), client)
+	err := release(t.Context(), configured(t, computeunit.WithEndpoint("http://"+closedPort), computeunit.WithMaxAttempts(2)))
 	assertPlain(t, err, true)
 	assert.ErrorIs(t, err, syscall.ECONNREFUSED)
 	assert.ErrorContains(t, err, "attempt 2")

@@ -3,13 +3,10 @@ package computeunit_test
 import (
 	"cmp"
 	"fmt"
-	"go/ast"
 	"go/parser"
 	"go/scanner"
 	"go/token"
 	"io/fs"
-	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +19,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
@@ -46,10 +42,8 @@ var (
 
 const module = "github.com/qianfan-go/computeunit"
 
-var knownImports = map[string]string{
-	"computeunit": module, "context": "context", "errors": "errors", "http": "net/http", "log": "log", "once": module + "/once",
-	"slog": "log/slog", "sql": "database/sql", "sync": "sync", "time": "time", "tls": "crypto/tls", "x509": "crypto/x509",
-}
+// knownImports are what a fragment may use, each by the last part of its path.
+var knownImports = strings.Fields("context crypto/tls crypto/x509 database/sql errors log log/slog net/http sync time " + module + " " + module + "/once")
 
 // maxLines is how long a page may be, in both languages: what is longer is not read.
 var maxLines = map[string]int{
@@ -101,21 +95,15 @@ func prose(t *testing.T, document string) string {
 }
 
 // TestREADME compiles, vets and runs the code of every document as a service would: in a module of its own, with what the
-// README's commands install. The Chinese pages have the same code: see TestBothLanguagesSayTheSame.
+// README's commands install. The Chinese pages have the same code: see TestBothLanguagesSayTheSame. Then it runs the program of
+// the README against a stand-in.
 func TestREADME(t *testing.T) {
 	folder := install(t)
 	for page := range maxLines {
 		writeCode(t, filepath.Join(folder, strings.TrimSuffix(filepath.Base(page), ".md")), page)
 	}
-	goCommand(t, folder, "readonly", "vet", "./...")
-	goCommand(t, folder, "readonly", "test", "./...")
-}
-
-// The program of the README, against a stand-in.
-func TestTheProgramOfTheREADME(t *testing.T) {
-	folder := install(t)
-	writeCode(t, folder, "README.md")
-	goCommand(t, folder, "readonly", "build", "-o", "program", "./main")
+	goCommand(t, folder, "readonly", "test", "-vet=all", "./...")
+	goCommand(t, folder, "readonly", "build", "-o", "program", "./README/main")
 	for want, fault := range map[string]computeunittest.Fault{
 		"bought: instance ":                                   {},
 		"nothing was bought: computeunit: ":                   computeunittest.Denied(),
@@ -164,13 +152,13 @@ func writeCode(t *testing.T, folder, document string) {
 	t.Helper()
 	for i, code := range fences(t, document, "go") {
 		name, isFile := strings.CutPrefix(code, "package ")
-		switch {
+		switch name, _, _ = strings.Cut(name, "\n"); {
 		case !isFile:
-			write(t, folder, fmt.Sprintf("fragment%d/fragment.go", i), completed(t, code))
+			write(t, folder, fmt.Sprintf("fragment%d/fragment.go", i), completed(code))
 		case strings.Contains(code, `"testing"`):
-			write(t, folder, fmt.Sprintf("%s/fence%d_test.go", strings.Fields(name)[0], i), code)
+			write(t, folder, fmt.Sprintf("%s/fence%d_test.go", name, i), code)
 		default:
-			write(t, folder, fmt.Sprintf("%s/fence%d.go", strings.Fields(name)[0], i), code)
+			write(t, folder, fmt.Sprintf("%s/fence%d.go", name, i), code)
 		}
 	}
 }
@@ -182,42 +170,22 @@ func write(t *testing.T, folder, name, text string) {
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 }
 
-// completed makes a file of declarations, or of statements.
-func completed(t *testing.T, code string) string {
-	t.Helper()
+// completed makes a file of declarations, or of statements. Those are in a loop without an end, so that they need no return, and
+// what they declare counts as used.
+func completed(code string) string {
 	if _, err := parser.ParseFile(token.NewFileSet(), "", "package p\n"+code, 0); err != nil {
-		code = knownNames + "\nfunc _() error {\n" + code + ending(t, code) + "}\n"
+		for _, names := range all(`(?m)^(\w+(?:, \w+)*) := `, code) {
+			code += "\tfunc(...any) {}(" + strings.ReplaceAll(names, "_", "nil") + ")\n"
+		}
+		code = knownNames + "\nfunc _() error {\n\tfor {\n" + code + "\t}\n}\n"
 	}
-	var file strings.Builder
-	file.WriteString("package fragment\n\nimport (\n")
-	for _, name := range slices.Sorted(maps.Keys(knownImports)) {
-		if regexp.MustCompile(`\b` + name + `\.[A-Z]`).MatchString(code) {
-			fmt.Fprintf(&file, "\t%q\n", knownImports[name])
+	imports := ""
+	for _, path := range knownImports {
+		if regexp.MustCompile(`\b` + path[strings.LastIndex(path, "/")+1:] + `\.[A-Z]`).MatchString(code) {
+			imports += fmt.Sprintf("import %q\n", path)
 		}
 	}
-	return file.String() + ")\n" + code
-}
-
-// ending uses the variables that statements declare, and returns, unless they end with a return of their own.
-func ending(t *testing.T, statements string) string {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc _() error {\n"+statements+"}\n", 0)
-	require.NoError(t, err, statements)
-	body := file.Decls[0].(*ast.FuncDecl).Body.List
-	if _, returns := body[len(body)-1].(*ast.ReturnStmt); returns {
-		return ""
-	}
-	var uses strings.Builder
-	for _, statement := range body {
-		if assigned, ok := statement.(*ast.AssignStmt); ok && assigned.Tok == token.DEFINE {
-			for _, variable := range assigned.Lhs {
-				if name := variable.(*ast.Ident).Name; name != "_" {
-					uses.WriteString("\t_ = " + name + "\n")
-				}
-			}
-		}
-	}
-	return uses.String() + "\treturn nil\n"
+	return "package fragment\n\n" + imports + code
 }
 
 const chinese = ".zh-CN.md"
@@ -399,28 +367,25 @@ func commentsAndStrings(code string) string {
 	}
 }
 
-// docs/outcomes.md is what users read, and outcome.go what happens.
+// outcomesPage is what users read: the tests of the outcomes take their lists from it.
+var outcomesPage = func() string {
+	text, err := os.ReadFile("docs/outcomes.md")
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}()
+
+// What else the page says of the statuses and the codes: TestEveryStatusWithEachShape and TestEachDocumentedCodeRefusesInEachPlace
+// go through its lists.
 func TestTheOutcomesDocumentIsWhatTheClientDoes(t *testing.T) {
-	text := read(t, "docs/outcomes.md")
-	refuses := statuses(t, row(t, text, `(?m)^\| 6 \| (.+?), refused`))
-	unknowns := statuses(t, row(t, text, `(?m)^\| 9 \| Every other status: (.+?), 5xx`))
-	for status := 300; status <= 999; status++ {
-		want := computeunit.ErrOutcomeUnknown
-		if refuses[status] || status == http.StatusTooManyRequests { // row 4
-			want = computeunit.ErrNotPurchased
-		}
-		assert.ErrorIs(t, buyAnswered(t, status, "{}"), want, status)
-		assert.False(t, refuses[status] && unknowns[status], "%d is in rows 6 and 9", status)
+	assert.Len(t, refusingStatuses, 23)
+	for _, status := range statuses(`(?m)^\| 9 \| Every other status: (.+?), 5xx`) {
+		assert.NotContains(t, refusingStatuses, status, "in rows 6 and 9")
 	}
-	refusals := row(t, text, `(?s)\*\*documented refusal\*\* is (.+?)\. The codes`)
-	for _, code := range all(`([A-Z]\w+)`, refusals) {
-		assert.ErrorIs(t, buyAnswered(t, 200, `{"code":"`+code+`"}`), computeunit.ErrNotPurchased, code)
-	}
-	for _, code := range all(`"(\w+)"`, row(t, read(t, "outcome.go"), `(?s)documentedRefusals = \[\]string\{(.+?)\}`)) {
-		assert.Contains(t, refusals, code, "a code of outcome.go")
-	}
-	for _, code := range all(`(\d{6})`, row(t, text, `(?s)\*\*Failure inside\*\*: (.+?), or a text`)) {
-		assert.ErrorIs(t, buyAnswered(t, 400, `{"code":`+code+`}`), computeunit.ErrOutcomeUnknown, code)
+	assert.ElementsMatch(t, refusingCodes, append(all(`"(\w+)"`, row(t, read(t, "outcome.go"), `(?s)documentedRefusals = \[\]string\{(.+?)\}`)), "RequestExpired"))
+	for _, code := range all(`(\d{6})`, row(t, outcomesPage, `(?s)\*\*Failure inside\*\*: (.+?), or a text`)) {
+		assert.ErrorIs(t, buyAnswered(t, 400, `{"code":`+code+`}`), unknown, code)
 	}
 }
 
@@ -432,7 +397,7 @@ var ofType = map[string]string{
 // The field table of docs/outcomes.md, cell by cell.
 func TestTheFieldsOfTheOutcomesDocumentAreWhatTheClientReads(t *testing.T) {
 	cells := regexp.MustCompile("(?m)^\\| (`.+?`.*?) \\| (.+?) \\| missing, (.+?) \\|$")
-	rows := cells.FindAllStringSubmatch(read(t, "docs/outcomes.md"), -1)
+	rows := cells.FindAllStringSubmatch(outcomesPage, -1)
 	require.Len(t, rows, 5)
 	for _, cells := range rows {
 		types := cells[2][strings.LastIndex(cells[2], ":")+1:] // of a result: in a refusal
@@ -440,14 +405,14 @@ func TestTheFieldsOfTheOutcomesDocumentAreWhatTheClientReads(t *testing.T) {
 			for _, nothing := range all("`(.+?)`", cells[3]) {
 				other := map[bool]string{true: "error_code", false: "code"}[name == "code"]
 				body := fmt.Sprintf(`{%q:"AccessDenied",%q:%s}`, other, name, nothing)
-				assert.ErrorIs(t, buyAnswered(t, 403, body), computeunit.ErrNotPurchased, body)
+				assert.ErrorIs(t, buyAnswered(t, 403, body), notPurchased, body)
 			}
 			for kind, value := range ofType {
 				if strings.Contains(types, kind) && name != "success" {
 					continue // it is an error, and whether one refuses is another row
 				}
 				body := fmt.Sprintf(`{%q:%s}`, name, value)
-				assert.ErrorIs(t, buyAnswered(t, 403, body), computeunit.ErrOutcomeUnknown, body)
+				assert.ErrorIs(t, buyAnswered(t, 403, body), unknown, body)
 			}
 		}
 	}
@@ -461,18 +426,15 @@ func row(t *testing.T, text, pattern string) string {
 	return found[0]
 }
 
-// statuses reads a list like "400–405, 407 or 410".
-func statuses(t *testing.T, list string) map[int]bool {
-	t.Helper()
-	listed := map[int]bool{}
-	for _, match := range regexp.MustCompile(`(\d+)(?:–(\d+))?`).FindAllStringSubmatch(list, -1) {
+// statuses are those of a list of the page's like "400–405, 407 or 410".
+func statuses(pattern string) (listed []int) {
+	for _, match := range regexp.MustCompile(`(\d+)(?:–(\d+))?`).FindAllStringSubmatch(strings.Join(all(pattern, outcomesPage), ""), -1) {
 		first, _ := strconv.Atoi(match[1])
 		last, _ := strconv.Atoi(cmp.Or(match[2], match[1]))
 		for status := first; status <= last; status++ {
-			listed[status] = true
+			listed = append(listed, status)
 		}
 	}
-	require.Greater(t, len(listed), 8, list)
 	return listed
 }
 
@@ -491,40 +453,29 @@ func TestEverySourceHasAnAddress(t *testing.T) {
 // unpaired are the tests that belong to no one source, beside helpers_test.go and export_test.go: those of the documents and
 // of the API, the examples, and the proof of the whole of package once.
 var unpaired = []string{
-	"api_test.go", "bench_test.go", "example_test.go", "jsonv2_test.go", "readme_test.go", "computeunittest/example_test.go",
-	"once/cost_test.go", "once/proof_test.go", "once/schedule_test.go",
+	"api", "bench", "example", "jsonv2", "readme", "computeunittest/example",
+	"once/cost", "once/proof", "once/schedule",
 }
 
 // Who changes a source finds its tests at once. Left out are nested modules, examples, and packages that prove others.
 func TestEachSourceHasItsTestBesideIt(t *testing.T) {
-	elsewhere := []string{"examples/", "testdata/", "/proof/", "/storetest/"}
+	elsewhere := "^examples/|testdata/|/proof/|/storetest/|/doc$|(^|/)(helpers|export)_test$"
 	for _, path := range files(t, string(filepath.Separator)+"go.mod") {
-		elsewhere = append(elsewhere, strings.TrimSuffix(filepath.ToSlash(path), "go.mod"))
+		elsewhere += "|^" + strings.TrimSuffix(filepath.ToSlash(path), "go.mod")
 	}
-	without := []string{"doc.go", "helpers_test.go", "export_test.go"}
-	ofSystem := regexp.MustCompile(`_(unix|linux|darwin|windows|other)$`)
-	sources, tests := map[string]bool{}, map[string]bool{}
+	leftOut, ofSystem := regexp.MustCompile(elsewhere+"|^doc$"), regexp.MustCompile(`_(unix|linux|darwin|windows|other)$`)
+	var sources, tests []string
 	for _, path := range files(t, ".go") {
-		path = filepath.ToSlash(path)
-		isElsewhere := slices.ContainsFunc(elsewhere, func(part string) bool { return strings.Contains(path, part) })
-		if isElsewhere || slices.Contains(without, filepath.Base(path)) {
-			continue
-		}
-		name, isTest := strings.CutSuffix(strings.TrimSuffix(path, ".go"), "_test")
-		paired := sources
-		if isTest {
-			paired = tests
-		}
-		paired[ofSystem.ReplaceAllString(name, "")] = true
-	}
-	for source := range sources {
-		assert.True(t, tests[source], "there is no %s_test.go", source)
-	}
-	var alone []string
-	for test := range tests {
-		if !sources[test] {
-			alone = append(alone, test+"_test.go")
+		name, _ := strings.CutSuffix(filepath.ToSlash(path), ".go")
+		source, isTest := strings.CutSuffix(name, "_test")
+		switch source = ofSystem.ReplaceAllString(source, ""); {
+		case leftOut.MatchString(name):
+		case isTest:
+			tests = append(tests, source)
+		case !slices.Contains(sources, source):
+			sources = append(sources, source)
 		}
 	}
-	assert.ElementsMatch(t, unpaired, alone, "tests that may pair with no source, and those that do")
+	slices.Sort(tests)
+	assert.ElementsMatch(t, append(sources, unpaired...), slices.Compact(tests), "the sources, and the tests of none, against the tests")
 }

@@ -1,20 +1,14 @@
 package computeunit_test
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/qianfan-go/computeunit"
 )
 
 // shape is what a response says, whatever its status.
@@ -149,7 +143,7 @@ func TestAFirstByteTellsWhatIsNoJSON(t *testing.T) {
 		if first < ' ' || slices.Contains([]int{'{', '[', 0x7f, 0xfe, 0xff}, first) {
 			says = contradicts
 		}
-		for _, before := range []string{"", " ", "\ufeff", "\ufeff  "} {
+		for _, before := range []string{"", "\ufeff "} {
 			check.says(says, before+string([]byte{byte(first)})+"x")
 		}
 	}
@@ -198,40 +192,16 @@ func TestAFailureInsideContradictsInEachPlace(t *testing.T) {
 
 // A response that is not whole, or not readable, proves nothing. What is just whole does.
 func TestABodyThatDidNotComeWholeProvesNothing(t *testing.T) {
-	longer := func(status int, body string) roundTripFunc {
-		return func(req *http.Request) (*http.Response, error) {
-			response, err := answerWith(status, body)(req)
-			response.ContentLength = int64(len(body)) + 1
-			return response, err
-		}
-	}
 	check := newChecker(t)
 	for _, status := range []int{200, 202, 307, 400, 403, 429, 500} {
 		for says, body := range oneOfEach {
 			whole := body + strings.Repeat(" ", 1<<20-len(body))
 			check.answer(outcomeOf(status, says), status, answerWith(status, whole, "Content-Encoding", "identity"))
-			for _, answer := range []roundTripFunc{
-				cutAfter(status, body), longer(status, body), answerWith(status, whole+" "),
-				answerWith(status, body, "Content-Encoding", "br"), answerWith(status, body, "Content-Encoding", "gzip"),
-			} {
-				check.answer(computeunit.ErrOutcomeUnknown, status, answer)
+			for _, answer := range []roundTripFunc{cutAfter(status, body), answerWith(status, whole+" "), answerWith(status, body, "Content-Encoding", "gzip")} {
+				check.answer(unknown, status, answer)
 			}
 		}
 	}
-}
-
-// net/http asks for compression, and takes it off.
-func TestACompressedResponseIsRead(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if req.Header.Get("Accept-Encoding") == "gzip" {
-			w.Header().Set("Content-Encoding", "gzip")
-			zipped := gzip.NewWriter(w)
-			io.WriteString(zipped, documentedAnswer)
-			zipped.Close()
-		}
-	}))
-	t.Cleanup(server.Close)
-	require.NoError(t, buy(t, newClientTo(t, server.URL)))
 }
 
 // No response ends in a certain outcome without the proof of the table. The checks are a plain walk of a map.
@@ -244,36 +214,34 @@ func FuzzResponse(f *testing.F) {
 	}
 	f.Add(200, `{"code":0,"Success":true,"error":{},"result":{"instanceId":"i"}}`, "0")
 	f.Fuzz(func(t *testing.T, status int, body, header string) {
-		check := newChecker(t)
-		check.next = answerWith(status, body, "X-Bce-Error-Code", header)
-		response, err := check.client.PurchaseComputeUnit(t.Context(), documentedRequest())
-		require.Equal(t, 1, check.sent)
+		seen := record(answerWith(status, body, "X-Bce-Error-Code", header))
+		got, err := newClient(t, seen).PurchaseComputeUnit(t.Context(), documentedRequest())
+		seen.only(t)
 		text := strings.TrimLeft(strings.TrimPrefix(body, "\ufeff"), " ")
 		var fields map[string]any
 		isObject := json.Unmarshal([]byte(text), &fields) == nil && fields != nil
-		found := map[string]any{}
-		for name, value := range fields {
-			found[strings.ToLower(name)] = value
+		is := func(field string, values ...any) bool {
+			for name, value := range fields {
+				if strings.EqualFold(name, field) {
+					return slices.Contains(values, value)
+				}
+			}
+			return slices.Contains(values, nil)
 		}
 		isSuccess := 200 <= status && status <= 299
 		switch {
 		case err == nil:
-			require.True(t, isSuccess && isObject)
-			require.Contains(t, []string{"", "0"}, header)
-			require.Contains(t, []any{nil, "", 0.0}, found["code"])
-			require.Contains(t, []any{nil, "", 0.0}, found["error_code"])
-			require.Contains(t, []any{nil, true}, found["success"])
-			require.NotEmpty(t, response.Result.InstanceID+response.Result.OrderID)
-		case errors.Is(err, computeunit.ErrNotPurchased):
-			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			require.True(t, isSuccess && isObject && slices.Contains([]string{"", "0"}, header))
+			require.True(t, is("code", nil, "", 0.0) && is("error_code", nil, "", 0.0) && is("success", nil, true))
+			require.NotEmpty(t, got.Result.InstanceID+got.Result.OrderID)
+		case errors.Is(err, notPurchased):
+			assertOutcome(t, notPurchased, err)
 			require.True(t, isSuccess && isObject || slices.Contains(refusingStatuses, status))
 			require.True(t, isObject || !strings.HasPrefix(text, "{"))
-			require.Contains(t, []any{nil, false}, found["success"])
-			require.Contains(t, []any{nil, ""}, found["instanceid"])
-			require.Contains(t, []any{nil, ""}, found["orderid"])
-			require.NotContains(t, []any{"InternalError", 336000.0, 336100.0, 500000.0}, found["code"])
+			require.True(t, is("success", nil, false) && is("instanceId", nil, "") && is("orderId", nil, ""))
+			require.False(t, is("code", "InternalError", 336000.0, 336100.0, 500000.0))
 		default:
-			assertOutcome(t, computeunit.ErrOutcomeUnknown, err)
+			assertOutcome(t, unknown, err)
 		}
 	})
 }

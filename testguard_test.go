@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -30,94 +31,64 @@ func replaceDefaultTransport(t *testing.T, transport http.RoundTripper) {
 func TestInATestAClientSendsThroughAReplacedDefaultTransport(t *testing.T) {
 	transport := record(answerBought(), failWith(errDial))
 	replaceDefaultTransport(t, transport)
-	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
-	require.NoError(t, err)
+	client := configured(t)
 	require.NoError(t, buy(t, client))
 	assert.Equal(t, "qianfan.baidubce.com", transport.only(t).Host)
-	assertOutcome(t, computeunit.ErrOutcomeUnknown, buy(t, client)) // it is opaque
+	assertOutcome(t, unknown, buy(t, client)) // it is opaque
 }
 
 func TestInATestHTTPMockIsWhatAClientSendsTo(t *testing.T) {
 	httpmock.Activate(t)
 	httpmock.RegisterResponder(http.MethodPost, "https://qianfan.baidubce.com/v2/serviceresources?Action=PurchaseComputeUnit",
 		httpmock.NewStringResponder(200, documentedAnswer))
-	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
-	require.NoError(t, err)
-	require.NoError(t, buy(t, client))
+	require.NoError(t, buy(t, configured(t)))
 	assert.Equal(t, 1, httpmock.GetTotalCallCount())
 }
 
 // The client can be older than the mock, and outlive it.
 func TestInATestAReplacementCountsFromTheNextAttemptOn(t *testing.T) {
-	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
-	require.NoError(t, err)
+	client := configured(t)
 	t.Run("replaced", func(t *testing.T) {
 		replaceDefaultTransport(t, answerBought())
 		require.NoError(t, buy(t, client))
 	})
-	assertOutcome(t, computeunit.ErrNotPurchased, buy(t, client))
+	assertUnsent(t, false, buy(t, client))
 }
 
 func TestInATestTheDefaultEndpointIsRefusedWithoutAMock(t *testing.T) {
-	setEnv(t, testAccessKey, testSecretKey, "")
-	for name, make := range map[string]func() (*computeunit.Client, error){
-		"NewClient": func() (*computeunit.Client, error) {
-			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"))
-		},
-		"NewClientFromEnv": func() (*computeunit.Client, error) { return computeunit.NewClientFromEnv() },
-		"a client without a transport of its own": func() (*computeunit.Client, error) {
-			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(&http.Client{}))
-		},
-		"a client with a transport that would be cloned": func() (*computeunit.Client, error) {
-			own := &http.Client{Transport: &http.Transport{DialContext: dialNobody}}
-			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(own))
-		},
-		"a mock of RegisterProtocol, which a clone would not have": func() (*computeunit.Client, error) {
-			own := &http.Transport{DialContext: dialNobody}
-			own.RegisterProtocol("https", answerBought())
-			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), withTransport(own))
-		},
-		"a client with net/http's own transport": func() (*computeunit.Client, error) {
-			own := &http.Client{Transport: http.DefaultTransport}
-			return computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithHTTPClient(own))
-		},
-		"an environment with the default in capitals": func() (*computeunit.Client, error) {
-			t.Setenv("QIANFAN_CONSOLE_BASE_URL", "https://Qianfan.BaiduBCE.com.")
-			return computeunit.NewClientFromEnv()
-		},
-		"an environment that repeats the default": func() (*computeunit.Client, error) {
-			t.Setenv("QIANFAN_CONSOLE_BASE_URL", "https://qianfan.baidubce.com:443/")
-			return computeunit.NewClientFromEnv()
-		},
-	} {
+	// A mock of RegisterProtocol is one that a clone would not have.
+	protocol := &http.Transport{DialContext: dialNobody}
+	protocol.RegisterProtocol("https", answerBought())
+	clients := map[string]*computeunit.Client{
+		"NewClient": configured(t),
+		"a client without a transport of its own":        configured(t, computeunit.WithHTTPClient(&http.Client{})),
+		"a client with a transport that would be cloned": configured(t, withTransport(&http.Transport{DialContext: dialNobody})),
+		"a mock of RegisterProtocol":                     configured(t, withTransport(protocol)),
+		"a client with net/http's own transport":         configured(t, withTransport(http.DefaultTransport)),
+	}
+	for _, endpoint := range []string{"", "https://Qianfan.BaiduBCE.com.", "https://qianfan.baidubce.com:443/"} {
+		setEnv(t, testAccessKey, testSecretKey, endpoint)
+		client, err := computeunit.NewClientFromEnv()
+		require.NoError(t, err)
+		clients["NewClientFromEnv, "+endpoint] = client
+	}
+	for name, client := range clients {
 		t.Run(name, func(t *testing.T) {
-			client, err := make()
-			require.NoError(t, err)
-			err = buy(t, client)
-			assertOutcome(t, computeunit.ErrNotPurchased, err)
-			assert.Zero(t, attemptsOf(t, err))
+			err := buy(t, client)
+			assertUnsent(t, false, err)
 			for _, part := range []string{"a test must not spend money", "httpmock", "WithEndpoint", "WithHTTPClient"} {
 				assert.ErrorContains(t, err, part)
 			}
-			_, err = describe(t, client)
-			assert.ErrorContains(t, err, "a test must not spend money")
-			err = client.Call(t.Context(), "/v2/service", "ModifyService", nil, nil)
-			assertOutcome(t, computeunit.ErrNotPurchased, err)
+			assert.ErrorContains(t, list(t.Context(), client), "a test must not spend money")
+			assertUnsent(t, false, call(t, client, nil, nil))
 		})
 	}
 }
 
-func standInKeys(server *computeunittest.Server) computeunit.CredentialsProvider {
-	return computeunit.StaticCredentials(server.Credentials.AccessKeyID, server.Credentials.SecretAccessKey)
-}
-
-func TestInATestANamedEndpointIsSentTo(t *testing.T) {
-	server := computeunittest.NewServer()
-	t.Cleanup(server.Close)
-	client, err := computeunit.NewClient(standInKeys(server), computeunit.WithEndpoint(server.URL))
-	require.NoError(t, err)
-	require.NoError(t, buy(t, client))
-	assert.Len(t, server.Orders(), 1)
+// A TestMain may only set a proxy so: what goes through net/http buys for real.
+func TestInATestANetHTTPTransportInTheDefaultOnesPlaceIsRefusedToo(t *testing.T) {
+	replaceDefaultTransport(t, &http.Transport{DialContext: dialNobody})
+	assert.ErrorContains(t, buy(t, configured(t)), "a test must not spend money")
 }
 
 // In any other program the own transport's proofs are not lost in silence to an agent that wraps http.DefaultTransport.
@@ -132,69 +103,52 @@ func TestInAProgramAReplacedDefaultTransportIsNotUsed(t *testing.T) {
 
 // deadEnd is an address of a proxy that leads nowhere, so that a test whose guard fails spends nothing, and counts who came.
 func deadEnd(t *testing.T) (address string, came *atomic.Int64) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { listener.Close() })
 	came = new(atomic.Int64)
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateNew {
 			came.Add(1)
 			conn.Close()
 		}
-	}()
-	return "http://" + listener.Addr().String(), came
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.URL, came
 }
 
-// runTestBinary runs testdata/testbinary, which has lines for: testing.Testing, a purchase, and one with a mock.
-func runTestBinary(t *testing.T, proxy string, arguments ...string) []string {
-	command := exec.Command("go", append([]string{"run", "./testdata/testbinary"}, arguments...)...)
-	command.Env = append(os.Environ(), "HTTPS_PROXY="+proxy, "NO_PROXY=", "no_proxy=")
-	output, err := command.CombinedOutput()
-	require.NoError(t, err, string(output))
-	lines := strings.Split(strings.TrimSpace(string(output)), "\n")
-	require.Len(t, lines, 3, string(output))
-	require.Equal(t, "testing: false", lines[0])
-	return lines
-}
-
+// testdata/testbinary has lines for: testing.Testing, a purchase, and one with a mock.
 func TestATestBinaryOfAnotherBuildToolSpendsNothing(t *testing.T) {
-	proxy, came := deadEnd(t)
-	lines := runTestBinary(t, proxy)
-	assert.Zero(t, came.Load(), "connections to the service")
-	assert.Contains(t, lines[1], "a test must not spend money")
-	assert.Equal(t, "bought: mocked", lines[2])
-}
-
-func TestATestBinaryOfAnotherBuildToolIsMockedAtANamedEndpointToo(t *testing.T) {
-	proxy, came := deadEnd(t)
-	lines := runTestBinary(t, proxy, "https://service.invalid")
-	assert.Equal(t, int64(1), came.Load(), "it is sent without the mock, as its endpoint was named")
-	assert.Equal(t, "bought: mocked", lines[2])
+	for endpoint, row := range map[string]struct {
+		came int64 // connections to the service
+		line string
+	}{"": {0, "a test must not spend money"}, "https://service.invalid": {1, "error: "}} { // the second is sent, as its endpoint was named
+		proxy, came := deadEnd(t)
+		command := exec.Command("go", "run", "./testdata/testbinary", endpoint)
+		command.Env = append(os.Environ(), "HTTPS_PROXY="+proxy, "NO_PROXY=", "no_proxy=")
+		output, err := command.CombinedOutput()
+		require.NoError(t, err, string(output))
+		lines := strings.Split(string(output), "\n")
+		require.Len(t, lines, 4, string(output))
+		assert.Equal(t, "testing: false", lines[0])
+		assert.Contains(t, lines[1], row.line)
+		assert.Equal(t, "bought: mocked", lines[2])
+		assert.Equal(t, row.came, came.Load())
+	}
 }
 
 func dialNobody(context.Context, string, string) (net.Conn, error) { return nil, errDial }
 
 // httpmock.ActivateNonDefault can come after NewClient.
 func TestInATestAMockThatIsPutOnTheHTTPClientLaterIsSentThrough(t *testing.T) {
-	for name, transport := range map[string]func() http.RoundTripper{
-		"no transport":   func() http.RoundTripper { return nil },
-		"net/http's":     func() http.RoundTripper { return http.DefaultTransport },
-		"one of its own": func() http.RoundTripper { return &http.Transport{DialContext: dialNobody} },
+	for name, transport := range map[string]http.RoundTripper{
+		"no transport": nil, "net/http's": http.DefaultTransport, "one of its own": &http.Transport{DialContext: dialNobody},
 	} {
-		for _, endpoint := range []string{"", "https://service.invalid"} {
-			t.Run(name+" "+endpoint, func(t *testing.T) {
-				var options []computeunit.Option
-				if endpoint != "" {
-					options = append(options, computeunit.WithEndpoint(endpoint))
-				}
-				client := &http.Client{Transport: transport()}
-				made, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"),
-					append(options, computeunit.WithHTTPClient(client), computeunit.WithMaxAttempts(1))...)
-				require.NoError(t, err)
+		for which, endpoint := range map[string]computeunit.Option{
+			"the default one": computeunit.WithMaxAttempts(1), "a named one": computeunit.WithEndpoint("https://service.invalid"),
+		} {
+			t.Run(name+", "+which, func(t *testing.T) {
+				client := &http.Client{Transport: transport}
+				made := configured(t, computeunit.WithHTTPClient(client), endpoint)
 				httpmock.ActivateNonDefault(client)
 				t.Cleanup(httpmock.DeactivateAndReset)
 				httpmock.RegisterNoResponder(httpmock.NewStringResponder(200, documentedAnswer))
@@ -210,17 +164,18 @@ func TestInATestATransportOfItsOwnIsNotReplacedByAMockOfTheDefaultOne(t *testing
 	replaceDefaultTransport(t, answerBought())
 	own := &http.Transport{DialContext: dialNobody}
 	err := buy(t, newClient(t, own, computeunit.WithEndpoint("https://service.invalid"), computeunit.WithMaxAttempts(1)))
-	assertOutcome(t, computeunit.ErrNotPurchased, err)
+	assertOutcome(t, notPurchased, err)
 	assert.ErrorIs(t, err, errDial)
 }
 
 // What is sent to a loopback address is no purchase, and the mock may be that of a test beside this one.
-func TestInATestALoopbackEndpointIsNotMocked(t *testing.T) {
+func TestInATestALoopbackEndpointIsSentToAndNotMocked(t *testing.T) {
 	server := computeunittest.NewServer()
 	t.Cleanup(server.Close)
 	replaceDefaultTransport(t, failWith(errDial))
+	keys := computeunit.StaticCredentials(server.Credentials.AccessKeyID, server.Credentials.SecretAccessKey)
 	for _, options := range [][]computeunit.Option{nil, {computeunit.WithHTTPClient(&http.Client{})}} {
-		client, err := computeunit.NewClient(standInKeys(server), append(options, computeunit.WithEndpoint(server.URL))...)
+		client, err := computeunit.NewClient(keys, append(options, computeunit.WithEndpoint(server.URL))...)
 		require.NoError(t, err)
 		require.NoError(t, buy(t, client))
 	}

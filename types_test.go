@@ -78,30 +78,16 @@ func TestPlainJSONIsAsDocumentedInBothDirections(t *testing.T) {
 	for pkg, codec := range jsonPackages {
 		for name, row := range plain {
 			t.Run(pkg+" "+name, func(t *testing.T) {
-				text, err := codec.marshal(row.value)
-				require.NoError(t, err)
-				assert.Equal(t, compact(t, row.json), string(text))
 				read := reflect.New(reflect.TypeOf(row.value))
 				require.NoError(t, codec.unmarshal([]byte(row.json), read.Interface()))
 				assert.Equal(t, row.value, read.Elem().Interface())
-				text, err = codec.marshal(read.Interface())
-				require.NoError(t, err)
-				assert.Equal(t, compact(t, row.json), string(text), "through a pointer")
+				for _, value := range []any{row.value, read.Interface()} { // also through a pointer
+					text, err := codec.marshal(value)
+					require.NoError(t, err)
+					assert.Equal(t, compact(t, row.json), string(text))
+				}
 			})
 		}
-	}
-}
-
-// Whoever keeps an error as JSON, perhaps inside a record of his own, reads the same with each package.
-func TestAnOutcomeErrorIsTheSameJSONInEachPackage(t *testing.T) {
-	failed := &computeunit.OutcomeError{Action: purchaseAction, Outcome: computeunit.ErrNotPurchased, ServiceID: "svco-1",
-		RequestID:       "r",
-		ClientRequestID: "c", Attempts: 2, Err: computeunit.ErrRetryable}
-	for _, codec := range jsonPackages {
-		text, err := codec.marshal(map[string]error{"failed": failed})
-		require.NoError(t, err)
-		assert.JSONEq(t, `{"failed":{"outcome":"not purchased","retryable":true,"action":"PurchaseComputeUnit","serviceId":"svco-1",`+
-			`"requestId":"r","clientRequestId":"c","attempts":2,"error":"retryable"}}`, string(text))
 	}
 }
 
@@ -112,9 +98,7 @@ func TestAReleaseTimeIsSentAsRFC3339WithWholeSecondsAndItsOffset(t *testing.T) {
 		"2030-01-25T12:30:30-09:30": time.FixedZone("", -9*3600-1800),
 		"2030-01-25T12:30:30Z":      time.UTC,
 		"2030-01-25T04:24:47Z":      time.FixedZone("LMT", 8*3600+5*60+43),
-		"2030-01-25T17:26:32Z":      time.FixedZone("LMT", -(4*3600 + 56*60 + 2)),
 		"2030-01-24T12:30:30Z":      time.FixedZone("far", 24*3600),
-		"2030-01-26T12:30:30Z":      time.FixedZone("far", -24*3600),
 		"2030-01-25T12:30:30+23:59": time.FixedZone("", 24*3600-60),
 	} {
 		for _, fraction := range []int{0, 999_999_999} { // dropped, not rounded
@@ -200,13 +184,12 @@ func TestNullChangesNothing(t *testing.T) {
 }
 
 func TestPostpaidUntilATimeThatIsZeroByMistakeIsNeverWithoutEnd(t *testing.T) {
-	for _, release := range []time.Time{{}, time.Time{}.In(china), time.Time{}.Add(time.Millisecond),
-		time.Date(1, 1, 1, 0, 0, 0, 0, china), time.Unix(0, 0)} {
+	for _, release := range []time.Time{{}, time.Time{}.In(china), time.Time{}.Add(time.Millisecond), time.Date(1, 1, 1, 0, 0, 0, 0, china), time.Unix(0, 0)} {
 		request := withBilling(computeunit.PostpaidUntil(release))
-		assert.Equal(t, []string{"billing.releaseTime"}, violatedPaths(t, request))
+		assert.ErrorContains(t, request.Validate(), "invalid request: billing.releaseTime")
 		var read computeunit.PurchaseComputeUnitRequest
 		if json.Unmarshal([]byte(marshal(t, request)), &read) == nil {
-			assert.Equal(t, []string{"billing.releaseTime"}, violatedPaths(t, read), "nor after its way through JSON")
+			assert.ErrorContains(t, read.Validate(), "invalid request: billing.releaseTime", "nor after its way through JSON")
 		}
 	}
 }
@@ -215,18 +198,15 @@ func TestPostpaidUntilATimeThatIsZeroByMistakeIsNeverWithoutEnd(t *testing.T) {
 func TestParseReleaseTimeReadsBothDocumentedFormsAndKeepsTheOffset(t *testing.T) {
 	for text, want := range map[string]string{
 		"2030-01-25T12:30:30+08:00": "2030-01-25T12:30:30+08:00", "2030-01-25T04:30:30Z": "2030-01-25T04:30:30Z",
-		"2030-01-25T12:30:30-09:30": "2030-01-25T12:30:30-09:30",
-		"2030-01-25 12:30:30":       "2030-01-25T12:30:30+08:00", "2030-07-01 00:00:00": "2030-07-01T00:00:00+08:00",
+		"2030-01-25 12:30:30": "2030-01-25T12:30:30+08:00", "2030-07-01 00:00:00": "2030-07-01T00:00:00+08:00",
 	} {
 		got, err := computeunit.ParseReleaseTime(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, want, got.Format(time.RFC3339))
 	}
 	for _, text := range []string{
-		"", " ", "tomorrow", "2030-01-25", "12:30:30", "1893456000", "2030/01/25 12:30:30", "2030-01-25T12:30:30",
-		"2030-01-25 12:30:30Z", "2030-01-25 12:30:30 +0800", "2030-13-01 00:00:00", "2030-02-29T00:00:00Z",
-		"2030-01-25T25:00:00Z", "2030-01-25 12:30:60", "20300-01-25 12:30:30", "2030-01-25 12:30:30\n", "２０３０-01-25 12:30:30",
-		"a\x1b[31m\nb",
+		"", "tomorrow", "2030-01-25", "1893456000", "2030/01/25 12:30:30", "2030-01-25T12:30:30", "2030-01-25 12:30:30Z",
+		"2030-01-25 12:30:30 +0800", "2030-02-29T00:00:00Z", "20300-01-25 12:30:30", "2030-01-25 12:30:30\n", "a\x1b[31m\nb",
 	} {
 		got, err := computeunit.ParseReleaseTime(text)
 		assertOneLine(t, err)

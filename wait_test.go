@@ -2,7 +2,6 @@ package computeunit_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -48,6 +47,11 @@ func lettered(script string) *recorder {
 	return record(responses...)
 }
 
+func waitUntilRunning(ctx context.Context, client *computeunit.Client) error {
+	_, err := client.WaitUntilRunning(ctx, testService, "i-1")
+	return err
+}
+
 func TestWaitUntilRunningEndsIfTheInstanceRunsOrIsGone(t *testing.T) {
 	gone, late := computeunit.ErrInstanceGone, context.DeadlineExceeded
 	for script, want := range map[string]error{
@@ -56,29 +60,22 @@ func TestWaitUntilRunningEndsIfTheInstanceRunsOrIsGone(t *testing.T) {
 		"d": gone, "cd": gone, "cnn": gone, "ncnn": gone, "cncnn": gone, "cnxn": gone,
 		"n": late, "nx": late, "c": late, "p": late,
 	} {
-		t.Run(script, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				transport := lettered(script)
-				started := time.Now()
-				instance, err := newClient(t, transport,
-					computeunit.WithMaxAttempts(1)).WaitUntilRunning(within(t, 10*time.Minute), testService, "i-1")
-				if want == nil {
-					require.NoError(t, err)
-					assert.Equal(t, computeunit.Instance{InstanceID: "i-1", Status: computeunit.InstanceRunning,
-						StartTime: "today"}, *instance)
-				} else {
-					assert.Nil(t, instance)
-					assert.ErrorIs(t, err, want)
-					assertOneLine(t, err)
-					assert.ErrorContains(t, err, "i-1")
-					assert.Equal(t, !strings.ContainsAny(script, "cpd"), strings.Contains(err.Error(), "never listed"), err)
-				}
-				if want == late {
-					assert.Equal(t, 10*time.Minute, time.Since(started))
-				} else {
-					assert.Len(t, transport.requests(), len(script))
-				}
-			})
+		inBubble(t, script, func(t *testing.T) {
+			transport, ctx := lettered(script), within(t, 10*time.Minute)
+			instance, err := newClient(t, transport, computeunit.WithMaxAttempts(1)).WaitUntilRunning(ctx, testService, "i-1")
+			assert.ErrorIs(t, err, want)
+			if want == nil {
+				assert.Equal(t, computeunit.Instance{InstanceID: "i-1", Status: computeunit.InstanceRunning, StartTime: "today"}, *instance)
+			} else {
+				assert.Nil(t, instance)
+				assertOneLine(t, err)
+				assert.ErrorContains(t, err, "i-1")
+				assert.Equal(t, !strings.ContainsAny(script, "cpd"), strings.Contains(err.Error(), "never listed"), err)
+			}
+			if want != late {
+				assert.NoError(t, ctx.Err())
+				assert.Len(t, transport.requests(), len(script))
+			}
 		})
 	}
 }
@@ -103,41 +100,33 @@ func TestWaitUntilRunningFuncReportsItsProgressAndItsPausesGrow(t *testing.T) {
 
 func TestWaitUntilRunningGoesOnThroughWhatMayPass(t *testing.T) {
 	failures := uncertain()
-	failures["no connection"] = failWith(errDial)
 	failures["429"] = answerWith(429, ``)
 	failures["RequestExpired"] = answerWith(400, `{"requestId":"r","code":"RequestExpired"}`)
 	failures["429, with Retry-After"] = answerWith(429, ``, "Retry-After", "3")
 	for name, failure := range failures {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				script := slices.Repeat([]roundTripFunc{failure}, 7) // more than the attempts of two listings
-				client := newClient(t, record(append(script, letters['r'])...))
-				_, err := client.WaitUntilRunning(within(t, time.Hour), testService, "i-1")
-				assert.NoError(t, err)
-			})
+		inBubble(t, name, func(t *testing.T) {
+			script := slices.Repeat([]roundTripFunc{failure}, 7) // more than the attempts of two listings
+			assert.NoError(t, waitUntilRunning(within(t, time.Hour), newClient(t, record(append(script, letters['r'])...))))
 		})
 	}
 }
 
 func TestWaitUntilRunningEndsAfterARefusal(t *testing.T) {
 	for name, refusal := range refusing() {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				transport := record(letters['c'], refusal)
-				_, err := newClient(t, transport).WaitUntilRunning(within(t, time.Hour), testService, "i-1")
-				assertPlain(t, err, false)
-				assert.NotErrorIs(t, err, computeunit.ErrInstanceGone)
-				assert.NotErrorIs(t, err, context.DeadlineExceeded)
-				apiError(t, err)
-				assert.Len(t, transport.requests(), 2)
-			})
+		inBubble(t, name, func(t *testing.T) {
+			transport := record(letters['c'], refusal)
+			err := waitUntilRunning(within(t, time.Hour), newClient(t, transport))
+			assertPlain(t, err, false)
+			assert.NotErrorIs(t, err, computeunit.ErrInstanceGone)
+			apiError(t, err)
+			assert.Len(t, transport.requests(), 2)
 		})
 	}
 }
 
 func TestWaitUntilRunningNamesTheFailureThatTheContextEndedIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, err := newClient(t, answerWith(503, internalBody)).WaitUntilRunning(within(t, time.Minute), testService, "i-1")
+		err := waitUntilRunning(within(t, time.Minute), newClient(t, answerWith(503, internalBody)))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 503, apiError(t, err).StatusCode)
 	})
@@ -145,29 +134,17 @@ func TestWaitUntilRunningNamesTheFailureThatTheContextEndedIn(t *testing.T) {
 
 func TestWaitUntilRunningRefusesWhatItCannotWaitFor(t *testing.T) {
 	var none context.Context
-	ended, cancel := context.WithCancel(t.Context())
-	cancel()
-	progress := func(computeunit.InstanceStatus, time.Duration) {}
-	for name, row := range map[string]struct {
-		ctx                   context.Context
-		serviceID, instanceID string
-		progress              func(computeunit.InstanceStatus, time.Duration)
-		invalid               bool
-	}{
-		"no instance":      {t.Context(), testService, "", progress, true},
-		"blank instance":   {t.Context(), testService, " \t", progress, true},
-		"blank service":    {t.Context(), " ", "i-1", progress, true},
-		"no context":       {none, testService, "i-1", progress, false},
-		"an ended context": {ended, testService, "i-1", progress, false},
-		"no progress":      {t.Context(), testService, "i-1", nil, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			transport := record(letters['r'])
-			_, err := newClient(t, transport).WaitUntilRunningFunc(row.ctx, row.serviceID, row.instanceID, row.progress)
-			var invalid *computeunit.ValidationError
-			assert.Equal(t, row.invalid, errors.As(err, &invalid), "%v", err)
-			assertPlain(t, err, name == "an ended context")
-			assert.Empty(t, transport.requests())
-		})
+	transport := record(letters['r'])
+	client := newClient(t, transport)
+	for _, ids := range [][2]string{{testService, ""}, {testService, " \t"}, {" ", "i-1"}} {
+		_, err := client.WaitUntilRunning(t.Context(), ids[0], ids[1])
+		assertPlain(t, err, false)
+		var invalid *computeunit.ValidationError
+		assert.ErrorAs(t, err, &invalid)
 	}
+	assertPlain(t, waitUntilRunning(none, client), false)
+	assertPlain(t, waitUntilRunning(endedContext(t), client), true)
+	_, err := client.WaitUntilRunningFunc(t.Context(), testService, "i-1", nil)
+	assertPlain(t, err, false)
+	assert.Empty(t, transport.requests())
 }

@@ -15,10 +15,10 @@ import (
 	"github.com/qianfan-go/computeunit"
 )
 
-// client is of the default endpoint, or of the one that the only argument names.
+// client is of the default endpoint, or of the one that the argument names if it is not empty.
 var client = func() *computeunit.Client {
 	var options []computeunit.Option
-	if len(os.Args) > 1 {
+	if os.Args[1] != "" {
 		options = append(options, computeunit.WithEndpoint(os.Args[1]))
 	}
 	made, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), append(options, computeunit.WithMaxAttempts(1))...)
