@@ -81,6 +81,9 @@ func TestAPurchaseThatIsOpenedAgainWaitsForItsService(t *testing.T) {
 			b.Equal("b", open[0].Key)
 		}
 		b.Equal("instance-2", b.purchase("c").InstanceID)
+		b.world.Add("found")
+		b.Empty(b.settle(), "the service is free")
+		b.Equal("found", b.purchase("b").InstanceID)
 	})
 }
 
