@@ -38,6 +38,7 @@ type bench struct {
 	sent     int
 	deleted  atomic.Bool   // every row is gone
 	clock    time.Duration // of the journal, since what it has was written
+	deaf     bool          // no write is acknowledged
 }
 
 // inBench runs a test in faked time.
@@ -139,6 +140,15 @@ func (s altered) Find(ctx context.Context, column store.Column, values ...string
 		found[i].Age += s.clock
 	}
 	return found, err
+}
+
+// Put does not say what it has done when nobody hears it.
+func (s altered) Put(ctx context.Context, version string, record store.Record) (bool, error) {
+	done, err := s.Store.Put(ctx, version, record)
+	if s.deaf {
+		return false, errors.New("the acknowledgement is lost")
+	}
+	return done, err
 }
 
 // fates are those of the next purchase requests.

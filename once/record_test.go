@@ -46,6 +46,15 @@ func TestWhatALaterVersionWroteIsLeftAlone(t *testing.T) {
 	})
 }
 
+func TestAWriteThatWasDoneAlthoughItFailedIsNotDoneAgain(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.deaf = true
+		began := time.Now()
+		b.Equal(b.bought("a"), b.purchase("a"))
+		b.Zero(time.Since(began), "it is read, and not tried again")
+	})
+}
+
 func TestAWriteIsTriedForTenSeconds(t *testing.T) {
 	inBench(t, func(b *bench) {
 		b.journalIsAway(proof.List, time.Hour)
