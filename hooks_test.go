@@ -230,6 +230,23 @@ func TestBeforeAttemptHasTheAttemptsTimeAndNoMore(t *testing.T) {
 	})
 }
 
+// Package once writes down when the signature expires, before the attempt is sent.
+func TestAnAttemptIsSentWithTheSignatureThatItsHooksSaw(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var expires time.Time
+		slow := computeunit.Hooks{BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
+			expires = a.SignatureExpires
+			time.Sleep(10 * time.Second)
+			return nil
+		}}
+		transport := record(answerBought())
+		require.NoError(t, buy(t, newClient(t, transport, computeunit.WithHooks(slow))))
+		signed, err := time.Parse(time.RFC3339, transport.only(t).Header.Get("X-Bce-Date"))
+		require.NoError(t, err)
+		assert.True(t, expires.Equal(signed.Add(5*time.Minute)), expires)
+	})
+}
+
 func TestNoHookRunsForWhatIsNotSigned(t *testing.T) {
 	var seen diary
 	hooks := computeunit.WithHooks(seen.hooks("a"))

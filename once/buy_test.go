@@ -2,13 +2,10 @@ package once_test
 
 import (
 	"context"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once"
@@ -16,297 +13,196 @@ import (
 )
 
 func TestBuyReturnsWhatTheAnswerNames(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		bought, err := b.buy("a")
-		require.NoError(t, err)
-		assert.Equal(t, once.StateBought, bought.State)
-		assert.Equal(t, once.EvidenceAnswer, bought.Evidence)
-		assert.Equal(t, "instance-1", bought.InstanceID)
-		assert.Equal(t, "order-1", bought.OrderID)
-		assert.NotEmpty(t, bought.RequestID)
-		assert.Equal(t, bought, b.purchase("a"))
+	inBench(t, func(b *bench) {
+		bought := b.bought("a")
+		b.Equal(once.StateBought, bought.State)
+		b.Equal(once.EvidenceAnswer, bought.Evidence)
+		b.Equal("instance-1", bought.InstanceID)
+		b.Equal("order-1", bought.OrderID)
+		b.NotEmpty(bought.RequestID)
+		b.Equal(bought, b.purchase("a"))
+		b.Equal(bought, b.bought("a"))
+		b.Equal(1, b.sent)
 	})
 }
 
-func TestBuyOfABoughtKeySendsNothing(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		first, err := b.buy("a")
-		require.NoError(t, err)
-		again, err := b.buy("a")
-		require.NoError(t, err)
-		assert.Equal(t, first, again)
-		assert.Equal(t, 1, b.sent)
-	})
-}
-
-// A release time in the past is refused for a purchase, and says nothing about one that is made.
+// A release time in the past is refused for a purchase, and says nothing about one that is made. It is an instant.
 func TestBuyReadsTheKeyBeforeTheRequest(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		request := postpaid
-		request.Billing = computeunit.PostpaidUntil(time.Now().Add(time.Hour))
-		_, err := b.process().Buy(t.Context(), "a", request)
-		require.NoError(t, err)
-		time.Sleep(2 * time.Hour)
-		_, err = b.process().Buy(t.Context(), "a", request)
-		require.NoError(t, err)
+	inBench(t, func(b *bench) {
+		release, request := time.Now().Add(time.Hour).In(time.FixedZone("", 8*60*60)), postpaid
+		for _, test := range []struct {
+			release time.Time
+			want    string
+		}{{release, "bought"}, {release.UTC().Add(300 * time.Millisecond), "bought"}, {release.Add(time.Second), "unknown"}} {
+			request.Billing = computeunit.PostpaidUntil(test.release)
+			_, err := b.process().Buy(b.ctx, "a", request)
+			b.says(test.want, err)
+			time.Sleep(2 * time.Hour)
+		}
 	})
 }
 
 func TestBuyOfWhatNoJournalCanKeepIsAValidationError(t *testing.T) {
 	long := prepaid
 	long.ServiceID = strings.Repeat("s", 256)
-	for key, request := range map[string]computeunit.PurchaseComputeUnitRequest{
+	inBenches(t, map[string]computeunit.PurchaseComputeUnitRequest{
 		"": prepaid, strings.Repeat("a", 256): prepaid, "a\nb": prepaid, "a\x00": prepaid, "\x01endpoint": prepaid, "\xff": prepaid,
 		"\u0085": prepaid, "a": {}, "b": long,
-	} {
-		inBench(t, func(t *testing.T, b *bench) {
-			p, err := b.process().Buy(t.Context(), key, request)
-			assert.Equal(t, "not purchased", outcome(t, err), "%q", key)
-			var invalid *computeunit.ValidationError
-			assert.ErrorAs(t, err, &invalid)
-			assert.Equal(t, request, p.Request)
-			_, found, _ := b.process().Lookup(t.Context(), key)
-			assert.False(t, found)
-			assert.Zero(t, b.sent)
-		})
-	}
+	}, func(b *bench, key string, request computeunit.PurchaseComputeUnitRequest) {
+		p, err := b.process().Buy(b.ctx, key, request)
+		b.says("not purchased", err)
+		var invalid *computeunit.ValidationError
+		b.ErrorAs(err, &invalid)
+		b.Equal(request, p.Request)
+		_, found, _ := b.process().Lookup(b.ctx, key)
+		b.False(found)
+		b.Zero(b.sent)
+	})
 }
 
 func TestAKeyIsAnyText(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		for _, key := range []string{"a", strings.Repeat("é", 127), "订单 1", `\u8ba2`} {
-			_, err := b.buy(key)
-			assert.NoError(t, err, "%q", key)
+	inBench(t, func(b *bench) {
+		for _, key := range []string{"a", "a" + strings.Repeat("é", 127), "订单 1", `\u8ba2`} {
+			b.bought(key)
 		}
 	})
 }
 
-// What each error of Buy says, and whether it is worth calling again.
+// What each error of Buy says, and whether it is worth calling again. What to do is about the key, and not about one call: the
+// client's advice, to list before buying again, is not for who has a journal.
 func TestOutcomes(t *testing.T) {
-	for name, test := range map[string]struct {
-		arrange func(t *testing.T, b *bench)
+	advice := map[string]string{
+		"unknown, pending":       "; call Buy again with the same key and request: it looks for the order, and never sends again",
+		"not purchased":          "; the key has no order; correct what is named here",
+		"not purchased, pending": "; the key has no order; call Buy again later with the same key and request",
+	}
+	throttled := slices.Repeat([]proof.Fate{proof.RefuseRetry}, 6)
+	retryAfter := func(wait time.Duration) func(b *bench) {
+		return func(b *bench) {
+			b.world.RetryAfter = wait
+			b.fates(proof.RefuseRetry)
+		}
+	}
+	type test struct {
+		arrange func(b *bench)
 		limit   time.Duration
 		want    string
 		is      error
-	}{
-		"refused":                      {func(_ *testing.T, b *bench) { b.fates(proof.Refuse) }, 0, "not purchased", computeunit.ErrAccessDenied},
-		"throttled again and again":    {func(_ *testing.T, b *bench) { b.fates(throttled...) }, 0, "not purchased, pending", computeunit.ErrThrottled},
-		"the request is lost":          {func(_ *testing.T, b *bench) { b.fates(proof.Lose) }, 0, "unknown, pending", context.DeadlineExceeded},
-		"the answer is lost":           {func(_ *testing.T, b *bench) { b.fates(proof.LoseAnswer) }, 0, "bought", nil},
-		"an answer without instance":   {func(_ *testing.T, b *bench) { b.fates(proof.OrderOnly) }, 0, "bought", nil},
-		"the listing fails":            {func(_ *testing.T, b *bench) { b.director(always(proof.List, proof.Fail)) }, 0, "not purchased, pending", nil},
-		"the listing is refused":       {func(_ *testing.T, b *bench) { b.director(always(proof.List, proof.Refuse)) }, 0, "not purchased", computeunit.ErrAccessDenied},
-		"no Date header":               {func(_ *testing.T, b *bench) { b.world.NoDate = true }, 0, "not purchased, pending", nil},
-		"the journal is away":          {func(_ *testing.T, b *bench) { b.director(always(proof.Journal, proof.Fail)) }, 0, "unknown, pending", nil},
-		"another key is open":          {func(_ *testing.T, b *bench) { b.leaveUnknown("b", proof.Lose) }, 0, "not purchased, pending", nil},
-		"the key is unknown":           {func(_ *testing.T, b *bench) { b.leaveUnknown("a", proof.Lose) }, 0, "unknown, pending", nil},
-		"a late Retry-After":           {func(_ *testing.T, b *bench) { b.throttle(time.Minute) }, 30 * time.Second, "not purchased, pending", context.DeadlineExceeded},
-		"a Retry-After past the fence": {func(_ *testing.T, b *bench) { b.throttle(time.Hour) }, 0, "not purchased, pending", computeunit.ErrThrottled},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBench(t, func(t *testing.T, b *bench) {
-				test.arrange(t, b)
-				ctx, began := t.Context(), time.Now()
-				if test.limit > 0 {
-					ctx = within(t, test.limit)
-				}
-				_, err := b.process().Buy(ctx, "a", prepaid)
-				assert.Equal(t, test.want, outcome(t, err), "%v", err)
-				if test.is != nil {
-					assert.ErrorIs(t, err, test.is)
-				}
-				if b.world.RetryAfter > time.Second {
-					assert.Equal(t, began, time.Now(), "it says at once that the wait is too long")
-				}
-			})
-		})
 	}
-}
-
-var throttled = []proof.Fate{proof.RefuseRetry, proof.RefuseRetry, proof.RefuseRetry, proof.RefuseRetry, proof.RefuseRetry, proof.RefuseRetry}
-
-func (b *bench) throttle(wait time.Duration) {
-	b.world.RetryAfter = wait
-	b.fates(proof.RefuseRetry)
-}
-
-func TestBuyTriesAgainAfterARefusalThatAsksForIt(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.fates(proof.RefuseRetry)
-		_, err := b.buy("a")
-		require.NoError(t, err)
-		assert.Equal(t, 2, b.sent)
-	})
-}
-
-func TestBuyOfARefusedKeyMayTryAgain(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.fates(proof.Refuse)
-		_, err := b.buy("a")
-		require.Error(t, err)
-		assert.Contains(t, b.purchase("a").Refusal, "AccessDenied")
-		_, err = b.buy("a")
-		require.NoError(t, err)
-	})
-}
-
-func TestBuyOfAnUnknownKeyNeverSendsAgain(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.leaveUnknown("a", proof.Lose)
-		_, err := b.buy("a")
-		var blocked *once.BlockedError
-		require.ErrorAs(t, err, &blocked)
-		assert.Equal(t, "a", blocked.Key)
-		assert.Equal(t, 1, b.sent)
+	inBenches(t, map[string]test{
+		"refused":                      {func(b *bench) { b.fates(proof.Refuse) }, 0, "not purchased", computeunit.ErrAccessDenied},
+		"throttled again and again":    {func(b *bench) { b.fates(throttled...) }, 0, "not purchased, pending", computeunit.ErrThrottled},
+		"the request is lost":          {func(b *bench) { b.fates(proof.Lose) }, 0, "unknown, pending", context.DeadlineExceeded},
+		"the listing fails":            {func(b *bench) { b.always(proof.List, proof.Fail) }, 0, "not purchased, pending", nil},
+		"the listing is refused":       {func(b *bench) { b.always(proof.List, proof.Refuse) }, 0, "not purchased", computeunit.ErrAccessDenied},
+		"no Date header":               {func(b *bench) { b.world.NoDate = true }, 0, "not purchased, pending", nil},
+		"the journal is away":          {func(b *bench) { b.always(proof.Journal, proof.Fail) }, 0, "unknown, pending", nil},
+		"another key is open":          {func(b *bench) { b.leaveUnknown("b", proof.Lose) }, 0, "not purchased, pending", nil},
+		"the key is unknown":           {func(b *bench) { b.leaveUnknown("a", proof.Lose) }, 0, "unknown, pending", nil},
+		"a late Retry-After":           {retryAfter(time.Minute), 30 * time.Second, "not purchased, pending", context.DeadlineExceeded},
+		"a Retry-After past the fence": {retryAfter(time.Hour), 2 * time.Hour, "not purchased, pending", computeunit.ErrThrottled},
+	}, func(b *bench, _ string, test test) {
+		test.arrange(b)
+		ctx, began := b.ctx, time.Now()
+		if test.limit > 0 {
+			ctx = b.within(test.limit)
+		}
+		_, err := b.process().Buy(ctx, "a", prepaid)
+		b.says(test.want, err)
+		b.ErrorContains(err, `once: key "a" for service "svco-1": `)
+		b.ErrorContains(err, advice[test.want])
+		b.NotContains(err.Error(), "before buying again")
+		b.NotContains(err.Error(), "safe to correct")
+		if test.is != nil {
+			b.ErrorIs(err, test.is)
+		}
+		if test.limit > 0 {
+			b.Equal(began, time.Now(), "it says at once that the wait is too long")
+		}
 	})
 }
 
 func TestBuyWithAnotherRequest(t *testing.T) {
-	for name, test := range map[string]struct {
-		fate proof.Fate
-		want string
-	}{
-		"of a bought key":  {proof.Go, "unknown"},
-		"of an open key":   {proof.Lose, "unknown"},
-		"of a refused key": {proof.Refuse, "not purchased"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBench(t, func(t *testing.T, b *bench) {
-				b.fates(test.fate)
-				b.buy("a")
-				_, err := b.process().Buy(t.Context(), "a", postpaid)
-				assert.ErrorIs(t, err, once.ErrKeyReused)
-				assert.Equal(t, test.want, outcome(t, err))
-				assert.ErrorContains(t, err, `"paymentTiming":"Prepaid"`)
-				assert.NotContains(t, err.Error(), "outcome unknown")
-				assert.Equal(t, 1, b.sent)
-			})
+	inBenches(t, map[proof.Fate]string{proof.Go: "unknown", proof.Lose: "unknown", proof.Refuse: "not purchased"},
+		func(b *bench, fate proof.Fate, want string) {
+			b.fates(fate)
+			b.buy("a")
+			_, err := b.process().Buy(b.ctx, "a", postpaid)
+			b.ErrorIs(err, once.ErrKeyReused)
+			b.says(want, err)
+			b.ErrorContains(err, `"paymentTiming":"Prepaid"`)
+			b.ErrorContains(err, "; nothing was sent: ask with the request that the key has, or take another key for another purchase")
+			b.NotContains(err.Error(), "outcome unknown")
+			b.Equal(1, b.sent)
 		})
-	}
-}
-
-func TestReleaseTimesAreComparedAsInstants(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		release, request := time.Date(2040, 1, 1, 8, 0, 0, 0, time.FixedZone("", 8*60*60)), postpaid
-		for _, test := range []struct {
-			release time.Time
-			want    string
-		}{{release, "bought"}, {release.UTC().Add(300 * time.Millisecond), "bought"}, {release.Add(time.Second), "unknown"}} {
-			request.Billing = computeunit.PostpaidUntil(test.release)
-			_, err := b.process().Buy(t.Context(), "a", request)
-			assert.Equal(t, test.want, outcome(t, err))
-		}
-	})
-}
-
-func TestSeveralBuysOfOneKeySendOnce(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		var buying sync.WaitGroup
-		for range 5 {
-			buying.Go(func() {
-				bought, err := b.buy("a")
-				assert.NoError(t, err)
-				assert.Equal(t, "instance-1", bought.InstanceID)
-			})
-		}
-		buying.Wait()
-		assert.Equal(t, 1, b.sent)
-	})
 }
 
 // When the context ends.
 
-func TestBuyWithADoneContextSendsNothing(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, err := b.process().Buy(ctx, "a", prepaid)
-		assert.Contains(t, outcome(t, err), "pending")
-		assert.ErrorIs(t, err, context.Canceled)
-		assert.Zero(t, b.sent)
-	})
-}
-
-// Rule 9: the attempt goes on, and its end is written.
-func TestBuyReturnsAtOnceAndTheAttemptGoesOn(t *testing.T) {
-	for _, fate := range []proof.Fate{proof.Go, proof.RefuseRetry, proof.LoseAnswer} {
-		inBench(t, func(t *testing.T, b *bench) {
-			b.fates(fate)
-			b.director(func(_ *proof.Process, kind proof.Kind) proof.Fate {
-				if kind == proof.Received {
-					time.Sleep(20 * time.Second)
-				}
-				return proof.Go
-			})
-			buyer, began := b.process(), time.Now()
-			_, err := buyer.Buy(within(t, 2*time.Second), "a", prepaid)
-			assert.Equal(t, "unknown, pending", outcome(t, err))
-			assert.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.Equal(t, 2*time.Second, time.Since(began))
-			require.NoError(t, buyer.Shutdown(t.Context()))
-			want := map[proof.Fate]once.State{proof.Go: once.StateBought, proof.RefuseRetry: once.StateNotPurchased, proof.LoseAnswer: once.StateSending}
-			assert.Equal(t, want[fate], b.purchase("a").State)
-			assert.Equal(t, 1, b.sent, "no further attempt follows")
+func TestTheContextPreventsAnAttempt(t *testing.T) {
+	for _, during := range []proof.Kind{proof.Journal, proof.List} {
+		inBench(t, func(b *bench) {
+			ctx, cancel := context.WithCancel(b.ctx)
+			b.at(during, cancel)
+			buyer := b.process()
+			_, err := buyer.Buy(ctx, "a", prepaid)
+			b.says("not purchased, pending", err)
+			b.ErrorIs(err, context.Canceled)
+			b.NoError(buyer.Shutdown(b.ctx))
+			b.Zero(b.sent)
+			left, claimed, err := b.process().Lookup(b.ctx, "a")
+			b.NoError(err)
+			b.Equal(during == proof.List, claimed)
+			b.False(left.Open())
+			b.Empty(left.Evidence, "it is nobody's answer")
 		})
 	}
 }
 
-func TestTheContextPreventsAnAttempt(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		ctx, cancel := context.WithCancel(t.Context())
-		b.at(proof.List, cancel)
-		buyer := b.process()
-		_, err := buyer.Buy(ctx, "a", prepaid)
-		assert.Contains(t, outcome(t, err), "pending")
-		assert.ErrorIs(t, err, context.Canceled)
-		require.NoError(t, buyer.Shutdown(t.Context()))
-		assert.Zero(t, b.sent)
-		assert.Equal(t, once.StateNotPurchased, b.purchase("a").State)
-		assert.Empty(t, b.purchase("a").Evidence, "it is nobody's answer")
-	})
-}
-
-// A write of the journal that belongs to an attempt, too.
-func TestBuyReturnsWhileTheJournalHangs(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		received := false
-		b.director(func(_ *proof.Process, kind proof.Kind) proof.Fate {
-			if received = received || kind == proof.Received; received && kind == proof.Journal {
-				time.Sleep(30 * time.Second)
-			}
-			return proof.Go
+// Rule 9: the attempt goes on, and its end is written. The journal may hang, too.
+func TestBuyReturnsAtOnceAndTheAttemptGoesOn(t *testing.T) {
+	for _, test := range []struct {
+		fate  proof.Fate
+		hangs proof.Kind
+		want  once.State
+	}{
+		{proof.Go, proof.Received, once.StateBought}, {proof.RefuseRetry, proof.Received, once.StateNotPurchased},
+		{proof.LoseAnswer, proof.Received, once.StateSending}, {proof.Go, proof.Journal, once.StateBought},
+	} {
+		inBench(t, func(b *bench) {
+			b.fates(test.fate)
+			received := false
+			b.directs(func(kind proof.Kind) proof.Fate {
+				if received = received || kind == proof.Received; received && kind == test.hangs {
+					time.Sleep(5 * time.Second)
+				}
+				return proof.Go
+			})
+			buyer, began := b.process(), time.Now()
+			_, err := buyer.Buy(b.within(2*time.Second), "a", prepaid)
+			b.says("unknown, pending", err)
+			b.ErrorIs(err, context.DeadlineExceeded)
+			b.Equal(2*time.Second, time.Since(began))
+			b.NoError(buyer.Shutdown(b.ctx))
+			b.is(test.want, "a")
+			b.Equal(1, b.sent, "no further attempt follows")
 		})
-		began := time.Now()
-		_, err := b.process().Buy(within(t, time.Second), "a", prepaid)
-		assert.Equal(t, "unknown, pending", outcome(t, err))
-		assert.Equal(t, time.Second, time.Since(began))
-	})
+	}
 }
 
 // While something is in the way.
 
 func TestABuyThatWaitedReturnsTheOutcomeItWaitedFor(t *testing.T) {
-	for fate, want := range map[proof.Fate]string{proof.Refuse: "not purchased", proof.Go: "bought"} {
-		inBench(t, func(t *testing.T, b *bench) {
-			b.fates(fate)
+	inBenches(t, map[proof.Fate]string{proof.Refuse: "not purchased", proof.RefuseRetry: "not purchased, pending"},
+		func(b *bench, fate proof.Fate, want string) {
+			b.fates(slices.Repeat([]proof.Fate{fate}, 6)...)
 			b.at(proof.Request, func() { time.Sleep(time.Second) })
 			go b.buy("a")
 			time.Sleep(500 * time.Millisecond)
 			_, err := b.buy("a")
-			assert.Equal(t, want, outcome(t, err), "%v", err)
-			assert.Equal(t, 1, b.sent)
+			b.says(want, err)
+			b.ErrorContains(err, "HTTP 4")
 		})
-	}
-}
-
-func TestBuyTakesOverWhatStoodStillBeforeItWasSent(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.crashAt(proof.List)
-		bought, err := b.process(once.WithTakeoverAfter(time.Minute)).Buy(t.Context(), "a", prepaid)
-		require.NoError(t, err)
-		assert.Equal(t, "instance-1", bought.InstanceID)
-		assert.GreaterOrEqual(t, time.Since(bought.Since), time.Duration(0))
-	})
 }
 
 // As functions and cron jobs do: none of them has seen the record before.
@@ -314,13 +210,13 @@ func TestProcessesThatLiveForOneCallTakeOver(t *testing.T) {
 	for _, at := range []proof.Kind{proof.List, proof.Received} {
 		for _, key := range []string{"a", "b"} {
 			t.Run(string(at)+", then a Buy of "+key, func(t *testing.T) {
-				inBench(t, func(t *testing.T, b *bench) {
+				inBench(t, func(b *bench) {
 					b.crashAt(at)
 					err := context.Canceled
 					for began := time.Now(); err != nil && time.Since(began) < 2*time.Minute; {
-						_, err = b.process().Buy(within(t, 1500*time.Millisecond), key, prepaid)
+						_, err = b.process().Buy(b.within(1500*time.Millisecond), key, prepaid)
 					}
-					require.NoError(t, err)
+					b.NoError(err)
 				})
 			})
 		}
@@ -328,99 +224,52 @@ func TestProcessesThatLiveForOneCallTakeOver(t *testing.T) {
 }
 
 func TestBuyOfAnotherKeyWaitsForTheService(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		b.at(proof.Request, func() { time.Sleep(20 * time.Second) })
 		began := time.Now()
 		go b.buy("a")
 		time.Sleep(time.Second)
 		other := postpaid
 		other.ServiceID = " SVCO-1 "
-		_, err := b.process().Buy(within(t, 10*time.Second), "b", other)
-		assert.Equal(t, "not purchased, pending", outcome(t, err))
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		_, err = b.buy("b")
-		require.NoError(t, err)
-		assert.LessOrEqual(t, time.Since(began), 23*time.Second, "it is free after 20")
+		_, err := b.process().Buy(b.within(10*time.Second), "b", other)
+		b.says("not purchased, pending", err)
+		b.ErrorIs(err, context.DeadlineExceeded)
+		b.bought("b")
+		b.LessOrEqual(time.Since(began), 23*time.Second, "it is free after 20")
 	})
 }
 
+// Also if its service does not answer.
 func TestBuyOfAnotherKeyIsBlockedAtOnce(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.leaveUnknown("a", proof.Lose)
-		claimed, began := b.purchase("a"), time.Now()
-		_, err := b.buy("b")
-		var blocked *once.BlockedError
-		require.ErrorAs(t, err, &blocked)
-		assert.Equal(t, &once.BlockedError{
-			Key: "a", ServiceID: "svco-1", Since: claimed.Since, NotBefore: claimed.SignatureExpires.Add(30 * time.Minute),
-		}, blocked)
-		assert.Zero(t, time.Since(began))
-	})
-}
-
-// Who waits for another key's purchase must not wait for a service that does not answer.
-func TestBuyOfAnotherKeyIsBlockedAtOnceIfTheListingHangs(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.leaveUnknown("a", proof.Lose)
-		b.director(always(proof.List, proof.LoseAnswer))
-		began := time.Now()
-		_, err := b.buy("b")
-		var blocked *once.BlockedError
-		require.ErrorAs(t, err, &blocked)
-		assert.LessOrEqual(t, time.Since(began), 5*time.Second)
-	})
+	inBenches(t, map[proof.Fate]time.Duration{proof.Go: 0, proof.LoseAnswer: 5 * time.Second},
+		func(b *bench, listing proof.Fate, limit time.Duration) {
+			b.leaveUnknown("a", proof.Lose)
+			b.always(proof.List, listing)
+			claimed, began := b.purchase("a"), time.Now()
+			b.Equal(&once.BlockedError{
+				Key: "a", ServiceID: "svco-1", Since: claimed.Since, NotBefore: claimed.SignatureExpires.Add(30 * time.Minute),
+			}, b.blocked("b"))
+			b.LessOrEqual(time.Since(began), limit)
+		})
 }
 
 func TestBuyOfAnotherKeyLooksFirst(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		b.lag(time.Minute)
 		b.leaveUnknown("a", proof.LoseAnswer)
 		time.Sleep(time.Minute)
-		bought, err := b.buy("b")
-		require.NoError(t, err)
-		assert.Equal(t, "instance-2", bought.InstanceID)
-		assert.Equal(t, "instance-1", b.purchase("a").InstanceID)
-	})
-}
-
-func TestBuyOfAnotherKeyClosesWhatStoodStillBeforeItWasSent(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.crashAt(proof.List)
-		_, err := b.buy("b")
-		require.NoError(t, err)
-		closed := b.purchase("a")
-		assert.Equal(t, once.StateNotPurchased, closed.State)
-		assert.Empty(t, closed.Evidence)
-	})
-}
-
-// Several Buys of key a wait for the service that key b has. One of them is refused then.
-func TestABuyThatWaitedForTheServiceReturnsTheOutcomeOfItsKey(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.lag(2 * time.Hour)
-		bought := b.buySlowly("b", new(logged))
-		b.director(always("", proof.Go))
-		b.fates(proof.Refuse, proof.Refuse, proof.Refuse)
-		<-bought
-		var waiting sync.WaitGroup
-		for range 3 {
-			waiting.Go(func() {
-				_, err := b.buy("a")
-				assert.Equal(t, "not purchased", outcome(t, err))
-				assert.ErrorContains(t, err, "AccessDenied")
-			})
-		}
-		waiting.Wait()
+		b.Equal("instance-2", b.bought("b").InstanceID)
+		b.Equal("instance-1", b.purchase("a").InstanceID)
 	})
 }
 
 // Other keys keep the service busy all the time.
 func TestAWaitingBuySeesThatItsOwnKeyIsBought(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		b.at(proof.Received, func() { time.Sleep(25 * time.Second) })
 		go b.buy("a")
 		time.Sleep(time.Second)
-		b.director(func(_ *proof.Process, kind proof.Kind) proof.Fate {
+		b.directs(func(kind proof.Kind) proof.Fate {
 			if kind == proof.Request {
 				time.Sleep(10 * time.Second)
 			}
@@ -430,47 +279,43 @@ func TestAWaitingBuySeesThatItsOwnKeyIsBought(t *testing.T) {
 			go b.buy(key)
 		}
 		began := time.Now()
-		_, err := b.buy("a")
-		require.NoError(t, err)
-		assert.LessOrEqual(t, time.Since(began), 27*time.Second)
+		b.bought("a")
+		b.LessOrEqual(time.Since(began), 27*time.Second)
 		time.Sleep(3 * time.Minute)
 	})
 }
 
 // The guard against a row that is deleted while its Buy looks: the next Buy would send again.
 func TestARecordThatIsDeletedMeanwhileIsNotNotPurchased(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		b.leaveUnknown("a", proof.Lose)
-		b.at(proof.List, func() { b.deleted.Store("a") })
+		b.at(proof.List, func() { b.deleted.Store(true) })
 		_, err := b.buy("a")
-		assert.Equal(t, "unknown", outcome(t, err))
-		assert.ErrorContains(t, err, "deleted")
+		b.says("unknown", err)
+		b.ErrorContains(err, "deleted")
 	})
 }
 
 // Shutdown.
 
 func TestShutdownWaitsForAttemptsAndRefusesNewOnes(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		b.at(proof.Received, func() { time.Sleep(10 * time.Second) })
-		buyer, bought := b.process(), make(chan error)
-		go func() {
-			_, err := buyer.Buy(t.Context(), "a", prepaid)
-			bought <- err
-		}()
-		time.Sleep(time.Second)
-		waiting := make(chan error)
-		go func() {
-			_, err := buyer.Buy(t.Context(), "b", prepaid)
-			waiting <- err
-		}()
-		time.Sleep(time.Second)
-		require.ErrorIs(t, buyer.Shutdown(within(t, time.Second)), context.DeadlineExceeded)
-		assert.Equal(t, "not purchased, pending", outcome(t, <-waiting))
-		_, err := buyer.Buy(t.Context(), "c", prepaid)
-		assert.Equal(t, "unknown, pending", outcome(t, err))
-		go func() { assert.NoError(t, buyer.Shutdown(t.Context())) }()
-		assert.NoError(t, <-bought)
-		assert.Equal(t, once.StateBought, b.purchase("a").State)
+		buyer, said := b.process(), map[string]chan error{"a": make(chan error, 1), "b": make(chan error, 1)}
+		for _, key := range []string{"a", "b"} { // b waits for a
+			go func() {
+				_, err := buyer.Buy(b.ctx, key, prepaid)
+				said[key] <- err
+			}()
+			time.Sleep(time.Second)
+		}
+		b.ErrorIs(buyer.Shutdown(b.within(time.Second)), context.DeadlineExceeded)
+		b.says("not purchased, pending", <-said["b"])
+		_, err := buyer.Buy(b.ctx, "c", prepaid)
+		b.says("unknown, pending", err)
+		b.Empty(said["a"])
+		b.NoError(buyer.Shutdown(b.ctx))
+		b.NoError(<-said["a"])
+		b.is(once.StateBought, "a")
 	})
 }

@@ -3,7 +3,9 @@ package once_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -23,29 +25,46 @@ import (
 
 // bench is a service and a journal for one test, whose steps the test may direct. Time is faked.
 type bench struct {
-	t       *testing.T
-	world   *proof.World
-	records *store.Memory
+	*require.Assertions // on the test's own goroutine
+	t                   *testing.T
+	ctx                 context.Context
+	world               *proof.World
+	records             *store.Memory
+	log                 logged // of every process
 
 	mu       sync.Mutex
-	requests []proof.Fate                                             // of the next purchase requests; then all are served
-	direct   func(process *proof.Process, kind proof.Kind) proof.Fate // if not nil, asked first; Go means: as usual
+	requests []proof.Fate                // of the next purchase requests; then all are served
+	direct   func(proof.Kind) proof.Fate // if not nil, asked first; Go means: as usual
 	sent     int
-	deleted  atomic.Value // a key whose row is gone
+	deleted  atomic.Bool   // every row is gone
+	clock    time.Duration // of the journal, since what it has was written
+	deaf     bool          // no write is acknowledged
 }
 
 // inBench runs a test in faked time.
-func inBench(t *testing.T, test func(t *testing.T, b *bench)) {
+func inBench(t *testing.T, test func(b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		test(t, &bench{t: t, world: proof.NewWorld(), records: new(store.Memory)})
+		test(&bench{Assertions: require.New(t), t: t, ctx: t.Context(), world: proof.NewWorld(), records: new(store.Memory)})
 	})
 }
 
+// inBenches runs a test in a bench for each row of a table.
+func inBenches[K comparable, V any](t *testing.T, table map[K]V, test func(b *bench, name K, row V)) {
+	for name, row := range table {
+		t.Run(fmt.Sprint(name), func(t *testing.T) {
+			inBench(t, func(b *bench) { test(b, name, row) })
+		})
+	}
+}
+
 // Direct gives a step of a process its fate.
-func (b *bench) Direct(_ context.Context, process *proof.Process, kind proof.Kind) proof.Fate {
-	if direct := b.director(nil); direct != nil {
-		if fate := direct(process, kind); fate != proof.Go {
+func (b *bench) Direct(_ context.Context, _ *proof.Process, kind proof.Kind) proof.Fate {
+	b.mu.Lock()
+	direct := b.direct
+	b.mu.Unlock()
+	if direct != nil {
+		if fate := direct(kind); fate != proof.Go {
 			return fate
 		}
 	}
@@ -63,35 +82,73 @@ func (b *bench) Direct(_ context.Context, process *proof.Process, kind proof.Kin
 	return fate
 }
 
-type director = func(*proof.Process, proof.Kind) proof.Fate
-
-// director returns who directs now, after setting another one.
-func (b *bench) director(other director) director {
+// directs has another one direct each step.
+func (b *bench) directs(direct func(proof.Kind) proof.Fate) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if other != nil {
-		b.direct = other
-	}
-	return b.direct
+	b.direct = direct
+}
+
+// always gives each step of a kind the same fate.
+func (b *bench) always(kind proof.Kind, fate proof.Fate) {
+	b.directs(func(at proof.Kind) proof.Fate {
+		if at == kind {
+			return fate
+		}
+		return proof.Go
+	})
+}
+
+// at runs something at the first step of a kind.
+func (b *bench) at(kind proof.Kind, do func()) {
+	var done atomic.Bool
+	b.directs(func(at proof.Kind) proof.Fate {
+		if at == kind && !done.Swap(true) {
+			do()
+		}
+		return proof.Go
+	})
+}
+
+// journalIsAway fails the journal for a time, from the first step of a kind on.
+func (b *bench) journalIsAway(from proof.Kind, d time.Duration) {
+	b.at(from, func() { b.world.Away(d, false) })
 }
 
 // process starts a process; all of a bench share its journal.
 func (b *bench) process(options ...once.Option) *once.Buyer {
-	journal := func(p *proof.Process) once.Journal { return once.JournalOf(withoutDeleted{p.Store(b.records), b}) }
+	journal := func(p *proof.Process) once.Journal { return once.JournalOf(altered{p.Store(b.records), b}) }
+	options = append(options, once.WithLogger(b.log.logger()))
 	buyer := proof.NewProcess(b.world, b, journal, options...).Buyer
-	b.t.Cleanup(func() { _ = buyer.Shutdown(context.WithoutCancel(b.t.Context())) })
+	b.t.Cleanup(func() { _ = buyer.Shutdown(context.WithoutCancel(b.ctx)) })
 	return buyer
 }
 
-type withoutDeleted struct {
+// altered is a store that something has happened to.
+type altered struct {
 	store.Store
 	*bench
 }
 
-// Find leaves out what is deleted.
-func (s withoutDeleted) Find(ctx context.Context, column store.Column, values ...string) ([]store.Record, error) {
+// Find finds nothing when everything is deleted.
+func (s altered) Find(ctx context.Context, column store.Column, values ...string) ([]store.Record, error) {
 	found, err := s.Store.Find(ctx, column, values...)
-	return slices.DeleteFunc(found, func(r store.Record) bool { return r.Key == s.deleted.Load() }), err
+	if s.deleted.Load() {
+		return nil, err
+	}
+	for i := range found {
+		found[i].Age += s.clock
+	}
+	return found, err
+}
+
+// Put does not say what it has done when nobody hears it.
+func (s altered) Put(ctx context.Context, version string, record store.Record) (bool, error) {
+	done, err := s.Store.Put(ctx, version, record)
+	if s.deaf {
+		return false, errors.New("the acknowledgement is lost")
+	}
+	return done, err
 }
 
 // fates are those of the next purchase requests.
@@ -107,28 +164,59 @@ func (b *bench) lag(d time.Duration) { b.world.Lag = func() time.Duration { retu
 // purchase is what the journal has of a key.
 func (b *bench) purchase(key string) once.Purchase {
 	b.t.Helper()
-	p, found, err := b.process().Lookup(b.t.Context(), key)
-	require.NoError(b.t, err)
-	require.True(b.t, found, "the journal has key %q", key)
+	p, found, err := b.process().Lookup(b.ctx, key)
+	b.NoError(err)
+	b.True(found, "the journal has key %q", key)
 	return p
 }
 
+// alter changes the row of a key by hand, and returns it.
+func (b *bench) alter(key string, change func(row *store.Record)) store.Record {
+	rows, err := b.records.Find(b.ctx, store.Key, key)
+	b.NoError(err)
+	b.Len(rows, 1)
+	row, version := rows[0], rows[0].Version
+	change(&row)
+	done, err := b.records.Put(b.ctx, version, row)
+	b.NoError(err)
+	b.True(done)
+	row.Age = 0
+	return row
+}
+
 // buy has a process of its own buy under a key.
-func (b *bench) buy(key string) (once.Purchase, error) {
-	return b.process().Buy(b.t.Context(), key, prepaid)
+func (b *bench) buy(key string) (once.Purchase, error) { return b.process().Buy(b.ctx, key, prepaid) }
+
+// bought is for a Buy that succeeds.
+func (b *bench) bought(key string) once.Purchase {
+	b.t.Helper()
+	p, err := b.buy(key)
+	b.NoError(err)
+	return p
+}
+
+// blocked is for a Buy that an open purchase is in the way of.
+func (b *bench) blocked(key string) (blocked *once.BlockedError) {
+	b.t.Helper()
+	_, err := b.buy(key)
+	b.ErrorAs(err, &blocked)
+	return blocked
+}
+
+// found and none are what a person says of key a.
+func (b *bench) found(f once.Found) (once.Purchase, error) {
+	return b.process().ResolveBought(b.ctx, "a", f)
+}
+func (b *bench) none(options ...once.Option) (once.Purchase, error) {
+	return b.process(options...).ResolveNotPurchased(b.ctx, "a")
 }
 
 // settle returns what is still open after a process of its own has settled.
-func (b *bench) settle() (open []once.Purchase) {
+func (b *bench) settle(options ...once.Option) []once.Purchase {
 	b.t.Helper()
-	settled, err := b.process().Settle(b.t.Context())
-	require.NoError(b.t, err)
-	for _, p := range settled {
-		if p.Open() {
-			open = append(open, p)
-		}
-	}
-	return open
+	settled, err := b.process(options...).Settle(b.ctx)
+	b.NoError(err)
+	return slices.DeleteFunc(settled, func(p once.Purchase) bool { return !p.Open() })
 }
 
 // leaveUnknown has a process buy under a key, and not learn what came of it.
@@ -136,63 +224,28 @@ func (b *bench) leaveUnknown(key string, fate proof.Fate) {
 	b.t.Helper()
 	b.fates(fate)
 	_, err := b.buy(key)
-	require.ErrorIs(b.t, err, computeunit.ErrOutcomeUnknown)
+	b.ErrorIs(err, computeunit.ErrOutcomeUnknown)
 }
 
 // crashAt has a process that buys under key a crash at its first step of a kind.
 func (b *bench) crashAt(kind proof.Kind) {
-	b.director(always(kind, proof.Crash))
+	b.always(kind, proof.Crash)
 	_, err := b.buy("a")
-	require.Error(b.t, err)
-	b.director(always("", proof.Go))
+	b.Error(err)
+	b.directs(nil)
 }
 
 // buySlowly has a process buy under a key whose answer arrives only after an hour.
-func (b *bench) buySlowly(key string, log *logged) (bought chan once.Purchase) {
+func (b *bench) buySlowly(key string) (bought chan once.Purchase) {
 	bought = make(chan once.Purchase)
 	b.at(proof.Received, func() { time.Sleep(time.Hour) })
 	go func() {
-		p, err := b.process(once.WithLogger(log.logger())).Buy(b.t.Context(), key, prepaid)
+		p, err := b.buy(key)
 		assert.NoError(b.t, err)
 		bought <- p
 	}()
 	time.Sleep(time.Minute)
 	return bought
-}
-
-// at runs something at the first step of a kind.
-func (b *bench) at(kind proof.Kind, do func()) {
-	var done atomic.Bool
-	b.director(func(_ *proof.Process, at proof.Kind) proof.Fate {
-		if at == kind && !done.Swap(true) {
-			do()
-		}
-		return proof.Go
-	})
-}
-
-// always gives each step of a kind the same fate.
-func always(kind proof.Kind, fate proof.Fate) director {
-	return func(_ *proof.Process, at proof.Kind) proof.Fate {
-		if at == kind {
-			return fate
-		}
-		return proof.Go
-	}
-}
-
-// journalIsAway fails the journal for a time, from the first step of a kind on.
-func (b *bench) journalIsAway(from proof.Kind, d time.Duration) {
-	var since time.Time
-	b.director(func(_ *proof.Process, kind proof.Kind) proof.Fate {
-		if since.IsZero() && kind == from {
-			since = time.Now()
-		}
-		if kind == proof.Journal && !since.IsZero() && time.Since(since) < d {
-			return proof.Fail
-		}
-		return proof.Go
-	})
 }
 
 // prepaid and postpaid are requests for the same service.
@@ -201,29 +254,35 @@ var (
 	postpaid = computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Postpaid(), ReplicasCount: 1}
 )
 
-func within(t *testing.T, limit time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	t.Cleanup(cancel)
+func (b *bench) within(limit time.Duration) context.Context {
+	ctx, cancel := context.WithTimeout(b.ctx, limit)
+	b.t.Cleanup(cancel)
 	return ctx
 }
 
-// outcome is what Buy says by its error: exactly one outcome, and whether it is pending.
-func outcome(t *testing.T, err error) string {
-	t.Helper()
-	pending := map[bool]string{true: ", pending"}[errors.Is(err, once.ErrPending)]
+// says holds an error of Buy against what it is to say: exactly one outcome, and whether it is pending.
+func (b *bench) says(want string, err error) {
+	b.t.Helper()
+	pending, said := errors.Is(err, once.ErrPending), "bought"
 	notPurchased, unknown := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown)
-	var known *computeunit.OutcomeError
-	switch {
-	case err == nil:
-		return "bought"
-	case !errors.As(err, &known) || notPurchased == unknown || strings.Contains(err.Error(), "\n"):
-		assert.Fail(t, "not exactly one outcome, in one line", "%v", err)
-	case notPurchased:
-		assert.Equal(t, pending != "", errors.Is(err, computeunit.ErrRetryable), "%v", err)
-		return "not purchased" + pending
+	if err != nil {
+		var known *computeunit.OutcomeError
+		b.ErrorAs(err, &known)
+		b.NotEqual(notPurchased, unknown, "%v", err)
+		b.NotContains(err.Error(), "\n")
+		b.Equal(pending && notPurchased, errors.Is(err, computeunit.ErrRetryable), "%v", err)
+		said = map[bool]string{true: "unknown", false: "not purchased"}[unknown]
 	}
-	assert.NotErrorIs(t, err, computeunit.ErrRetryable)
-	return "unknown" + pending
+	if pending {
+		said += ", pending"
+	}
+	b.Equal(want, said, "%v", err)
+}
+
+// is holds the state of a key in the journal.
+func (b *bench) is(state once.State, key string) {
+	b.t.Helper()
+	b.Equal(state, b.purchase(key).State)
 }
 
 // logged is what a Buyer wrote.
@@ -243,20 +302,23 @@ func (l *logged) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
+// all are the parts of the log that a pattern names.
+func (l *logged) all(pattern string) (found []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, match := range regexp.MustCompile(pattern).FindAllStringSubmatch(l.String(), -1) {
+		found = append(found, match[1])
+	}
+	return found
+}
+
+func (l *logged) messages() []string {
+	return l.all(`msg="?(?:once: )([^"\n]*?)"? (?:key|schema|error)=`)
+}
+func (l *logged) errors() []string { return l.all(`level=ERROR msg="once: ([^"]*)"`) }
+
 func client(t *testing.T, endpoint string) *computeunit.Client {
 	c, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint(endpoint))
 	require.NoError(t, err)
 	return c
-}
-
-// putBack is a store whose clock was put back by an hour.
-type putBack struct{ store.Store }
-
-// Find returns records of the future.
-func (s putBack) Find(ctx context.Context, column store.Column, values ...string) ([]store.Record, error) {
-	found, err := s.Store.Find(ctx, column, values...)
-	for i := range found {
-		found[i].Age -= time.Hour
-	}
-	return found, err
 }

@@ -15,50 +15,53 @@ import (
 
 func TestNewRefusesWhatMakesNoSense(t *testing.T) {
 	c, journal := client(t, "http://127.0.0.1:1"), once.InMemory()
-	for name, make := range map[string]func() (*once.Buyer, error){
-		"no client":            func() (*once.Buyer, error) { return once.New(nil, journal) },
-		"no journal":           func() (*once.Buyer, error) { return once.New(c, nil) },
-		"a nil SQL journal":    func() (*once.Buyer, error) { return once.New(c, (*once.SQLJournal)(nil)) },
-		"a nil option":         func() (*once.Buyer, error) { return once.New(c, journal, nil) },
-		"a nil logger":         func() (*once.Buyer, error) { return once.New(c, journal, once.WithLogger(nil)) },
-		"no take-over time":    func() (*once.Buyer, error) { return once.New(c, journal, once.WithTakeoverAfter(0)) },
-		"a negative take-over": func() (*once.Buyer, error) { return once.New(c, journal, once.WithTakeoverAfter(-1)) },
-		"a negative margin":    func() (*once.Buyer, error) { return once.New(c, journal, once.WithFenceMargin(-1)) },
+	for name, option := range map[string]once.Option{
+		"no option": nil, "no logger": once.WithLogger(nil), "no take-over time": once.WithTakeoverAfter(0),
+		"a negative take-over": once.WithTakeoverAfter(-1), "a negative margin": once.WithFenceMargin(-1),
 	} {
-		_, err := make()
+		_, err := once.New(c, journal, option)
 		assert.ErrorContains(t, err, "once: ", name)
 	}
-	_, err := once.New(c, journal, once.WithLogger(slog.New(slog.DiscardHandler)), once.WithTakeoverAfter(1), once.WithFenceMargin(0))
+	_, err := once.New(nil, journal)
+	assert.ErrorContains(t, err, "once: the client")
+	for _, none := range []once.Journal{nil, (*once.SQLJournal)(nil)} {
+		_, err := once.New(c, none)
+		assert.ErrorContains(t, err, "once: the journal")
+	}
+	_, err = once.New(c, journal, once.WithLogger(slog.New(slog.DiscardHandler)), once.WithTakeoverAfter(1), once.WithFenceMargin(0))
 	require.NoError(t, err)
 }
 
-// The default time covers an attempt of the client.
-func TestTheDefaultTakeoverIsTheClientsTimeout(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.crashAt(proof.List)
-		began := time.Now().Add(-10 * time.Second) // the crash has tried to write for so long
-		_, err := b.buy("a")
-		require.NoError(t, err)
-		assert.GreaterOrEqual(t, time.Since(began), 45*time.Second)
-		assert.Less(t, time.Since(began), 60*time.Second)
-	})
+// The default time covers an attempt of the client. What was claimed and not sent is closed after it.
+func TestWithTakeoverAfter(t *testing.T) {
+	for want, options := range map[time.Duration][]once.Option{
+		45 * time.Second: nil, 2 * time.Minute: {once.WithTakeoverAfter(2 * time.Minute)},
+	} {
+		inBench(t, func(b *bench) {
+			b.crashAt(proof.List)
+			began := time.Now().Add(-10 * time.Second) // the crash has tried to write for so long
+			for len(b.settle(options...)) > 0 {
+				time.Sleep(time.Second)
+			}
+			b.InDelta(want.Seconds(), time.Since(began).Seconds(), 2)
+			b.is(once.StateNotPurchased, "a")
+			b.Equal("nothing was sent", b.purchase("a").Refusal)
+		})
+	}
 }
 
 func TestCheck(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.director(func(_ *proof.Process, kind proof.Kind) proof.Fate {
-			assert.Equal(t, proof.Journal, kind, "it does not ask the service")
-			return proof.Go
-		})
-		require.NoError(t, b.process().Check(t.Context()))
-		b.director(always(proof.Journal, proof.Fail))
-		assert.ErrorContains(t, b.process().Check(t.Context()), "reading the journal")
+	inBench(t, func(b *bench) {
+		b.always(proof.List, proof.Fail) // it does not ask the service
+		b.NoError(b.process().Check(b.ctx))
+		b.always(proof.Journal, proof.Fail)
+		b.ErrorContains(b.process().Check(b.ctx), "reading the journal")
 	})
 }
 
 func TestANilContextIsAnError(t *testing.T) {
 	var none context.Context
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		buyer := b.process()
 		_, bought := buyer.Buy(none, "a", prepaid)
 		_, settled := buyer.Settle(none)
@@ -66,8 +69,8 @@ func TestANilContextIsAnError(t *testing.T) {
 		_, resolved := buyer.ResolveBought(none, "a", once.Found{OrderID: "o"})
 		_, denied := buyer.ResolveNotPurchased(none, "a")
 		for _, err := range []error{bought, settled, found, resolved, denied, buyer.Check(none)} {
-			assert.ErrorContains(t, err, "context is nil")
+			b.ErrorContains(err, "context is nil")
 		}
-		assert.Equal(t, "unknown", outcome(t, bought))
+		b.says("unknown", bought)
 	})
 }

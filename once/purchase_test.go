@@ -44,15 +44,27 @@ func TestOpen(t *testing.T) {
 
 // Rule 7, from every state: the answer is what is known then.
 func TestAnAnswerBeatsEverything(t *testing.T) {
+	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	answer := Order{InstanceID: "i", OrderID: "o", RequestID: "r"}
 	for _, p := range []Purchase{
-		{}, {State: StatePreparing}, {State: StateSending, Unknown: true, Candidates: []string{"c"}},
-		{State: StateNotPurchased, Evidence: EvidencePerson, Refusal: "no"}, {State: StateBought, Evidence: EvidenceListing, InstanceID: "other"},
-		{State: StateBought, Evidence: EvidencePerson, OrderID: "other"}, {State: StateBought, Evidence: EvidencePerson, OrderID: "o", InstanceID: "x", NamedBy: EvidenceListing},
+		{}, {State: StatePreparing}, {State: StateSending, Unknown: true, Candidates: []string{"c"}, ListedAt: at},
+		{State: StateNotPurchased, Evidence: EvidencePerson, Refusal: "no"},
+		{State: StateBought, Evidence: EvidenceListing, InstanceID: "other", ListedAt: at},
+		{State: StateBought, Evidence: EvidencePerson, OrderID: "other"},
+		{State: StateBought, Evidence: EvidencePerson, OrderID: "o", InstanceID: "x", NamedBy: EvidenceListing},
 	} {
 		p.answer(answer)
 		assert.Equal(t, Purchase{State: StateBought, Evidence: EvidenceAnswer, InstanceID: "i", OrderID: "o", RequestID: "r"}, p)
 		p.answer(answer)
 		assert.Empty(t, p.Others, "it is the same")
 	}
+}
+
+// Found by a seed: the listing's instance was dropped, and the service closed again that another key had meanwhile.
+func TestAnAnswerWithoutAnInstanceIDKeepsTheListings(t *testing.T) {
+	p := Purchase{State: StateBought, Evidence: EvidenceListing, InstanceID: "i"}
+	p.answer(Order{OrderID: "o", RequestID: "r"})
+	assert.Equal(t, Purchase{
+		State: StateBought, Evidence: EvidenceAnswer, InstanceID: "i", NamedBy: EvidenceListing, OrderID: "o", RequestID: "r",
+	}, p)
 }

@@ -6,53 +6,53 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
 
 func TestResolveBought(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		b.leaveUnknown("a", proof.Lose)
+		b.world.Add("outside")
 		b.world.Add("found")
+		b.NotZero(b.settle()[0].ListedAt)
 		found := once.Found{InstanceID: " found\n", OrderID: "\torder"} // as a person copies them
-		resolved, err := b.process().ResolveBought(t.Context(), "a", found)
-		require.NoError(t, err)
-		assert.Equal(t, once.StateBought, resolved.State)
-		assert.Equal(t, once.EvidencePerson, resolved.Evidence)
-		assert.Equal(t, "found", resolved.InstanceID)
-		assert.Equal(t, "order", resolved.OrderID)
-		again, err := b.process().ResolveBought(t.Context(), "a", found)
-		require.NoError(t, err, "who says the same twice")
-		bought, err := b.buy("a")
-		require.NoError(t, err)
-		for _, p := range []once.Purchase{again, bought, b.purchase("a")} {
-			assert.Equal(t, resolved, p)
+		resolved, err := b.found(found)
+		b.NoError(err)
+		b.Equal(once.StateBought, resolved.State)
+		b.Equal(once.EvidencePerson, resolved.Evidence)
+		b.Equal("found", resolved.InstanceID)
+		b.Equal("order", resolved.OrderID)
+		b.Zero(resolved.ListedAt, "it was another instance's")
+		b.Contains(b.log.messages(), "resolved")
+		again, err := b.found(found)
+		b.NoError(err, "who says the same twice")
+		for _, p := range []once.Purchase{again, b.bought("a"), b.purchase("a")} {
+			b.Equal(resolved, p)
 		}
 	})
 }
 
 func TestResolveBoughtWithoutAnInstanceStaysOpen(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		b.leaveUnknown("a", proof.Lose)
-		_, err := b.process().ResolveBought(t.Context(), "a", once.Found{OrderID: "order"})
-		require.NoError(t, err)
-		require.Len(t, b.settle(), 1)
-		_, err = b.process().ResolveBought(t.Context(), "a", once.Found{InstanceID: "found", Unlisted: true})
-		require.NoError(t, err)
-		assert.Equal(t, "order", b.purchase("a").OrderID)
-		assert.Empty(t, b.settle())
+		_, err := b.found(once.Found{OrderID: "order"})
+		b.NoError(err)
+		b.Len(b.settle(), 1)
+		_, err = b.found(once.Found{InstanceID: "found", Unlisted: true})
+		b.NoError(err)
+		b.Equal("order", b.purchase("a").OrderID)
+		b.Empty(b.settle())
 	})
 }
 
 func TestResolveBoughtIsChecked(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
+	inBench(t, func(b *bench) {
 		b.world.Add("older")
 		b.lag(time.Hour)
-		_, err := b.buy("other")
-		require.NoError(t, err)
+		b.bought("other")
+		b.fates(proof.Refuse)
+		b.buy("refused")
 		b.leaveUnknown("a", proof.Lose)
 		time.Sleep(time.Hour)
 		for _, test := range []struct {
@@ -71,110 +71,70 @@ func TestResolveBoughtIsChecked(t *testing.T) {
 			{"a", once.Found{InstanceID: "实例"}, "an id is"},
 			{"a", once.Found{OrderID: strings.Repeat("i", 256)}, "an id is"},
 			{"other", once.Found{InstanceID: "instance-2"}, "it is bought as"},
+			{"refused", once.Found{OrderID: "o"}, "it is not_purchased"},
 			{"nobody", once.Found{InstanceID: "instance-2"}, "no such key"},
 			{"", once.Found{InstanceID: "instance-2"}, "must have 1 to 255 bytes"},
 		} {
-			_, err := b.process().ResolveBought(t.Context(), test.key, test.found)
-			assert.ErrorContains(t, err, test.text)
+			_, err := b.process().ResolveBought(b.ctx, test.key, test.found)
+			b.ErrorContains(err, test.text)
 		}
-		assert.Equal(t, once.StateSending, b.purchase("a").State)
-	})
-}
-
-func TestResolveBoughtOfWhatWasNotSentIsRefused(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.crashAt(proof.List)
-		_, err := b.process().ResolveBought(t.Context(), "a", once.Found{OrderID: "o"})
-		require.ErrorContains(t, err, "preparing")
-	})
-}
-
-func TestWhenAnotherInstanceWasListedIsNotKeptAsThePersons(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.leaveUnknown("a", proof.Lose)
-		b.world.Add("outside-1")
-		b.world.Add("outside-2")
-		require.NotZero(t, b.settle()[0].ListedAt)
-		resolved, err := b.process().ResolveBought(t.Context(), "a", once.Found{InstanceID: "ours", Unlisted: true})
-		require.NoError(t, err)
-		assert.Zero(t, resolved.ListedAt)
+		b.is(once.StateSending, "a")
 	})
 }
 
 func TestResolveNotPurchasedIsTooEarlyUntilTheFenceHasPassed(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.leaveUnknown("a", proof.Lose)
-		until := b.purchase("a").SignatureExpires.Add(30 * time.Minute)
-		var early *once.TooEarlyError
-		for range 2 {
-			_, err := b.process().ResolveNotPurchased(t.Context(), "a")
-			require.ErrorAs(t, err, &early)
-			assert.Equal(t, until, early.Until)
-			time.Sleep(time.Until(until))
-		}
-		time.Sleep(time.Second)
-		resolved, err := b.process().ResolveNotPurchased(t.Context(), "a")
-		require.NoError(t, err)
-		assert.Equal(t, once.StateNotPurchased, resolved.State)
-		assert.Equal(t, once.EvidencePerson, resolved.Evidence)
-		again, err := b.process().ResolveNotPurchased(t.Context(), "a")
-		require.NoError(t, err, "who says the same twice")
-		assert.Equal(t, resolved, again)
-		_, err = b.buy("a")
-		require.NoError(t, err)
-	})
-}
-
-func TestResolveNotPurchasedIsChecked(t *testing.T) {
-	for name, test := range map[string]struct {
-		arrange func(t *testing.T, b *bench)
-		early   bool
-		text    string
-	}{
-		// The fence is compared with the service's clock, which may be far from this machine's.
-		"the service's clock": {func(_ *testing.T, b *bench) { b.world.Offset, b.world.Leeway = -2*time.Hour, 4*time.Hour }, true, "too early"},
-		// What a person says is as old as the call: an order could have been made while it waited.
-		"it counts from its begin": {func(_ *testing.T, b *bench) {
-			b.world.Offset = -time.Hour
-			b.at(proof.List, func() { time.Sleep(time.Hour) })
-		}, true, "too early"},
-		"no Date":        {func(_ *testing.T, b *bench) { b.world.NoDate = true }, false, "no Date header"},
-		"a new instance": {func(_ *testing.T, b *bench) { b.world.AddLike("outside", postpaid) }, false, `belong to no key: ["outside"]`},
-		"it is bought": {func(t *testing.T, b *bench) {
-			_, err := b.process().ResolveBought(t.Context(), "a", once.Found{OrderID: "o"})
-			require.NoError(t, err)
-		}, false, "it is bought"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBench(t, func(t *testing.T, b *bench) {
-				b.leaveUnknown("a", proof.Lose)
-				time.Sleep(time.Hour)
-				test.arrange(t, b)
-				_, err := b.process().ResolveNotPurchased(t.Context(), "a")
-				require.ErrorContains(t, err, test.text)
+	for margin, options := range map[time.Duration][]once.Option{30 * time.Minute: nil, 0: {once.WithFenceMargin(0)}} {
+		inBench(t, func(b *bench) {
+			b.leaveUnknown("a", proof.Lose)
+			until := b.purchase("a").SignatureExpires.Add(margin)
+			for range 2 {
+				_, err := b.none(options...)
 				var early *once.TooEarlyError
-				assert.Equal(t, test.early, errors.As(err, &early))
-				assert.NotEqual(t, once.StateNotPurchased, b.purchase("a").State)
-				assert.NotContains(t, err.Error(), "or after", "it names no time that has passed")
-			})
+				b.ErrorAs(err, &early)
+				b.Equal(until, early.Until)
+				time.Sleep(time.Until(until))
+			}
+			time.Sleep(time.Second)
+			resolved, err := b.none(options...)
+			b.NoError(err)
+			b.Equal(once.StateNotPurchased, resolved.State)
+			b.Equal(once.EvidencePerson, resolved.Evidence)
+			again, err := b.none()
+			b.NoError(err, "who says the same twice")
+			b.Equal(resolved, again)
+			b.bought("a")
 		})
 	}
 }
 
-func TestResolveNotPurchasedOfWhatWasNotSent(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.crashAt(proof.List)
-		resolved, err := b.process().ResolveNotPurchased(t.Context(), "a")
-		require.NoError(t, err)
-		assert.Equal(t, once.StateNotPurchased, resolved.State)
+func TestResolveNotPurchasedIsChecked(t *testing.T) {
+	inBenches(t, map[string]func(b *bench){
+		// The fence is compared with the service's clock, which may be far from this machine's.
+		"too early":                   func(b *bench) { b.world.Offset, b.world.Leeway = -2*time.Hour, 4*time.Hour },
+		"no Date header":              func(b *bench) { b.world.NoDate = true },
+		`belong to no key: ["other"]`: func(b *bench) { b.world.AddLike("other", postpaid) },
+		"it is bought": func(b *bench) {
+			_, err := b.found(once.Found{OrderID: "o"})
+			b.NoError(err)
+		},
+	}, func(b *bench, text string, arrange func(b *bench)) {
+		b.leaveUnknown("a", proof.Lose)
+		time.Sleep(time.Hour)
+		arrange(b)
+		_, err := b.none()
+		b.ErrorContains(err, text)
+		var early *once.TooEarlyError
+		b.Equal(text == "too early", errors.As(err, &early))
+		b.NotEqual(once.StateNotPurchased, b.purchase("a").State)
+		b.NotContains(err.Error(), "or after", "it names no time that has passed")
 	})
 }
 
-func TestWithFenceMargin(t *testing.T) {
-	inBench(t, func(t *testing.T, b *bench) {
-		b.leaveUnknown("a", proof.Lose)
-		time.Sleep(6 * time.Minute)
-		_, err := b.process(once.WithFenceMargin(0)).ResolveNotPurchased(t.Context(), "a")
-		require.NoError(t, err)
+func TestResolveNotPurchasedOfWhatWasNotSent(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.crashAt(proof.List)
+		resolved, err := b.none()
+		b.NoError(err)
+		b.Equal(once.StateNotPurchased, resolved.State)
 	})
 }

@@ -93,7 +93,7 @@ func start(addr string, options []computeunittest.Option) (server *computeunitte
 	defer func() {
 		if problem := recover(); problem != nil {
 			err = fmt.Errorf("%v\n%s is taken: a simulator that was started before may still run there.\n"+
-				"Choose another port with -addr 127.0.0.1:PORT, or any free one with -addr 127.0.0.1:0.", problem, addr)
+				"Choose another port with -addr 127.0.0.1:PORT, or any free one with -addr 127.0.0.1:0", problem, addr)
 		}
 	}()
 	return computeunittest.NewServer(options...), nil

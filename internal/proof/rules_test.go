@@ -21,7 +21,7 @@ var runRules = flag.Bool("rules", false, "TestRules: switch each rule off in a c
 // rulesOf are the folders of patches that each switch a rule off, and where one is looked for beside the packages
 // that it changes.
 var rulesOf = map[string][]string{
-	"testdata/rules":                     {"."},
+	"testdata/rules":                     {".", "./internal/transport"},
 	"once/internal/proof/testdata/rules": {"./once", "-schedule=10000"},
 }
 

@@ -73,7 +73,9 @@ func TestACloneKeepsItsOriginalsSettings(t *testing.T) {
 		"DialContext":    func(t *http.Transport) { t.DialContext = dial },
 		"DialTLSContext": func(t *http.Transport) { t.DialTLSContext = dial },
 		"Dial": func(t *http.Transport) {
-			t.DialContext, t.Dial = nil, func(string, string) (net.Conn, error) { return nil, refused }
+			t.DialContext = nil
+			//lint:ignore SA1019 a caller's transport may have it
+			t.Dial = func(string, string) (net.Conn, error) { return nil, refused }
 		},
 		"VerifyConnection": func(t *http.Transport) {
 			t.TLSClientConfig.VerifyConnection = func(tls.ConnectionState) error { return refused }

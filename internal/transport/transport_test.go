@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,7 +31,10 @@ func TestOnJSNothingCanBeSent(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
 		t.Skip("there is no node to run it")
 	}
-	command := exec.Command("go", "run", "-exec", filepath.Join(runtime.GOROOT(), "lib", "wasm", "go_js_wasm_exec"), "./testdata/js")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	require.NoError(t, err)
+	execute := filepath.Join(strings.TrimSpace(string(root)), "lib", "wasm", "go_js_wasm_exec")
+	command := exec.Command("go", "run", "-exec", execute, "./testdata/js")
 	command.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm")
 	output, err := command.CombinedOutput()
 	require.NoError(t, err, string(output))

@@ -17,7 +17,6 @@ type database struct {
 	refusal  string           // of each query
 	row      []driver.Value   // that each query finds: version, service, instance, state, data, key
 	silent   bool             // a query returns no row at all
-	hangs    bool             // a statement ends with its context
 	missing  bool             // there is no table
 	keeps    func(n int) bool // whether the nth write is done; nil: each is
 	executed []string
@@ -48,11 +47,7 @@ func (c connection) Begin() (driver.Tx, error)           { c.begun++; return c, 
 func (c connection) Commit() error                       { return nil }
 func (c connection) Rollback() error                     { c.undone++; return nil }
 
-func (c connection) ExecContext(ctx context.Context, statement string, arguments []driver.NamedValue) (driver.Result, error) {
-	if c.hangs {
-		<-ctx.Done()
-		return nil, ctx.Err()
-	}
+func (c connection) ExecContext(_ context.Context, statement string, arguments []driver.NamedValue) (driver.Result, error) {
 	c.executed, c.missing = append(c.executed, statement), false
 	c.written = nil
 	for _, argument := range arguments {
@@ -65,11 +60,8 @@ func (c connection) ExecContext(ctx context.Context, statement string, arguments
 	return driver.RowsAffected(0), nil
 }
 
-func (c connection) QueryContext(ctx context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
+func (c connection) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
 	switch {
-	case c.hangs:
-		<-ctx.Done()
-		return nil, ctx.Err()
 	case c.missing:
 		return nil, errDatabase
 	case query[:16] == "SELECT COALESCE(":

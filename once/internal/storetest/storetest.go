@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit/once/internal/store"
@@ -16,32 +15,31 @@ import (
 
 // Test holds a store against the doc of store.Store. Each call of open returns an empty one, in the same database or not.
 func Test(t *testing.T, open func(t *testing.T) store.Store) {
-	for name, test := range map[string]func(*testing.T, store.Store){
-		"NothingIsFoundInAnEmptyStore":             testEmpty,
-		"WhatWasAddedIsFoundByEachColumn":          testAdd,
-		"ATakenKeyServiceOrInstanceIsNotAdded":     testAddTaken,
-		"OnlyTheVersionThatWasReadIsWrittenOver":   testReplace,
-		"AWriteTakesAndFreesServiceAndInstance":    testReplaceFrees,
-		"ATakenServiceOrInstanceIsNotTakenOver":    testReplaceTaken,
-		"AnEmptyServiceOrInstanceIsNobodys":        testEmptyIsNone,
-		"OpenRecordsComeTheLongestUnchangedFirst":  testOrder,
-		"TheAgeIsSinceTheLastWrite":                testAge,
-		"BytesAreComparedAsBytes":                  testBytes,
-		"DataOfAnySizeIsKept":                      testData,
-		"ManyValuesAtOnce":                         testMany,
-		"WhatIsReadSharesNothing":                  testSharesNothing,
-		"ADoneContextWritesNothing":                testDoneContext,
-		"OneOfManyClaimsAKey":                      testClaimKey,
-		"OneOfManyClaimsAService":                  testClaimService,
-		"OneOfManyClaimsAnInstance":                testClaimInstance,
-		"OneOfManyWritesOverAVersion":              testClaimVersion,
-		"AServiceIsPassedOnFromKeyToKey":           testPassOn,
-		"NoWriteIsLost":                            testNoWriteIsLost,
-		"WhoeverGetsAnErrorReadsWhetherItWasDone":  func(t *testing.T, _ store.Store) { testCrashes(t, open) },
-		"AWriteThatIsLateIsPreventedByALaterWrite": testLate,
+	for name, test := range map[string]func(suite){
+		"ATakenKeyServiceOrInstanceIsNotTaken":    suite.testTaken,
+		"OnlyTheVersionThatWasReadIsWrittenOver":  suite.testReplace,
+		"AWriteTakesAndFreesServiceAndInstance":   suite.testReplaceFrees,
+		"OpenRecordsComeTheLongestUnchangedFirst": suite.testOrder,
+		"TheAgeIsSinceTheLastWrite":               suite.testAge,
+		"BytesAreComparedAsBytes":                 suite.testBytes,
+		"DataOfAnySizeIsKept":                     suite.testData,
+		"ManyValuesAtOnce":                        suite.testMany,
+		"WhatIsReadSharesNothing":                 suite.testSharesNothing,
+		"ADoneContextWritesNothing":               suite.testDoneContext,
+		"OneOfManyClaimsAKey":                     suite.testClaimKey,
+		"OneOfManyClaimsAService":                 suite.testClaimService,
+		"OneOfManyClaimsAnInstance":               suite.testClaimInstance,
+		"OneOfManyWritesOverAVersion":             suite.testClaimVersion,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+		t.Run(name, func(t *testing.T) { test(suite{require.New(t), t, open(t)}) })
 	}
+}
+
+// suite is one test and its store.
+type suite struct {
+	*require.Assertions
+	t *testing.T
+	store.Store
 }
 
 // record is one with a version of its own; the rest is set by the test.
@@ -54,204 +52,160 @@ func with(r store.Record, service, instance string) store.Record {
 	return r
 }
 
-func put(t *testing.T, s store.Store, version string, r store.Record) {
-	t.Helper()
-	done, err := s.Put(t.Context(), version, r)
-	require.NoError(t, err)
-	require.True(t, done, "write %q", r.Key)
+func (s suite) put(version string, r store.Record) {
+	s.t.Helper()
+	done, err := s.Put(s.t.Context(), version, r)
+	s.NoError(err)
+	s.True(done, "write %q", r.Key)
 }
 
 // notPut is for a write that something is in the way of. MySQL says so by an error.
-func notPut(t *testing.T, s store.Store, version string, r store.Record) {
-	t.Helper()
-	done, _ := s.Put(t.Context(), version, r)
-	require.False(t, done, "write %q", r.Key)
+func (s suite) notPut(version string, r store.Record) {
+	s.t.Helper()
+	done, _ := s.Put(s.t.Context(), version, r)
+	s.False(done, "write %q", r.Key)
 }
 
-func find(t *testing.T, s store.Store, column store.Column, values ...string) []store.Record {
-	t.Helper()
-	found, err := s.Find(t.Context(), column, values...)
-	require.NoError(t, err)
+func (s suite) find(column store.Column, values ...string) []store.Record {
+	s.t.Helper()
+	found, err := s.Find(s.t.Context(), column, values...)
+	s.NoError(err)
 	return found
 }
 
 // kept checks that a key has exactly this record, data as JSON.
-func kept(t *testing.T, s store.Store, want store.Record) {
-	t.Helper()
-	found := find(t, s, store.Key, want.Key)
-	require.Len(t, found, 1, "read %q", want.Key)
+func (s suite) kept(want store.Record) {
+	s.t.Helper()
+	found := s.find(store.Key, want.Key)
+	s.Len(found, 1, "read %q", want.Key)
 	got := found[0]
-	require.JSONEq(t, string(want.Data), string(got.Data))
+	s.JSONEq(string(want.Data), string(got.Data))
 	want.Data, got.Data, want.Age, got.Age = nil, nil, 0, 0
-	require.Equal(t, want, got)
+	s.Equal(want, got)
 }
 
 // ownedBy checks which key has a service or an instance; "" is none.
-func ownedBy(t *testing.T, s store.Store, column store.Column, value, key string) {
-	t.Helper()
+func (s suite) ownedBy(column store.Column, value, key string) {
+	s.t.Helper()
 	var got string
-	if found := find(t, s, column, value); len(found) > 0 {
-		require.Len(t, found, 1)
+	if found := s.find(column, value); len(found) > 0 {
+		s.Len(found, 1)
 		got = found[0].Key
 	}
-	require.Equal(t, key, got, "%s %q", column, value)
+	s.Equal(key, got, "%s %q", column, value)
 }
 
-func absent(t *testing.T, s store.Store, key string) {
-	t.Helper()
-	ownedBy(t, s, store.Key, key, "")
+func (s suite) absent(key string) {
+	s.t.Helper()
+	s.ownedBy(store.Key, key, "")
 }
 
-func testEmpty(t *testing.T, s store.Store) {
-	for _, column := range []store.Column{store.Key, store.OpenService, store.InstanceID} {
-		ownedBy(t, s, column, "k", "")
-		assert.Empty(t, find(t, s, column))
-	}
-	notPut(t, s, "v1", record("k", "v2"))
-	absent(t, s, "k")
+func (s suite) testTaken() {
+	a, b := with(record("a", "v1"), "svc", "i-1"), with(record("b", "w1"), "svc-b", "i-b")
+	s.put("", a)
+	s.put("", b)
+	s.notPut("", with(record("a", "v2"), "svc-2", "i-2"))
+	s.notPut("w1", with(record("b", "w2"), "svc", "i-b"))
+	s.notPut("w1", with(record("b", "w2"), "svc-b", "i-1"))
+	s.kept(a)
+	s.kept(b)
+	s.ownedBy(store.OpenService, "svc-b", "b")
+	s.ownedBy(store.OpenService, "svc-2", "")
+	s.ownedBy(store.InstanceID, "i-2", "")
 }
 
-func testAdd(t *testing.T, s store.Store) {
-	r := with(record("k", "v1"), "svc", "i-1")
-	put(t, s, "", r)
-	kept(t, s, r)
-	ownedBy(t, s, store.OpenService, "svc", "k")
-	ownedBy(t, s, store.InstanceID, "i-1", "k")
-	assert.Len(t, find(t, s, store.OpenService), 1)
-}
-
-func testAddTaken(t *testing.T, s store.Store) {
-	r := with(record("k", "v1"), "svc", "i-1")
-	put(t, s, "", r)
-	notPut(t, s, "", with(record("k", "v2"), "svc-2", "i-2"))
-	notPut(t, s, "", with(record("k2", "v2"), "svc", "i-2"))
-	notPut(t, s, "", with(record("k3", "v2"), "svc-2", "i-1"))
-	kept(t, s, r)
-	absent(t, s, "k2")
-	absent(t, s, "k3")
-	ownedBy(t, s, store.OpenService, "svc-2", "")
-	ownedBy(t, s, store.InstanceID, "i-2", "")
-}
-
-func testReplace(t *testing.T, s store.Store) {
-	put(t, s, "", with(record("k", "v1"), "svc", ""))
+func (s suite) testReplace() {
+	s.notPut("v0", record("k", "v1"))
+	s.absent("k")
+	s.put("", with(record("k", "v1"), "svc", ""))
 	second := with(record("k", "v2"), "svc", "i-1")
 	second.State, second.Data = "bought", []byte(`{"orderId":"o-1"}`)
 	for _, version := range []string{"v0", "v2", "", "V1"} {
-		notPut(t, s, version, second)
+		s.notPut(version, second)
 	}
-	put(t, s, "v1", second)
-	kept(t, s, second)
-	notPut(t, s, "v1", record("k", "v3"))
-	notPut(t, s, "v2", record("other", "v3"))
-	kept(t, s, second)
+	s.put("v1", second)
+	s.kept(second)
+	s.notPut("v1", with(record("k", "late"), "svc-2", "i-2")) // as a statement that its caller gave up
+	s.notPut("v2", record("other", "v3"))
+	s.kept(second)
 }
 
-func testReplaceFrees(t *testing.T, s store.Store) {
-	put(t, s, "", with(record("k", "v1"), "svc", "i-1"))
-	put(t, s, "v1", with(record("k", "v2"), "svc", "i-1"))
-	ownedBy(t, s, store.OpenService, "svc", "k")
-	put(t, s, "v2", with(record("k", "v3"), "", "i-2"))
-	ownedBy(t, s, store.OpenService, "svc", "")
-	ownedBy(t, s, store.InstanceID, "i-1", "")
-	put(t, s, "", with(record("k2", "w1"), "svc", "i-1"))
-	ownedBy(t, s, store.OpenService, "svc", "k2")
-	ownedBy(t, s, store.InstanceID, "i-1", "k2")
-	ownedBy(t, s, store.InstanceID, "i-2", "k")
+func (s suite) testReplaceFrees() {
+	s.put("", with(record("k", "v1"), "svc", "i-1"))
+	s.put("v1", with(record("k", "v2"), "svc", "i-1"))
+	s.ownedBy(store.OpenService, "svc", "k")
+	s.put("v2", with(record("k", "v3"), "", "i-2"))
+	s.ownedBy(store.OpenService, "svc", "")
+	s.ownedBy(store.InstanceID, "i-1", "")
+	s.put("", with(record("k2", "w1"), "svc", "i-1"))
+	s.ownedBy(store.OpenService, "svc", "k2")
+	s.ownedBy(store.InstanceID, "i-1", "k2")
+	s.ownedBy(store.InstanceID, "i-2", "k")
 }
 
-func testReplaceTaken(t *testing.T, s store.Store) {
-	put(t, s, "", with(record("a", "v1"), "svc", "i-1"))
-	b := with(record("b", "w1"), "svc-b", "i-b")
-	put(t, s, "", b)
-	notPut(t, s, "w1", with(record("b", "w2"), "svc", "i-b"))
-	notPut(t, s, "w1", with(record("b", "w2"), "svc-b", "i-1"))
-	kept(t, s, b)
-	ownedBy(t, s, store.OpenService, "svc-b", "b")
-}
-
-func testEmptyIsNone(t *testing.T, s store.Store) {
-	for i := range 3 {
-		put(t, s, "", record(fmt.Sprint("k", i), "v"))
-		put(t, s, "v", record(fmt.Sprint("k", i), "v2"))
-	}
-	ownedBy(t, s, store.OpenService, "", "")
-	ownedBy(t, s, store.InstanceID, "", "")
-	assert.Empty(t, find(t, s, store.OpenService))
-}
-
-func testOrder(t *testing.T, s store.Store) {
+func (s suite) testOrder() {
 	for _, key := range []string{"b", "a", "c", "d"} {
-		put(t, s, "", with(record(key, "v"), "svc-"+key, ""))
+		s.put("", with(record(key, "v"), "svc-"+key, ""))
 		time.Sleep(2 * time.Millisecond) // the resolution of a database's clock
 	}
-	put(t, s, "", record("settled", "v"))
-	put(t, s, "v", with(record("b", "w"), "svc-b", ""))
+	s.put("", record("settled", "v"))
+	s.put("v", with(record("b", "w"), "svc-b", ""))
 	var keys []string
-	for _, r := range find(t, s, store.OpenService) {
+	for _, r := range s.find(store.OpenService) {
 		keys = append(keys, r.Key)
 	}
-	assert.Equal(t, []string{"a", "c", "d", "b"}, keys)
+	s.Equal([]string{"a", "c", "d", "b"}, keys)
+	s.ownedBy(store.OpenService, "", "") // what is empty is nobody's
+	s.ownedBy(store.InstanceID, "", "")
 }
 
-func testAge(t *testing.T, s store.Store) {
-	age := func() time.Duration { return find(t, s, store.Key, "k")[0].Age }
-	put(t, s, "", record("k", "v1"))
+func (s suite) testAge() {
+	age := func() time.Duration { return s.find(store.Key, "k")[0].Age }
+	s.put("", record("k", "v1"))
 	written := time.Now()
 	time.Sleep(50 * time.Millisecond)
-	assert.GreaterOrEqual(t, age(), 45*time.Millisecond)
-	put(t, s, "v1", record("k", "v2"))
-	assert.Less(t, age(), time.Since(written)-40*time.Millisecond)
+	s.GreaterOrEqual(age(), 45*time.Millisecond)
+	s.put("v1", record("k", "v2"))
+	s.Less(age(), time.Since(written)-40*time.Millisecond)
 }
 
-func testMany(t *testing.T, s store.Store) {
+func (s suite) testMany() {
 	ids, want := []string{"I-1"}, 0
 	for i := range 70 {
 		id := fmt.Sprint("i-", i)
 		if ids = append(ids, id); i%2 == 0 {
 			want++
-			put(t, s, "", with(record(fmt.Sprint("k-", i), "v"), "", id))
+			s.put("", with(record(fmt.Sprint("k-", i), "v"), "", id))
 		}
 	}
 	for i := range 3000 {
 		ids = append(ids, fmt.Sprint("nobody's-", i))
 	}
-	assert.Len(t, find(t, s, store.InstanceID, ids...), want)
+	s.Len(s.find(store.InstanceID, ids...), want)
 }
 
-func testSharesNothing(t *testing.T, s store.Store) {
+func (s suite) testSharesNothing() {
 	r, want := with(record("k", "v1"), "svc", ""), with(record("k", "v1"), "svc", "")
-	put(t, s, "", r)
+	s.put("", r)
 	copy(r.Data, "XXXX")
-	kept(t, s, want)
-	copy(find(t, s, store.OpenService)[0].Data, "XXXX")
-	kept(t, s, want)
+	s.kept(want)
+	copy(s.find(store.OpenService)[0].Data, "XXXX")
+	s.kept(want)
 }
 
-func testDoneContext(t *testing.T, s store.Store) {
+func (s suite) testDoneContext() {
 	r := with(record("k", "v1"), "svc", "")
-	put(t, s, "", r)
-	done, cancel := context.WithCancel(t.Context())
+	s.put("", r)
+	done, cancel := context.WithCancel(s.t.Context())
 	cancel()
 	_, err := s.Put(done, "", record("k2", "v1"))
-	require.ErrorIs(t, err, context.Canceled)
+	s.ErrorIs(err, context.Canceled)
 	_, err = s.Put(done, "v1", record("k", "v2"))
-	require.ErrorIs(t, err, context.Canceled)
+	s.ErrorIs(err, context.Canceled)
 	_, err = s.Find(done, store.Key, "k")
-	require.ErrorIs(t, err, context.Canceled)
-	kept(t, s, r)
-	absent(t, s, "k2")
-}
-
-// As a statement that its caller gave up.
-func testLate(t *testing.T, s store.Store) {
-	late := with(record("k", "late"), "svc", "i-1")
-	put(t, s, "", record("k", "v1"))
-	put(t, s, "v1", record("k", "v2"))
-	notPut(t, s, "v1", late)
-	notPut(t, s, "", late)
-	kept(t, s, record("k", "v2"))
-	ownedBy(t, s, store.OpenService, "svc", "")
+	s.ErrorIs(err, context.Canceled)
+	s.kept(r)
+	s.absent("k2")
 }
 
 // distinct are strings of which some collation, padding, conversion or pattern takes two for one.
@@ -265,35 +219,41 @@ var distinct = []string{
 	strings.Repeat("\\", 255), strings.Repeat("é", 127), strings.Repeat("😀", 63) + "abc",
 }
 
-func testBytes(t *testing.T, s store.Store) {
+func (s suite) testBytes() {
+	for _, column := range []store.Column{store.Key, store.OpenService, store.InstanceID} {
+		s.Empty(s.find(column))
+		s.Empty(s.find(column, distinct...))
+	}
 	for _, value := range distinct {
 		r := with(record(value, value), value, value)
 		r.Data = fmt.Appendf(nil, `{"value":"%x"}`, value)
-		put(t, s, "", r)
-		notPut(t, s, "", with(record(value, "v"), "", ""))
-		notPut(t, s, "", with(record("free", "v"), value, ""))
-		notPut(t, s, "", with(record("free", "v"), "", value))
+		s.put("", r)
+		s.notPut("", with(record(value, "v"), "", ""))
+		s.notPut("", with(record("free", "v"), value, ""))
+		s.notPut("", with(record("free", "v"), "", value))
 	}
-	assert.Len(t, find(t, s, store.InstanceID, distinct...), len(distinct))
+	s.absent("free")
+	s.Len(s.find(store.InstanceID, distinct...), len(distinct))
+	s.Len(s.find(store.OpenService), len(distinct))
 	for i, value := range distinct {
-		notPut(t, s, distinct[(i+1)%len(distinct)], record(value, "v"))
+		s.notPut(distinct[(i+1)%len(distinct)], record(value, "v"))
 		r := with(record(value, value), value, value)
 		r.Data = fmt.Appendf(nil, `{"value":"%x"}`, value)
-		kept(t, s, r)
-		ownedBy(t, s, store.OpenService, value, value)
-		put(t, s, value, record(value, "settled"))
+		s.kept(r)
+		s.ownedBy(store.OpenService, value, value)
+		s.put(value, record(value, "settled"))
 	}
 }
 
-func testData(t *testing.T, s store.Store) {
+func (s suite) testData() {
 	for _, data := range []string{
 		`0`, `""`, ` {} `, `{"a":"\u0000","b":"\ud800"}`, `{"quote":"'\\'"}`, "{\n\t\"a\" : [ ] }", `"é e\u0301 😀 购买 ` + "\u2028" + `"`,
 	} {
 		for _, size := range []int{0, 255, 65_536, 1 << 20} {
 			r := record(fmt.Sprint(size, data), "v1")
 			r.Data = []byte(`[` + strings.Repeat(data+`,`, size/(len(data)+1)) + data + `]`)
-			put(t, s, "", r)
-			kept(t, s, r)
+			s.put("", r)
+			s.kept(r)
 		}
 	}
 }
