@@ -27,7 +27,7 @@ func (r *response) cause(outcome, missing error) error {
 		answered.Evidence = r.evidence()
 	}
 	err := error(answered)
-	for _, remark := range []error{r.remark(outcome, missing), redirect(a), clockDifference(a)} {
+	for _, remark := range []error{r.remark(outcome, missing), clockDifference(a)} {
 		if remark != nil {
 			err = fmt.Errorf("%w: %w", err, a.RedactError(remark))
 		}
@@ -66,22 +66,11 @@ func (r *response) remark(outcome, missing error) error {
 	return r.contradiction()
 }
 
-func redirect(a *transport.Attempt) error {
-	location := a.Header.Get("Location")
-	if location == "" || a.Status < 300 || a.Status > 399 {
-		return nil
-	}
-	return fmt.Errorf("the redirect to %.200q is not followed", a.Redact(location))
-}
-
 // clockDifference names a wrong clock if a refusal may be due to it: codes for that are not all documented.
 func clockDifference(a *transport.Attempt) error {
 	skew, _ := a.Skew()
-	switch {
-	case a.Status != 400 && a.Status != 401 && a.Status != 403 || skew.Abs() < time.Minute:
+	if a.Status != 400 && a.Status != 401 && a.Status != 403 || skew.Abs() < time.Minute {
 		return nil
-	case skew > 0:
-		return fmt.Errorf("this machine's clock is %s behind the Date of the response", skew)
 	}
-	return fmt.Errorf("this machine's clock is %s ahead of the Date of the response", -skew)
+	return fmt.Errorf("the Date of the response is %s ahead of this machine's clock", skew)
 }

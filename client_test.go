@@ -214,7 +214,7 @@ func TestTheCallersHTTPClientIsCopiedAndItsCookieJarNotAsked(t *testing.T) {
 	client := configured(t, computeunit.WithHTTPClient(mine))
 	assert.Equal(t, before, *mine)
 	mine.Timeout = time.Nanosecond
-	assert.ErrorContains(t, buy(t, client), `the redirect to "https://elsewhere.example.com/" is not followed`)
+	assert.ErrorContains(t, buy(t, client), "HTTP 302 Found")
 	assert.NotContains(t, transport.only(t).Header, "Cookie")
 	assert.Len(t, jar.Cookies(endpoint), 1)
 }

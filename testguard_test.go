@@ -141,6 +141,7 @@ func dialNobody(context.Context, string, string) (net.Conn, error) { return nil,
 func TestInATestAMockThatIsPutOnTheHTTPClientLaterIsSentThrough(t *testing.T) {
 	for name, transport := range map[string]http.RoundTripper{
 		"no transport": nil, "net/http's": http.DefaultTransport, "one of its own": &http.Transport{DialContext: dialNobody},
+		"a wrapper": failWith(errDial),
 	} {
 		for which, endpoint := range map[string]computeunit.Option{
 			"the default one": computeunit.WithMaxAttempts(1), "a named one": computeunit.WithEndpoint("https://service.invalid"),

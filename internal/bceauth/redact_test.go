@@ -2,6 +2,7 @@ package bceauth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -24,11 +25,15 @@ func TestWhatWasSentIsRedactedHoweverItIsEscaped(t *testing.T) {
 		return string(encoded)
 	}
 	for name, escape := range map[string]func(string) string{
-		"as it is":          func(s string) string { return s },
-		"JSON":              inJSON,
-		"JSON, slashes too": func(s string) string { return strings.ReplaceAll(inJSON(s), "/", `\/`) },
-		"URL, query":        url.QueryEscape,
-		"URL, path":         url.PathEscape,
+		"as it is":           func(s string) string { return s },
+		"JSON":               inJSON,
+		"JSON, slashes too":  func(s string) string { return strings.ReplaceAll(inJSON(s), "/", `\/`) },
+		"URL, query":         url.QueryEscape,
+		"URL, path":          url.PathEscape,
+		"URL, small letters": func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "%2F", "%2f") },
+		"JSON, all escaped": func(s string) string {
+			return strings.NewReplacer("=", `\u003d`, "+", `\u002B`, "/", `\u002F`, `"`, `\"`).Replace(s)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, token := range []string{"", "st1b3d5f7a9c0e2468", "to/ken+with==&<quotes>"} {
@@ -59,6 +64,7 @@ func TestRedactErrorKeepsWhatItWraps(t *testing.T) {
 	assert.Same(t, io.EOF, signature.RedactError(io.EOF))
 	lost := signature.RedactError(fmt.Errorf("malformed header %q: %w", header, io.EOF))
 	assert.ErrorIs(t, lost, io.EOF)
+	assert.NoError(t, errors.Unwrap(lost), "whoever walks the chain sees no signature")
 	for _, verb := range []string{"%v", "%+v", "%#v"} {
 		assert.NotContains(t, fmt.Sprintf(verb, lost), header)
 	}

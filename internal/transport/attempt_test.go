@@ -107,6 +107,7 @@ func TestWhyABodyIsNotWhole(t *testing.T) {
 		"longer than 1048576 bytes": {Body: body(strings.Repeat("x", 1<<20+1))},
 		"cut off":                   {Body: body("part"), ContentLength: 5},
 		`encoded as "br"`:           {Body: body("y"), Header: http.Header{"Content-Encoding": {"br"}}},
+		`encoded as "identity, br"`: {Body: body("y"), Header: http.Header{"Content-Encoding": {"identity", "br"}}},
 	} {
 		a := send(t.Context(), t, through(t, roundTrip(func(*http.Request) (*http.Response, error) { return response, nil })), host)
 		assert.Equal(t, transport.Answered, a.Reached)
