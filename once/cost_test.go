@@ -45,7 +45,7 @@ func filledMemory(t *testing.T, rows int) *proof.Shop {
 	records := new(store.Memory)
 	for n := range rows {
 		done, err := records.Put(t.Context(), "", store.Record{
-			Key: "key-" + strconv.Itoa(n), Version: "v", State: "bought", InstanceID: "instance-" + strconv.Itoa(n),
+			Key: "key-" + strconv.Itoa(n), Version: "v", State: "bought", InstanceID: "settled-" + strconv.Itoa(n),
 			Data: []byte(`{"format":1,"request":{"serviceId":"svco-x"}}`),
 		})
 		require.NoError(t, err)

@@ -105,7 +105,7 @@ func (d database) filled(t *testing.T, name string, rows int) *proof.Shop {
 	if concat == "" {
 		concat = "'%s' || n"
 	}
-	columns := fmt.Sprintf(concat, "key-") + ", 'v', NULL, " + fmt.Sprintf(concat, "instance-") +
+	columns := fmt.Sprintf(concat, "key-") + ", 'v', NULL, " + fmt.Sprintf(concat, "settled-") +
 		", 'bought', 0, '{\"request\":{\"serviceId\":\"" + strings.Repeat("x", 500) + "\"}}'"
 	execute(t, db, "INSERT INTO computeunit_purchases "+fmt.Sprintf(series, rows, columns))
 	if d.dialect == "postgresql" {
