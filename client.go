@@ -223,9 +223,10 @@ func WithMaxAttempts(attempts int) Option {
 	return func(s *settings) { s.maxAttempts = attempts }
 }
 
-// WithLogger writes records. The default, and nil, is to write none. At debug there is one for each attempt, at info one for
-// each purchase that was made, at warn one for each retry, at error one for each purchase (or Call) whose outcome is unknown. No record has a secret key or a signature in it; the error of an
-// unknown outcome shows the beginning of a response that was not understood. Their attributes:
+// WithLogger writes records. The default is to write none. At debug there is one for each attempt, at info one for each purchase
+// that was made, at warn one for each retry, at error one for each purchase (or Call) whose outcome is unknown; at warn, if package
+// once makes the call and finds out. No record has a secret key or a signature in it; the error of an unknown outcome shows the
+// beginning of a response that was not understood. Their attributes:
 //
 //	action             string    the API's, such as PurchaseComputeUnit
 //	service_id         string    the service bought for; empty for Call
