@@ -39,7 +39,7 @@ func judge(op *operation, r *response, missing error) *verdict {
 		notPurchased(transport.WithClockCorrected)
 	case isRefusalStatus(status) && r.refuses():
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isObject && isRefusal(r.code(), op.refusals) && r.refuses():
+	case isSuccess(status) && r.isObject && slices.Contains(slices.Concat(documentedRefusals, op.refusals), r.code()) && r.refuses():
 		notPurchased(transport.Never)
 	case isSuccess(status) && missing == nil:
 		v.Outcome = nil // bought
@@ -52,10 +52,6 @@ func judge(op *operation, r *response, missing error) *verdict {
 		v.Err = r.cause(v.Outcome, missing)
 	}
 	return v
-}
-
-func isRefusal(code string, more []string) bool {
-	return slices.Contains(documentedRefusals, code) || slices.Contains(more, code)
 }
 
 func isSuccess(status int) bool { return 200 <= status && status <= 299 }
