@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -161,8 +160,7 @@ func (c *call) loop() (r record, outcome, why error) {
 		if blocked := (*BlockedError)(nil); errors.As(c.over, &blocked) && blocked.Key == r.Key && !r.Open() {
 			c.over = nil // it was about what the key was
 		}
-		differs := differences(r.Request, c.asked.Request)
-		outcome := computeunit.ErrNotPurchased
+		reused, outcome := r.reused(c.asked.Request), computeunit.ErrNotPurchased
 		if r.Open() || r.State == StateBought {
 			outcome = computeunit.ErrOutcomeUnknown
 		}
@@ -173,8 +171,8 @@ func (c *call) loop() (r record, outcome, why error) {
 			return r, computeunit.ErrOutcomeUnknown, join(c.lost, c.over, again(err))
 		case r.version == "" && c.seen:
 			return r, computeunit.ErrOutcomeUnknown, join(c.lost, errDeleted)
-		case r.version != "" && len(differs) > 0:
-			return r, outcome, fmt.Errorf("%w: %s", ErrKeyReused, strings.Join(differs, "; "))
+		case reused != nil:
+			return r, outcome, reused
 		case r.State == StateBought:
 			return r, nil, nil
 		case r.State == StateNotPurchased && r.Evidence != "" && r.version != first: // what this call waited for

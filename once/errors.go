@@ -186,9 +186,14 @@ func (e causeError) As(target any) bool {
 	return !isOutcome && errors.As(e.error, target)
 }
 
-// differences says in what a request differs from the one that a key has: in the JSON that is sent, release times taken as
-// instants.
-func differences(has, asked computeunit.PurchaseComputeUnitRequest) (texts []string) {
+// reused says in what a request differs from the one that the key has, if it has one: in the JSON that is sent, release times
+// taken as instants.
+func (r *record) reused(asked computeunit.PurchaseComputeUnitRequest) error {
+	if r.version == "" {
+		return nil
+	}
+	var texts []string
+	has := r.Request
 	has.Billing.ReleaseTime, asked.Billing.ReleaseTime = has.Billing.ReleaseTime.UTC(), asked.Billing.ReleaseTime.UTC()
 	for _, field := range []struct {
 		name       string
@@ -202,7 +207,10 @@ func differences(has, asked computeunit.PurchaseComputeUnitRequest) (texts []str
 			texts = append(texts, fmt.Sprintf("%s is %s there and %s here", field.name, is, wanted))
 		}
 	}
-	return texts
+	if len(texts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", ErrKeyReused, strings.Join(texts, "; "))
 }
 
 // join is errors.Join on one line.

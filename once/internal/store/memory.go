@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -34,8 +33,7 @@ func (m *Memory) Find(ctx context.Context, column Column, values ...string) (fou
 			found = append(found, r.Record)
 		}
 	}
-	slices.SortFunc(found, func(a, b Record) int { return cmp.Or(cmp.Compare(b.Age, a.Age), cmp.Compare(a.Key, b.Key)) })
-	return found, ctx.Err()
+	return sorted(found), ctx.Err()
 }
 
 // Put does what Store says.

@@ -56,8 +56,6 @@ func (s *SQL) Check(ctx context.Context) (place string, err error) {
 		err = fmt.Errorf("the table %s is missing where this connection looks for it: call Migrate, or run the statement of Schema", s.table)
 	case refusal != "":
 		err = fmt.Errorf("in schema %s: %w: %s", place, errRefused, refusal)
-	default:
-		_, err = s.Find(ctx, Key, "-")
 	}
 	return place, err
 }

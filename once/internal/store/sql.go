@@ -21,7 +21,7 @@ type SQL struct {
 	table                  string
 	text                   func(string) string
 	insert, update, schema string
-	refusal                string // an expression for why a connection is refused
+	find                   string // a query for why the connection is refused, and for records, up to its condition
 	check                  string // a query for where the table is, and why it or the connection is refused
 }
 
@@ -44,9 +44,10 @@ func NewSQL(db *sql.DB, name, table string) (*SQL, error) {
 	}
 	return &SQL{
 		pool: db, db: db, table: table, text: text, schema: text(schema),
-		refusal: "CASE" + refusal + " ELSE '' END",
-		check:   text("SELECT COALESCE((" + d.place + "), ''), CASE" + same + " ELSE '' END"),
-		insert:  text("INSERT INTO {table} (" + columns + ", changed_at) SELECT ?, ?, ?, ?, ?, ?, {now}" + d.from + " WHERE 1 = 1" + holds + d.onConflict),
+		check: text("SELECT COALESCE((" + d.place + "), ''), CASE" + same + " ELSE '' END"),
+		find: text("SELECT CASE" + refusal + " ELSE '' END, {now} - changed_at, " + columns +
+			" FROM (SELECT 1 AS one) AS always LEFT JOIN {table} ON "),
+		insert: text("INSERT INTO {table} (" + columns + ", changed_at) SELECT ?, ?, ?, ?, ?, ?, {now}" + d.from + " WHERE 1 = 1" + holds + d.onConflict),
 		update: text("UPDATE {table} SET version = ?, open_service = ?, instance_id = ?, state = ?, data = ?, changed_at = {now}" +
 			" WHERE purchase_key = ? AND version = ?" + holds),
 	}, nil
@@ -83,8 +84,7 @@ func (s *SQL) Find(ctx context.Context, column Column, values ...string) (found 
 	for i, value := range values {
 		arguments[i] = ascii(value)
 	}
-	rows, err := s.db.QueryContext(ctx, s.text("SELECT "+s.refusal+", {now} - changed_at, "+columns+
-		" FROM (SELECT 1 AS one) AS always LEFT JOIN {table} ON "+string(column)+condition+" ORDER BY changed_at, purchase_key"), arguments...)
+	rows, err := s.db.QueryContext(ctx, s.find+s.text(string(column)+condition), arguments...)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func (s *SQL) Find(ctx context.Context, column Column, values ...string) (found 
 		}
 	}
 	if err := rows.Err(); err != nil || answered {
-		return found, err
+		return sorted(found), err // by the database it would cost MySQL a temporary file
 	}
 	return nil, errors.New("the database returned no row, not even the one that says that there is none")
 }

@@ -3,7 +3,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -38,7 +40,19 @@ const (
 
 // Value is what the record has in a column, empty if nothing.
 func (r Record) Value(c Column) string {
-	return map[Column]string{Key: r.Key, OpenService: r.OpenService, InstanceID: r.InstanceID}[c]
+	switch c {
+	case OpenService:
+		return r.OpenService
+	case InstanceID:
+		return r.InstanceID
+	}
+	return r.Key
+}
+
+// sorted has the record first that is unchanged for longest.
+func sorted(records []Record) []Record {
+	slices.SortFunc(records, func(a, b Record) int { return cmp.Or(cmp.Compare(b.Age, a.Age), cmp.Compare(a.Key, b.Key)) })
+	return records
 }
 
 // Store is safe for concurrent use, by many processes if it is a database. Each write is one atomic statement, and durable
