@@ -96,7 +96,7 @@ func (a *attempt) begin(_ context.Context, info computeunit.AttemptInfo) error {
 		return again(err)
 	}
 	a.requestID = info.RequestID
-	err := a.write(slog.LevelInfo, "sending", nil, func(next *record) {
+	err := a.write(a.ctx, slog.LevelInfo, "sending", nil, func(next *record) {
 		next.State, next.Before, next.Refusal = StateSending, a.before, ""
 		next.RequestID, next.SignatureExpires = info.RequestID, info.SignatureExpires.UTC().Round(0)
 	}, StatePreparing) // rule 4: who lost a claim finds out before it sends
@@ -114,7 +114,7 @@ func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
 	}
 	a.underWay.Store(false)
 	retryable := errors.Is(err, computeunit.ErrRetryable)
-	written := a.write(slog.LevelWarn, "refused", err, func(next *record) {
+	written := a.write(a.ctx, slog.LevelWarn, "refused", err, func(next *record) {
 		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), retryable
 		next.Unknown, next.Candidates, next.ListedAt, next.Reported = false, nil, time.Time{}, false
 	}, StateSending)
@@ -126,8 +126,10 @@ func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
 
 // write writes what happened to the purchase, if it still has this claim, and this attempt or, if "sending" has not arrived,
 // the one before.
-func (a *attempt) write(level slog.Level, what string, cause error, change func(next *record), from ...State) error {
-	written, err := a.buyer.write(a.ctx, a.record, func(next *record) error {
+func (a *attempt) write(
+	ctx context.Context, level slog.Level, what string, cause error, change func(next *record), from ...State,
+) error {
+	written, err := a.buyer.write(ctx, a.record, func(next *record) error {
 		mine := next.RequestID == a.requestID || next.RequestID == a.record.RequestID
 		if next.Claim != a.record.Claim || !mine || !slices.Contains(from, next.State) {
 			return errLost
@@ -139,7 +141,7 @@ func (a *attempt) write(level slog.Level, what string, cause error, change func(
 		return err
 	}
 	a.record = written
-	a.buyer.log(a.ctx, level, what, written, cause)
+	a.buyer.log(ctx, level, what, written, cause)
 	return nil
 }
 
@@ -176,7 +178,7 @@ func (a *attempt) worthWaiting(info computeunit.AttemptInfo, refused error) erro
 func (a *attempt) end(cause error) (record, error, error) {
 	if a.underWay.Load() {
 		a.lost = cause
-		err := a.write(slog.LevelWarn, "unknown", cause, func(next *record) { next.Unknown = true }, StateSending)
+		err := a.write(a.ctx, slog.LevelWarn, "unknown", cause, func(next *record) { next.Unknown = true }, StateSending)
 		if err == nil { // the order may be listed already
 			err = errLost
 		}
@@ -187,8 +189,8 @@ func (a *attempt) end(cause error) (record, error, error) {
 		by = ""
 	}
 	mine := a.record // which whoever writes what is kept changes
-	err := a.buyer.finish(a.ctx, "not purchased", mine, cause, func() error {
-		return a.write(slog.LevelWarn, "not purchased", cause, func(next *record) {
+	err := a.buyer.finish(a.ctx, "not purchased", mine, cause, func(ctx context.Context) error {
+		return a.write(ctx, slog.LevelWarn, "not purchased", cause, func(next *record) {
 			next.become(StateNotPurchased, by, Order{})
 			next.Refusal, next.Retryable = causeError{error: cause}.Error(), isPending(cause)
 		}, StatePreparing, StateSending)
@@ -205,7 +207,7 @@ func (b *Buyer) answered(ctx context.Context, mine record, response *computeunit
 	o := Order{InstanceID: response.Result.InstanceID, OrderID: response.Result.OrderID, RequestID: mine.RequestID}
 	told, written := mine, record{}
 	told.answer(o)
-	err := b.finish(ctx, "bought", told, nil, func() (err error) {
+	err := b.finish(ctx, "bought", told, nil, func(ctx context.Context) (err error) {
 		written, err = b.writeAnswer(ctx, mine, o)
 		return err
 	})
@@ -283,12 +285,12 @@ func (b *Buyer) over(ctx context.Context, r record, change func(next *record) er
 // kept is an outcome that the journal could not take (rule 8).
 type kept struct {
 	record
-	write func() error
+	write func(ctx context.Context) error // of whoever writes it
 }
 
 // finish writes an outcome, or keeps it. What somebody else has changed since is not written.
-func (b *Buyer) finish(ctx context.Context, what string, r record, cause error, write func() error) error {
-	err := write()
+func (b *Buyer) finish(ctx context.Context, what string, r record, cause error, write func(context.Context) error) error {
+	err := write(ctx)
 	if err != nil && !errors.Is(err, errLost) {
 		b.kept.Store(r.Claim, kept{r, write})
 		b.log(ctx, slog.LevelError, what+", but the journal can't be written", r, join(cause, err))
@@ -321,7 +323,7 @@ func (b *Buyer) writeOne(ctx context.Context, claim any, k kept) error {
 	if _, still := b.kept.Load(claim); !still || ctx.Err() != nil {
 		return ctx.Err()
 	}
-	err := k.write()
+	err := k.write(ctx)
 	if errors.Is(err, ErrPending) {
 		return err
 	}
