@@ -16,8 +16,9 @@ const (
 )
 
 // Credentials are the keys that requests are signed with (bce-auth-v1). Printed, logged or marshalled to JSON they
-// show no secret. The exceptions are the verbs %p and %w, which do not fit and which go vet reports: with them fmt
-// asks no method. The zero value is not valid: a purchase with it ends in [ErrNotPurchased] before anything is sent.
+// show no secret. The exceptions are the verbs %p and %w, which do not fit: with them fmt asks no method, and prints the
+// keys. go vet reports %w only. The zero value is not valid: a purchase with it ends in [ErrNotPurchased] before anything
+// is sent.
 type Credentials struct {
 	// AccessKeyID is the access key (AK). Required; it has no blanks, control characters or slashes.
 	AccessKeyID string

@@ -1,6 +1,6 @@
 // Errors shows every way a purchase can end, and what to do then.
 //
-//	go run ./examples/errors      buys from a simulator that misbehaves on purpose: needs no key and no network
+//	go run ./examples/errors      buys from a stand-in that misbehaves on purpose: needs no key and no network
 package main
 
 import (

@@ -1,6 +1,6 @@
 // Postpaid buys compute units that are paid for as they are used, and are released by themselves a week later.
 //
-//	go run ./examples/postpaid                              buys from a simulator: needs no key and no network
+//	go run ./examples/postpaid                              buys from a stand-in: needs no key and no network
 //	go run ./examples/postpaid -live -service svco-...      buys for real money, with the keys in the environment
 package main
 

@@ -46,7 +46,7 @@ func usage(why string) {
 	os.Exit(2)
 }
 
-// client sends to the real service with -live, else to a simulator in this process. Call stop at the end.
+// client sends to the real service with -live, else to a stand-in in this process. Call stop at the end.
 func (o options) client() (client *computeunit.Client, stop func(), err error) {
 	if o.live {
 		client, err = computeunit.NewClientFromEnv()

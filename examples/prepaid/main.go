@@ -1,6 +1,6 @@
 // Prepaid buys compute units for some months in advance.
 //
-//	go run ./examples/prepaid                              buys from a simulator: needs no key and no network
+//	go run ./examples/prepaid                              buys from a stand-in: needs no key and no network
 //	go run ./examples/prepaid -live -service svco-...      buys for real money, with the keys in the environment
 package main
 

@@ -15,7 +15,7 @@ import (
 
 var cost = flag.Bool("cost", false, "measure what a purchase costs, as ratios")
 
-// TestStatementsOfAPurchase: what a Buy costs the database if nothing goes wrong. docs/once.md reckons capacity from it.
+// TestStatementsOfAPurchase counts what a Buy costs the database if nothing goes wrong: docs/once-design.md, Capacity.
 func TestStatementsOfAPurchase(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
 		d.empty(t)
