@@ -47,16 +47,18 @@ func (c *call) buy(r record) (bought record, outcome, why error) {
 	case err != nil:
 		return claimed, computeunit.ErrOutcomeUnknown, err
 	}
+	c.seen, c.attempt = true, &attempt{call: c, record: claimed} // whatever panics from here on: see recovered
 	c.buyer.log(c.ctx, slog.LevelInfo, "claimed", claimed, nil)
-	c.seen, c.attempt = true, &attempt{call: c, record: claimed}
 	bought, outcome, why = c.attempt.listAndSend()
-	c.attempt = nil // not after a panic: see recovered
+	c.attempt = nil
 	c.underWay.Store(false)
 	return bought, outcome, why
 }
 
 func (a *attempt) listAndSend() (bought record, outcome, why error) {
-	before, _, err := a.buyer.list(a.ctx, a.record) // rule 2: after claiming
+	ctx, cancel := context.WithTimeout(a.ctx, a.buyer.lookTimeout()) // a 429 can ask for hours
+	defer cancel()
+	before, _, err := a.buyer.list(ctx, a.record) // rule 2: after claiming
 	if err != nil {
 		return a.end(join(a.ended(), err))
 	}
@@ -285,16 +287,19 @@ func (b *Buyer) over(ctx context.Context, r record, change func(next *record) er
 // kept is an outcome that the journal could not take (rule 8).
 type kept struct {
 	record
-	write func(ctx context.Context) error // of whoever writes it
+	write func(ctx context.Context) error // of whoever writes it; nil while its call does
 }
 
 // finish writes an outcome, or keeps it. What somebody else has changed since is not written.
 func (b *Buyer) finish(ctx context.Context, what string, r record, cause error, write func(context.Context) error) error {
+	b.kept.Store(r.Claim, kept{record: r})
 	err := write(ctx)
-	if err != nil && !errors.Is(err, errLost) {
-		b.kept.Store(r.Claim, kept{r, write})
-		b.log(ctx, slog.LevelError, what+", but the journal can't be written", r, join(cause, err))
+	if err == nil || errors.Is(err, errLost) {
+		b.kept.Delete(r.Claim)
+		return err
 	}
+	b.kept.Store(r.Claim, kept{r, write})
+	b.log(ctx, slog.LevelError, what+", but the journal can't be written", r, join(cause, err))
 	return err
 }
 
@@ -314,6 +319,9 @@ func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
 
 // writeOne returns an error if the journal is still away.
 func (b *Buyer) writeOne(ctx context.Context, claim any, k kept) error {
+	if k.write == nil {
+		return ctx.Err()
+	}
 	select { // until it is written nobody reads the key
 	case <-ctx.Done():
 		return ctx.Err()

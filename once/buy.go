@@ -134,6 +134,9 @@ func (c *call) recovered() {
 		return
 	}
 	c.panicked = recover()
+	defer func() { // of the logger: on this goroutine nobody could catch it
+		c.panicked = cmp.Or(c.panicked, recover())
+	}()
 	if c.attempt != nil {
 		c.attempt.end(fmt.Errorf("the call ended in a panic: %v", c.panicked))
 	}
@@ -168,7 +171,7 @@ func (c *call) loop() (r record, outcome, why error) {
 		case errors.Is(err, errEndpoint):
 			return r, outcome, err
 		case err != nil:
-			return r, computeunit.ErrOutcomeUnknown, join(c.lost, c.over, again(err))
+			return r, computeunit.ErrOutcomeUnknown, join(c.lost, cmp.Or(c.over, c.ended()), again(err))
 		case r.version == "" && c.seen:
 			return r, computeunit.ErrOutcomeUnknown, join(c.lost, errDeleted)
 		case reused != nil:

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
@@ -159,8 +160,8 @@ func sameEndpoint(a, b string) bool {
 }
 
 func changeEndpoint(ctx context.Context, journal store.Store, from, to string) error {
-	if u, err := url.Parse(to); err != nil || u.Hostname() == "" {
-		return fmt.Errorf("%q is no endpoint", to)
+	if _, err := computeunit.NewClient(computeunit.StaticCredentials("-", "-"), computeunit.WithEndpoint(to)); err != nil {
+		return err
 	}
 	rows, err := journal.Find(ctx, store.Key, endpointKey)
 	switch {

@@ -108,7 +108,7 @@ func TestChangeEndpoint(t *testing.T) {
 		_, err := b.found(once.Found{InstanceID: "i", Unlisted: true})
 		b.NoError(err)
 		b.ErrorContains(change(to, from), "another endpoint's")
-		b.ErrorContains(change(from, "nowhere"), "no endpoint")
+		b.ErrorContains(change(from, "nowhere"), "must be like https://host")
 		b.NoError(change(from, to))
 		b.Error(b.process().Check(b.ctx))
 		b.NoError(change(to, from))

@@ -170,11 +170,11 @@ func (b *Buyer) Shutdown(ctx context.Context) error {
 	b.close()
 	b.mu.Unlock()
 	var unwritten error
-	ended := make(chan struct{})
+	ended, lasting := make(chan struct{}), context.WithoutCancel(ctx)
 	go func() {
 		defer close(ended)
 		b.calls.Wait()
-		unwritten = b.writeKept(context.WithoutCancel(ctx), "")
+		unwritten = b.writeKept(lasting, "")
 	}()
 	select {
 	case <-ended:

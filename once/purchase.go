@@ -99,6 +99,15 @@ type Order struct {
 // without an instance id.
 func (p Purchase) Open() bool { return p.State == StatePreparing || p.isSent() }
 
+// isKnown reports whether it has one of the states, and an id if it is bought.
+func (p *Purchase) isKnown() bool {
+	switch p.State {
+	case StatePreparing, StateSending, StateNotPurchased:
+		return true
+	}
+	return p.State == StateBought && p.InstanceID+p.OrderID != ""
+}
+
 // isUnnamed reports whether there is an order whose instance is not known.
 func (p *Purchase) isUnnamed() bool { return p.State == StateBought && p.InstanceID == "" }
 

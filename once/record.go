@@ -57,6 +57,8 @@ var (
 	errTaken = errors.New("the service or the instance belongs to another key")
 	// errLater means a record that this version of the package leaves alone.
 	errLater = errors.New("a later version of this package wrote the record: use that version")
+	// errEdited means a record that this package did not write so, or that a column has changed.
+	errEdited = errors.New("the record is none of a purchase")
 	// errDeleted means that a row is gone whose key this call has seen.
 	errDeleted = errors.New("the record was deleted from the journal")
 	// errUnexplained means that the statement changes no row again and again.
@@ -68,8 +70,11 @@ func (b *Buyer) decode(row store.Record) (record, error) {
 	err := json.Unmarshal(row.Data, &d)
 	r := record{Purchase: d.Purchase, beside: d.beside, version: row.Version, service: row.OpenService, age: row.Age}
 	r.Key, r.State, r.InstanceID = row.Key, State(row.State), row.InstanceID // which the constraints hold
-	if err != nil || d.Format != format {
+	switch {
+	case err != nil || d.Format != format:
 		return r, join(fmt.Errorf("key %q: %w", row.Key, errLater), err)
+	case !r.isKnown(): // a state that is not known would be free to buy
+		return r, fmt.Errorf("key %q: %w: state %q, instance %q, order %q", row.Key, errEdited, r.State, r.InstanceID, r.OrderID)
 	}
 	r.Unknown = r.Unknown || r.State == StateSending && r.isUnchangedFor(time.Duration(r.TimeoutMS)*time.Millisecond)
 	return r, nil

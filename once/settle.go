@@ -52,16 +52,17 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 	}
 	purchases, errs := make([]Purchase, len(rows)), make([]error, len(rows))
 	inTurn(len(rows), func(i int) {
+		purchases[i].Key, errs[i] = rows[i].Key, fmt.Errorf("once: key %q: a hook ended the goroutine", rows[i].Key)
 		r, err := b.decode(rows[i])
 		if err == nil {
-			ctx, cancel := context.WithTimeout(ctx, b.client.Timeout()+settleMargin)
+			ctx, cancel := context.WithTimeout(ctx, b.lookTimeout())
 			defer cancel()
 			r, err = b.tend(ctx, r)
 		}
 		if err == nil && r.version == "" {
 			err = errDeleted
 		}
-		if err != nil {
+		if errs[i] = nil; err != nil {
 			errs[i] = fmt.Errorf("once: key %q: %w", rows[i].Key, err)
 		}
 		r.Key = rows[i].Key
@@ -114,15 +115,22 @@ func (b *Buyer) tend(ctx context.Context, r record) (record, error) {
 		r = regained
 	}
 	looked, err := b.look(ctx, r)
-	if err != nil || !looked.needsSettling() || looked.Reported {
+	late := len(looked.Candidates) > 1 || looked.isUnchangedFor(b.takeover) // else it may well settle itself
+	if err != nil || !looked.needsSettling() || looked.Reported || !late {
 		return looked, err
 	}
-	looked, err = b.settle(ctx, looked, func(next *record) { next.Reported = true })
-	if err == nil && looked.needsSettling() {
-		b.log(ctx, slog.LevelError, "not settled", looked, b.blocked(looked))
+	reported, err := b.swap(ctx, looked, func(next *record) { next.Reported = true })
+	switch {
+	case errors.Is(err, errLost):
+		return looked, nil
+	case err == nil:
+		b.log(ctx, slog.LevelError, "not settled", reported, b.blocked(reported))
 	}
-	return looked, err
+	return reported, err
 }
+
+// lookTimeout limits what is looked for at one service: slowness costs its own keys only.
+func (b *Buyer) lookTimeout() time.Duration { return b.client.Timeout() + settleMargin }
 
 // settle changes a purchase that is as it was read: what was listed is about that. Else it returns what it has become.
 func (b *Buyer) settle(ctx context.Context, r record, change func(next *record)) (record, error) {

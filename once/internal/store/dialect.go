@@ -48,11 +48,13 @@ var dialects = map[string]dialect{
 			`EXISTS (SELECT 1 FROM pragma_table_info('{name}', {schema}))`,
 		now: `CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000`,
 		settings: []setting{
-			{`(SELECT synchronous FROM pragma_synchronous) >= 2`,
+			{`(SELECT synchronous FROM pragma_synchronous WHERE schema = {schema}) >= 2`,
 				`PRAGMA synchronous is below FULL: set it to FULL on every connection of the pool, in the data source name ` +
 					`(modernc.org/sqlite: _pragma=synchronous(full))`, false},
-			{`(SELECT journal_mode FROM pragma_journal_mode) NOT IN ('off', 'memory')`,
+			{`(SELECT journal_mode FROM pragma_journal_mode WHERE schema = {schema}) NOT IN ('off', 'memory')`,
 				`PRAGMA journal_mode is off or memory: set it to wal; a database in memory keeps nothing, use InMemory instead`, false},
+			{`(SELECT file FROM pragma_database_list WHERE name = {schema}) <> ''`,
+				`the database is a temporary one of this connection: set it to a file`, true},
 		},
 	},
 	"postgresql": {

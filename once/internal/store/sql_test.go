@@ -41,7 +41,7 @@ func TestEachWriteChecksTheSettingsOfItsConnection(t *testing.T) {
 			require.NoError(t, err)
 			for _, setting := range dialect.settings {
 				if !setting.one {
-					assert.Contains(t, d.executed[len(d.executed)-1], setting.holds, name)
+					assert.Contains(t, d.executed[len(d.executed)-1], s.text(setting.holds), name)
 				}
 			}
 		}
