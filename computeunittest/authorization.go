@@ -92,7 +92,7 @@ func (a *authorization) checkTime(now time.Time) *refusal {
 // may be in any order: Baidu's Python SDK joins them from a set.
 func (a *authorization) checkSignedHeaders(header http.Header) *refusal {
 	for _, name := range a.signedHeaders {
-		if name == "" || name != strings.ToLower(name) {
+		if name != strings.ToLower(name) {
 			return malformed("a signed header is not in lower case: %q", name)
 		}
 	}

@@ -98,7 +98,7 @@ func (f Fault) denies() bool {
 	if f.status == 0 {
 		return false
 	}
-	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithMaxAttempts(1),
+	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"),
 		computeunit.WithEndpoint("http://127.0.0.1"), computeunit.WithHTTPClient(&http.Client{Transport: reply(f)}))
 	if err == nil {
 		_, err = client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{

@@ -43,7 +43,7 @@ func NewServer(options ...Option) *Server {
 	}
 	s.listen()
 	s.URL = "http://" + s.listener.Addr().String()
-	s.http = &http.Server{Handler: http.HandlerFunc(s.serve), ReadHeaderTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: http.HandlerFunc(s.serve)}
 	go func() { _ = s.http.Serve(s.listener) }() // until Close
 	return s
 }
