@@ -63,10 +63,10 @@ func (a *authorization) canonicalHeaders(r *http.Request, host string) (string, 
 	var lines []string
 	for _, name := range a.signedHeaders {
 		values := r.Header.Values(name)
-		switch { // net/http keeps these two outside the Header map
-		case name == "host":
+		switch name { // net/http keeps these two outside the Header map
+		case "host":
 			values = []string{host}
-		case name == "content-length" && r.ContentLength > 0:
+		case "content-length":
 			values = []string{strconv.FormatInt(r.ContentLength, 10)}
 		}
 		if len(values) != 1 {
