@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -38,8 +37,7 @@ func (x *exchange) answer(f Fault, right any) {
 		if f.retryAfter != "" {
 			x.w.Header().Set("Retry-After", f.retryAfter)
 		}
-		ids := strings.NewReplacer("{requestId}", x.requestID, "{instanceId}", x.instanceID, "{orderId}", x.orderID)
-		x.write(f.status, ids.Replace(f.body))
+		x.write(f.status, f.fill(x.requestID, x.instanceID, x.orderID))
 	}
 }
 

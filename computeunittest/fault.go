@@ -90,6 +90,11 @@ func (f Fault) Valid() error {
 	return nil
 }
 
+// fill puts the ids of a request into the body.
+func (f Fault) fill(requestID, instanceID, orderID string) string {
+	return strings.NewReplacer("{requestId}", requestID, "{instanceId}", instanceID, "{orderId}", orderID).Replace(f.body)
+}
+
 // orders reports whether the fault lets the order be made.
 func (f Fault) orders() bool { return f.afterOrder || f.status == 0 && !f.lost }
 
@@ -111,6 +116,7 @@ func (f Fault) denies() bool {
 // reply is a transport that has the fault's answer for every request.
 type reply Fault
 
-func (f reply) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: f.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(f.body))}, nil
+func (r reply) RoundTrip(*http.Request) (*http.Response, error) {
+	body := Fault(r).fill("r-1", "i-1", "o-1")
+	return &http.Response{StatusCode: r.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 }
