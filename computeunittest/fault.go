@@ -103,8 +103,8 @@ func (f Fault) denies() bool {
 	if f.status == 0 {
 		return false
 	}
-	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"),
-		computeunit.WithEndpoint("http://127.0.0.1"), computeunit.WithHTTPClient(&http.Client{Transport: reply(f)}))
+	client, err := computeunit.NewClient(key{ownKey}, computeunit.WithEndpoint("http://127.0.0.1"),
+		computeunit.WithHTTPClient(&http.Client{Transport: reply(f)}))
 	if err == nil {
 		_, err = client.PurchaseComputeUnit(context.Background(), computeunit.PurchaseComputeUnitRequest{
 			ServiceID: "svco-1", Billing: computeunit.Postpaid(), ReplicasCount: 1,

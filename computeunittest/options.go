@@ -8,6 +8,9 @@ import (
 	"github.com/qianfan-go/computeunit"
 )
 
+// ownKey is what a server knows if it is told nothing else.
+var ownKey = computeunit.Credentials{AccessKeyID: "simulator-access-key", SecretAccessKey: "simulator-secret-key"}
+
 type settings struct {
 	addr          string // empty: any, or in memory
 	keys          []computeunit.Credentials
@@ -30,7 +33,7 @@ func newSettings(options []Option) settings {
 		option(&s)
 	}
 	if len(s.keys) == 0 {
-		s.keys = []computeunit.Credentials{{AccessKeyID: "simulator-access-key", SecretAccessKey: "simulator-secret-key"}}
+		s.keys = []computeunit.Credentials{ownKey}
 	}
 	return s
 }
