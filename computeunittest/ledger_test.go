@@ -81,9 +81,9 @@ func TestTheLedgerIsRightWithManyCallers(t *testing.T) {
 		callers.Go(func() {
 			for range 5 {
 				call(t, server, buying, postpaid)
-				for _, order := range server.Orders() {
-					release(t, server, "svco-1", order.InstanceID)
-				}
+			}
+			for _, order := range server.Orders() {
+				release(t, server, "svco-1", order.InstanceID)
 			}
 		})
 	}
