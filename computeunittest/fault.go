@@ -100,9 +100,6 @@ func (f Fault) orders() bool { return f.afterOrder || f.status == 0 && !f.lost }
 
 // denies asks a client what it makes of the answer. Where it is certain that nothing was bought, an order would be hidden.
 func (f Fault) denies() bool {
-	if f.status == 0 {
-		return false
-	}
 	client, err := computeunit.NewClient(key{ownKey}, computeunit.WithEndpoint("http://127.0.0.1"),
 		computeunit.WithHTTPClient(&http.Client{Transport: reply(f)}))
 	if err == nil {

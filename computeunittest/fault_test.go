@@ -44,7 +44,7 @@ func TestEachFaultHasItsOutcome(t *testing.T) {
 		"half of a body":             {computeunittest.Answer(200, ids[:40]).AfterOrder(), unknown, 1},
 		"a protocol":                 {computeunittest.Answer(101, "").AfterOrder(), unknown, 1},
 		"a conflict":                 {computeunittest.Answer(409, denied).AfterOrder(), unknown, 1},
-		"a failure":                  {computeunittest.Answer(599, denied), unknown, 0},
+		"a failure":                  {computeunittest.Answer(599, denied).AfterOrder(), unknown, 1},
 		"a failure after an order":   {computeunittest.Answer(502, "<html>").AfterOrder(), unknown, 1},
 		"an order":                   {computeunittest.Answer(202, ids).AfterOrder(), nil, 1},
 		"an order that is not there": {computeunittest.Answer(200, ids), nil, 0},

@@ -24,7 +24,7 @@ func TestTheOfficialSDKsAreServed(t *testing.T) {
 // Baidu's signer is held against the server's own.
 func TestWhatHasToBeEncodedIsVerified(t *testing.T) {
 	server := newServer(t)
-	query := map[string]string{"Action": listing, "b c": "1+ä/~*&", "a": "", "authorization": "left out"}
+	query := map[string]string{"Action": listing, "b c": "1+ä/~*&", "e": "1", "d": "2", "c": "3", "B": "4", "a": "", "authorization": "left out"}
 	assert.Empty(t, send(t, server, sign(t, server.Credentials, "POST", query, map[string]string{"x-bce-note": "a b; c=~*/é"})))
 }
 
