@@ -67,8 +67,8 @@ func inBubble() bool { return time.Now().Year() < 2025 }
 
 // Close stops the server and closes every connection to it, those with a request on them too. It may be called again.
 func (s *Server) Close() {
-	_ = s.http.Close() // of what is closed already: there is nothing to do about it
-	_ = s.listener.Close()
+	_ = s.http.Close()     // of what is closed already: there is nothing to do about it
+	_ = s.listener.Close() // if Serve has not begun, nobody else does
 }
 
 // Client is a new client of the server, with a transport of its own, so that a mock that replaced http.DefaultTransport does
