@@ -1,46 +1,98 @@
 package computeunittest_test
 
 import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
-	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
 func TestTheLedgerIsWhatWasBoughtAndReleased(t *testing.T) {
-	server := newServer(t)
-	client := server.Client()
-	bought, err := client.PurchaseComputeUnit(t.Context(), fiveMonths)
-	require.NoError(t, err)
-	second, err := client.PurchaseComputeUnit(t.Context(), computeunit.PurchaseComputeUnitRequest{
-		ServiceID: "svco-1", Billing: computeunit.PostpaidUntil(time.Date(2030, 1, 25, 12, 30, 30, 0, time.UTC)), ReplicasCount: 1,
-	})
-	require.NoError(t, err)
-	require.NoError(t, client.ReleaseComputeUnit(t.Context(), computeunit.ReleaseComputeUnitRequest{
-		ServiceID: "svco-1", InstanceID: second.Result.InstanceID,
-	}))
+	synctest.Test(t, func(t *testing.T) {
+		server, now := newServer(t), time.Now()
+		call(t, server, buying, reserving(`"reservationLength":5,"autoRenew":true`))
+		call(t, server, buying, strings.Replace(postpaid, `"}`, `","releaseTime":"2030-01-25 12:30:30"}`, 1))
+		first, second := server.Orders()[0], server.Orders()[1]
+		release(t, server, "svco-1", second.InstanceID)
+		released := server.Releases()[0]
 
-	ak, orders, release := server.Credentials.AccessKeyID, server.Orders(), server.Releases()[0]
-	for _, made := range []time.Time{orders[0].CreatedAt, orders[1].CreatedAt, release.ReleasedAt} {
-		assert.WithinDuration(t, time.Now(), made, time.Minute)
+		ak := server.Credentials.AccessKeyID
+		assert.Equal(t, []computeunittest.Order{{
+			OrderID: first.OrderID, InstanceID: first.InstanceID, RequestID: first.RequestID, ClientRequestID: first.ClientRequestID,
+			AccessKeyID: ak, ServiceID: "svco-1", PaymentTiming: "Prepaid", ReplicasCount: 5, Months: 5, AutoRenew: true,
+			CreatedAt: now, Price: 25 * 100_00,
+		}, {
+			OrderID: second.OrderID, InstanceID: second.InstanceID, RequestID: second.RequestID, ClientRequestID: second.ClientRequestID,
+			AccessKeyID: ak, ServiceID: "svco-1", PaymentTiming: "Postpaid", ReplicasCount: 2, ReleaseTime: "2030-01-25 12:30:30",
+			CreatedAt: now,
+		}}, server.Orders())
+		assert.Equal(t, []computeunittest.Release{{
+			ServiceID: "svco-1", InstanceID: second.InstanceID, RequestID: released.RequestID, ClientRequestID: released.ClientRequestID,
+			AccessKeyID: ak, ReleasedAt: now,
+		}}, server.Releases())
+		ids := []string{first.OrderID, first.InstanceID, first.RequestID, second.OrderID, second.InstanceID, second.RequestID, released.RequestID,
+			first.ClientRequestID, second.ClientRequestID, released.ClientRequestID, ""}
+		slices.Sort(ids)
+		assert.Len(t, slices.Compact(ids), 11, "each is its own")
+	})
+}
+
+func TestWhatIsSoldOrSpentIsGone(t *testing.T) {
+	const price = 25 * 100_00 // of five replicas for five months
+	for name, test := range map[string]struct {
+		option computeunittest.Option
+		orders int
+		code   string
+	}{
+		"too little stock for a third":   {computeunittest.WithStock(14), 2, "SimulatorOutOfStock"},
+		"stock for one":                  {computeunittest.WithStock(5), 1, "SimulatorOutOfStock"},
+		"less than no stock":             {computeunittest.WithStock(-5), 0, "SimulatorOutOfStock"},
+		"too little balance for a third": {computeunittest.WithBalance(3*price - 1), 2, "SimulatorOutOfBalance"},
+		"balance for one":                {computeunittest.WithBalance(price), 1, "SimulatorOutOfBalance"},
+		"a debt":                         {computeunittest.WithBalance(-5), 0, "SimulatorOutOfBalance"},
+	} {
+		server := newServer(t, test.option)
+		for range test.orders { // the same order twice is bought twice
+			assert.Zero(t, call(t, server, buying, prepaid), name)
+		}
+		assert.Equal(t, test.code, call(t, server, buying, prepaid).Code, name)
+		assert.Len(t, server.Orders(), test.orders, name)
 	}
-	sent := []string{orders[0].ClientRequestID, orders[1].ClientRequestID, release.ClientRequestID}
-	assert.NotContains(t, sent, "")
-	assert.Equal(t, []computeunittest.Order{{
-		OrderID: bought.Result.OrderID, InstanceID: bought.Result.InstanceID, RequestID: bought.RequestID, ClientRequestID: sent[0],
-		AccessKeyID: ak, ServiceID: fiveMonths.ServiceID, PaymentTiming: "Prepaid", ReplicasCount: 5, Months: 5,
-		CreatedAt: orders[0].CreatedAt, Price: 25 * 100_00,
-	}, {
-		OrderID: second.Result.OrderID, InstanceID: second.Result.InstanceID, RequestID: second.RequestID, ClientRequestID: sent[1],
-		AccessKeyID: ak, ServiceID: "svco-1", PaymentTiming: "Postpaid", ReplicasCount: 1, ReleaseTime: "2030-01-25T12:30:30Z",
-		CreatedAt: orders[1].CreatedAt,
-	}}, orders)
-	assert.Equal(t, []computeunittest.Release{{
-		ServiceID: "svco-1", InstanceID: second.Result.InstanceID, RequestID: release.RequestID, ClientRequestID: sent[2],
-		AccessKeyID: ak, ReleasedAt: release.ReleasedAt,
-	}}, server.Releases())
+}
+
+func TestAPriceThatIsNoInt64IsTooHigh(t *testing.T) {
+	server := newServer(t, computeunittest.WithStock(math.MaxInt))
+	all := fmt.Sprintf(`"replicasCount":%d`, math.MaxInt)
+	assert.Equal(t, "SimulatorOutOfBalance", call(t, server, buying, strings.Replace(prepaid, `"replicasCount":5`, all, 1)).Code)
+}
+
+func TestTheLedgerIsRightWithManyCallers(t *testing.T) {
+	server := newServer(t, computeunittest.WithStock(50))
+	var callers sync.WaitGroup
+	for range 10 {
+		callers.Go(func() {
+			for range 5 {
+				call(t, server, buying, postpaid)
+			}
+			for _, order := range server.Orders() {
+				release(t, server, "svco-1", order.InstanceID)
+			}
+		})
+	}
+	callers.Wait()
+	released := map[string]bool{}
+	for _, one := range server.Releases() {
+		released[one.InstanceID] = true
+	}
+	assert.Len(t, server.Orders(), 25)
+	assert.Len(t, server.Releases(), 25)
+	assert.Len(t, released, 25)
 }

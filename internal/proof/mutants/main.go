@@ -4,11 +4,11 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"go/ast"
+	gobuild "go/build"
 	"go/parser"
 	"go/token"
 	"log"
@@ -20,13 +20,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 var (
 	count    = flag.Int("n", 60, "how many mutants to try")
 	seed     = flag.Uint64("seed", 0, "what the mutants follow from; 0 picks one")
-	patience = flag.Duration("patience", 3*time.Minute, "how long the tests of a package may take")
+	patience = flag.String("patience", "3m", "how long the tests of a package may take")
 	parallel = flag.Int("parallel", 2, "how many mutants are tried at a time")
 )
 
@@ -59,38 +58,44 @@ type mutant struct {
 	line         int
 	from, to     int // offsets
 	was, is      string
+	overlay      string // the flag that puts it in its place
 }
 
 func (m mutant) String() string { return fmt.Sprintf("%s:%d: %q is %q", m.file, m.line, m.was, m.is) }
 
 // mutantsOf changes what is part of the program on this system.
 func mutantsOf(folder string) (mutants []mutant) {
-	for _, file := range list("-f", `{{join .GoFiles "\n"}}`, folder) {
-		mutants = append(mutants, mutantsIn(folder, filepath.Join(folder, file))...)
+	source, err := gobuild.ImportDir(folder, 0)
+	must(err)
+	for _, name := range source.GoFiles {
+		mutants = append(mutants, mutantsIn(folder, filepath.Join(folder, name))...)
 	}
 	return mutants
 }
 
+func must(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
 func mutantsIn(folder, file string) (mutants []mutant) {
 	text, err := os.ReadFile(file)
-	if err != nil {
-		log.Fatal(err)
-	}
+	must(err)
 	files := token.NewFileSet()
 	parsed, err := parser.ParseFile(files, file, text, 0)
-	if err != nil {
-		log.Fatal(err)
-	}
+	must(err)
+	offset := func(at token.Pos) int { return files.Position(at).Offset }
 	add := func(from, to token.Pos, is string) {
-		at := files.Position(from)
-		end := files.Position(to).Offset
-		mutants = append(mutants, mutant{folder, file, at.Line, at.Offset, end, string(text[at.Offset:end]), is})
+		was := string(text[offset(from):offset(to)])
+		is = strings.ReplaceAll(is, "{}", was)
+		mutants = append(mutants, mutant{folder, file, files.Position(from).Line, offset(from), offset(to), was, is, ""})
 	}
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		if declared, ok := n.(*ast.GenDecl); ok && declared.Tok == token.IMPORT {
 			return false
 		}
-		change(n, text, files, add)
+		change(n, add)
 		return true
 	})
 	return mutants
@@ -101,26 +106,23 @@ var operators = map[token.Token]string{
 	token.LAND: "||", token.LOR: "&&", token.ADD: "-", token.SUB: "+", token.MUL: "/", token.QUO: "*",
 }
 
-// change adds the mutants of a node.
-func change(n ast.Node, text []byte, files *token.FileSet, add func(from, to token.Pos, is string)) {
-	source := func(e ast.Node) string {
-		return string(text[files.Position(e.Pos()).Offset:files.Position(e.End()).Offset])
-	}
+// change adds the mutants of a node. In what it adds, {} is what was there.
+func change(n ast.Node, add func(from, to token.Pos, is string)) {
 	switch n := n.(type) {
 	case *ast.BinaryExpr:
 		if is := operators[n.Op]; is != "" {
 			add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), is)
 		}
 	case *ast.IfStmt:
-		add(n.Cond.Pos(), n.Cond.End(), "!("+source(n.Cond)+")")
+		add(n.Cond.Pos(), n.Cond.End(), "!({})")
 	case *ast.CaseClause:
 		for _, e := range n.List {
 			if _, isBinary := e.(*ast.BinaryExpr); isBinary {
-				add(e.Pos(), e.End(), "!("+source(e)+")")
+				add(e.Pos(), e.End(), "!({})")
 			}
 		}
 	case *ast.BasicLit:
-		if value, err := strconv.Atoi(n.Value); n.Kind == token.INT && err == nil {
+		if value, err := strconv.Atoi(n.Value); err == nil {
 			add(n.Pos(), n.End(), strconv.Itoa(value+1))
 		}
 	case *ast.Ident:
@@ -149,36 +151,27 @@ func mayGo(s ast.Stmt) bool {
 
 // try takes mutants until enough of them built.
 func try(all []mutant) (survivors []mutant) {
-	tests := dependents()
-	for _, name := range tests["./internal/bceauth"] { // all depend on it
-		if test(name) != nil {
-			log.Fatalf("the tests of %s fail without a change", name)
-		}
+	tests := testPackages()
+	if !pass("-overlay=", tests...) {
+		log.Fatal("tests fail without a change")
 	}
+	folder, err := os.MkdirTemp("", "mutants")
+	must(err)
+	defer os.RemoveAll(folder)
+	built := make(chan mutant)
+	go build(all, folder, built)
 	var mu sync.Mutex
-	next, tried := 0, 0
-	take := func() (m mutant, ok bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		if next == len(all) || tried >= *count {
-			return m, false
-		}
-		next, tried = next+1, tried+1
-		return all[next-1], true
-	}
 	var workers sync.WaitGroup
 	for range *parallel {
 		workers.Go(func() {
-			for m, ok := take(); ok; m, ok = take() {
-				result := m.try(tests[m.folder])
-				log.Printf("%-12s %s", result, m)
-				mu.Lock()
-				switch result {
-				case invalid:
-					tried--
-				case survived:
-					survivors = append(survivors, m)
+			for m := range built {
+				if !pass(m.overlay, "./"+m.folder) || !pass(m.overlay, tests...) {
+					log.Println("found   ", m)
+					continue
 				}
+				log.Println("SURVIVED", m)
+				mu.Lock()
+				survivors = append(survivors, m)
 				mu.Unlock()
 			}
 		})
@@ -187,93 +180,44 @@ func try(all []mutant) (survivors []mutant) {
 	return survivors
 }
 
-const (
-	invalid  = "no build"
-	survived = "SURVIVED"
-	found    = "found"
-)
-
-func (m mutant) try(tests []string) (result string) {
-	folder, err := os.MkdirTemp("", "mutant")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer os.RemoveAll(folder)
-	overlay := m.write(folder)
-	if exec.Command("go", "build", overlay, "./"+m.folder).Run() != nil {
-		return invalid
-	}
-	for _, name := range tests {
-		if test(name, overlay) != nil {
-			return found
-		}
-	}
-	return survived
+func testPackages() []string {
+	listed, err := exec.Command("go", "list", "./...").Output()
+	must(err)
+	return slices.DeleteFunc(strings.Fields(string(listed)), func(name string) bool { return strings.Contains(name, "/examples") })
 }
 
-// test runs the tests of a package, without those of the documents and without the longer proofs.
-func test(name string, flags ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), *patience+time.Minute)
-	defer cancel()
-	arguments := append([]string{"test", "-vet=off", "-failfast", "-skip=README|Documents|Language|EachSource|TestRules|TestSoak|TestCampaignPeers",
-		"-timeout=" + patience.String()}, flags...)
-	return exec.CommandContext(ctx, "go", append(arguments, name)...).Run()
+// build leaves out what does not.
+func build(all []mutant, folder string, built chan<- mutant) {
+	defer close(built)
+	for n := 0; n < *count && len(all) > 0; all = all[1:] {
+		m := all[0]
+		m.write(filepath.Join(folder, strconv.Itoa(len(all))))
+		if exec.Command("go", "build", m.overlay, "./"+m.folder).Run() == nil {
+			built <- m
+			n++
+		}
+	}
 }
 
 // write makes an overlay for the go command.
-func (m mutant) write(folder string) (flag string) {
+func (m *mutant) write(folder string) {
 	text, err := os.ReadFile(m.file)
-	if err != nil {
-		log.Fatal(err)
-	}
+	must(err)
 	original, err := filepath.Abs(m.file)
-	if err != nil {
-		log.Fatal(err)
-	}
+	must(err)
+	must(os.Mkdir(folder, 0o700))
 	copied, overlay := filepath.Join(folder, "copy.go"), filepath.Join(folder, "overlay.json")
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{original: copied}})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for name, content := range map[string][]byte{
-		copied:  slices.Concat(text[:m.from], []byte(m.is), text[m.to:]),
-		overlay: replace,
-	} {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
-			log.Fatal(err)
-		}
-	}
-	return "-overlay=" + overlay
+	must(err)
+	must(os.WriteFile(copied, slices.Concat(text[:m.from], []byte(m.is), text[m.to:]), 0o600))
+	must(os.WriteFile(overlay, replace, 0o600))
+	m.overlay = "-overlay=" + overlay
 }
 
-// dependents are, by folder of changed, the packages with tests that depend on it: its own first.
-func dependents() map[string][]string {
-	tests := map[string][]string{}
-	for _, folder := range changed {
-		tests[folder] = list(folder)
-	}
-	for _, binary := range list("-test", "-f", `{{if eq .Name "main"}}{{.ImportPath}},{{join .Deps ","}}{{end}}`, "./...") {
-		name, dependencies, _ := strings.Cut(binary, ".test,")
-		for _, folder := range changed {
-			own := tests[folder][0]
-			if name != own && !strings.Contains(name, "/examples") && strings.Contains(dependencies+",", own+",") {
-				tests[folder] = append(tests[folder], name)
-			}
-		}
-	}
-	return tests
-}
-
-// list returns the lines that go list prints.
-func list(arguments ...string) (lines []string) {
-	command := exec.Command("go", append([]string{"list"}, arguments...)...)
-	command.Stderr = os.Stderr
-	output, err := command.Output()
-	if err != nil {
-		log.Fatal(err)
-	}
-	for line := range strings.Lines(string(output)) {
-		lines = append(lines, strings.ReplaceAll(strings.TrimSpace(line), " [", ",["))
-	}
-	return lines
+// pass runs the tests of packages, without those of the documents and without the longer proofs. What does not depend on the
+// change passes from the cache.
+func pass(overlay string, packages ...string) bool {
+	flags := []string{"test", "-vet=off", "-failfast", "-timeout=" + *patience, overlay,
+		"-skip=README|Documents|Language|EachSource|TestRules|TestSoak|TestCampaignPeers"}
+	return exec.Command("go", append(flags, packages...)...).Run() == nil
 }

@@ -1,14 +1,10 @@
-package simulator
+package computeunittest
 
 import (
 	"cmp"
 	"time"
-)
 
-// The documented payment timings.
-const (
-	Prepaid  = "Prepaid"
-	Postpaid = "Postpaid"
+	"github.com/qianfan-go/computeunit"
 )
 
 const month = "Month"
@@ -18,7 +14,7 @@ type purchaseBody struct {
 	ServiceID     string
 	ReplicasCount int
 	Billing       struct {
-		PaymentTiming string
+		PaymentTiming computeunit.PaymentTiming
 		ReleaseTime   string
 		Reservation   *struct {
 			ReservationTimeUnit string
@@ -31,42 +27,38 @@ type purchaseBody struct {
 }
 
 // purchase buys what the body says, unless a fault comes before the order.
-func (s *Simulator) purchase(x *exchange) *Refusal {
+func (s *Server) purchase(x *exchange) *refusal {
 	var body purchaseBody
 	if refusal := cmp.Or(x.decode(&body), body.check()); refusal != nil {
 		return refusal
 	}
 	order := Order{
-		OrderID: x.orderID, InstanceID: x.instanceID, RequestID: x.requestID, ClientRequestID: x.r.Header.Get("X-Bce-Request-Id"),
-		AccessKeyID: x.key.AccessKeyID, ServiceID: body.ServiceID, ReplicasCount: body.ReplicasCount,
-		PaymentTiming: body.Billing.PaymentTiming, ReleaseTime: body.Billing.ReleaseTime,
+		OrderID: x.orderID, InstanceID: x.instanceID, RequestID: x.requestID, ClientRequestID: x.r.Header.Get(headerRequestID),
+		AccessKeyID: x.key.AccessKeyID, ServiceID: body.ServiceID, PaymentTiming: body.Billing.PaymentTiming,
+		ReplicasCount: body.ReplicasCount, ReleaseTime: body.Billing.ReleaseTime, CreatedAt: x.now,
 	}
 	if reservation := body.Billing.Reservation; reservation != nil {
 		order.Months, order.AutoRenew = reservation.ReservationLength, reservation.AutoRenew
 	}
-	fault := x.action.next(Request{order.ServiceID, order.PaymentTiming, order.ReplicasCount, 0})
-	return s.perform(x, fault, func(done bool) (any, *Refusal) {
-		order.CreatedAt = x.now
-		result := map[string]string{"instanceId": x.instanceID, "orderId": x.orderID}
-		if !done {
-			return result, nil
-		}
-		return result, s.ledger.place(order, fault.ListedAfter)
+	fault := s.purchases.next(order.ServiceID, func(attempt int) Fault {
+		return s.settings.purchaseFault(Purchase{order.ServiceID, order.PaymentTiming, order.ReplicasCount, attempt})
 	})
+	result := map[string]string{"instanceId": x.instanceID, "orderId": x.orderID}
+	return x.perform(fault, result, func() *refusal { return s.ledger.place(order) })
 }
 
 // check is the documented rules. That the service refuses a replicasCount below 1, and a releaseTime with Prepaid, is
 // invented: documented is that the one is required, and that the other has an effect only with Postpaid.
-func (b *purchaseBody) check() *Refusal {
+func (b *purchaseBody) check() *refusal {
 	reservation := b.Billing.Reservation
 	switch {
 	case isBlank(b.ServiceID):
 		return wrong("serviceId is required")
 	case b.ReplicasCount < 1:
 		return invented(codeInappropriateJSON, "replicasCount is less than 1")
-	case b.Billing.PaymentTiming == Postpaid:
+	case b.Billing.PaymentTiming == computeunit.PaymentTimingPostpaid:
 		return b.checkPostpaid()
-	case b.Billing.PaymentTiming != Prepaid:
+	case b.Billing.PaymentTiming != computeunit.PaymentTimingPrepaid:
 		return wrong("billing.paymentTiming is neither Prepaid nor Postpaid")
 	case b.Billing.ReleaseTime != "":
 		return invented(codeInappropriateJSON, "billing.releaseTime is not for Prepaid")
@@ -83,7 +75,7 @@ func (b *purchaseBody) check() *Refusal {
 }
 
 // checkPostpaid takes both documented forms of releaseTime. The earliest and the latest time are not documented.
-func (b *purchaseBody) checkPostpaid() *Refusal {
+func (b *purchaseBody) checkPostpaid() *refusal {
 	_, errRFC := time.Parse(time.RFC3339, b.Billing.ReleaseTime)
 	_, errPlain := time.Parse(time.DateTime, b.Billing.ReleaseTime)
 	switch {
@@ -94,5 +86,3 @@ func (b *purchaseBody) checkPostpaid() *Refusal {
 	}
 	return nil
 }
-
-func wrong(rule string) *Refusal { return refuse(codeInappropriateJSON, "%s", rule) }

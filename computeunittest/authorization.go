@@ -1,4 +1,4 @@
-package simulator
+package computeunittest
 
 import (
 	"net/http"
@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/qianfan-go/computeunit"
 )
 
 const (
@@ -13,7 +15,7 @@ const (
 	timestampLayout = "2006-01-02T15:04:05Z"
 	headerToken     = "X-Bce-Security-Token"
 
-	// clockTolerance is how far ahead of the simulator's clock a signature may be. The service's own is not documented.
+	// clockTolerance is how far ahead of the server's clock a signature may be. The service's own is not documented.
 	clockTolerance = 5 * time.Minute
 )
 
@@ -29,8 +31,29 @@ type authorization struct {
 	lifetime time.Duration
 }
 
+// authenticate finds the key of the request and checks the signature with it.
+func (s *Server) authenticate(x *exchange) *refusal {
+	auth, refusal := readAuthorization(x.r.Header)
+	if refusal != nil {
+		return refusal
+	}
+	known := func(k computeunit.Credentials) bool { return k.AccessKeyID == auth.accessKeyID }
+	i := slices.IndexFunc(s.settings.keys, known)
+	if i < 0 {
+		return refuse(codeInvalidAccessKeyID, "the access key is unknown")
+	}
+	x.key = s.settings.keys[i]
+	if refusal := auth.verify(x.r, x.key.SecretAccessKey, x.now); refusal != nil {
+		return refusal
+	}
+	if x.r.Header.Get(headerToken) != x.key.SessionToken {
+		return invented(codeInvalidAccessKeyID, "%s is not the one of this access key", headerToken)
+	}
+	return nil
+}
+
 // readAuthorization takes the header apart and refuses whatever is not exactly the documented form.
-func readAuthorization(header http.Header) (*authorization, *Refusal) {
+func readAuthorization(header http.Header) (*authorization, *refusal) {
 	values := header.Values("Authorization")
 	if strings.Join(values, "") == "" {
 		return nil, refuse(codeSignatureEmpty, "there is no Authorization")
@@ -55,8 +78,8 @@ func readAuthorization(header http.Header) (*authorization, *Refusal) {
 
 // checkTime refuses a signature that is not of its time. x-bce-date is not looked at: that it has to equal the signed
 // timestamp is not documented, and Baidu's Node.js and Java SDKs read the clock twice.
-func (a *authorization) checkTime(now time.Time, leeway time.Duration) *Refusal {
-	if now.After(a.signedAt.Add(a.lifetime + leeway)) {
+func (a *authorization) checkTime(now time.Time) *refusal {
+	if now.After(a.signedAt.Add(a.lifetime)) {
 		return refuse(codeRequestExpired, "the signature has expired")
 	}
 	if a.signedAt.After(now.Add(clockTolerance)) {
@@ -67,9 +90,9 @@ func (a *authorization) checkTime(now time.Time, leeway time.Duration) *Refusal 
 
 // checkSignedHeaders wants names in lower case, with the host among them, and with the session token if there is one. They
 // may be in any order: Baidu's Python SDK joins them from a set.
-func (a *authorization) checkSignedHeaders(header http.Header) *Refusal {
+func (a *authorization) checkSignedHeaders(header http.Header) *refusal {
 	for _, name := range a.signedHeaders {
-		if name == "" || name != strings.ToLower(name) {
+		if name != strings.ToLower(name) {
 			return malformed("a signed header is not in lower case: %q", name)
 		}
 	}
@@ -82,6 +105,6 @@ func (a *authorization) checkSignedHeaders(header http.Header) *Refusal {
 	return nil
 }
 
-func malformed(format string, args ...any) *Refusal {
+func malformed(format string, args ...any) *refusal {
 	return refuse(codeInvalidHTTPAuthHeader, format, args...)
 }
