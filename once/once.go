@@ -99,9 +99,10 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 // WithLogger writes a record for each step of a purchase, with the attributes key, service_id, state, and if known evidence,
 // instance_id, order_id, client_request_id and error. No record has a secret in it. The default is to write none.
 //
-// An error record is one that needs a person, and each such event has one: "not settled" (it was looked for), "bought
-// twice", "opened again", and an outcome that the journal can't take. What may settle itself is at most a warning, also in
-// the client's records of these calls. Set this logger or the client's: the second says the same in other words.
+// An error record is one that needs a person, and each such event has one: "not settled" (it was looked for, and its record
+// has not changed for [WithTakeoverAfter], or several instances could be it), "bought twice", "opened again", an outcome that
+// the journal can't take, and a panic after Buy has returned. What may settle itself is at most a warning, also in the
+// client's records of these calls. Set this logger or the client's: the second says the same in other words.
 //
 // Logger, hooks and values of the context of [Buyer.Buy] may be used after it has returned: see there.
 func WithLogger(logger *slog.Logger) Option { return func(b *Buyer) { b.logger = logger } }
