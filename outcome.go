@@ -71,7 +71,8 @@ func isRefusalStatus(status int) bool {
 // Codes that change what is done. The rest is for the caller to read.
 const codeRequestExpired = "RequestExpired"
 
-// documentedRefusals are the documented codes of errors, without InternalError.
+// documentedRefusals are the documented codes of errors, without InternalError. IamSignatureInvalid is not documented: it is what
+// the gateway was seen to answer.
 // Source: Baidu's pages on error codes, such as https://cloud.baidu.com/doc/qianfan-api/s/Fmo6ws0f8.
 var documentedRefusals = []string{
 	"AccessDenied", "InvalidAccessKeyId", "InvalidHTTPAuthHeader", "SignatureDoesNotMatch", "InvalidMarker",

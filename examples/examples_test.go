@@ -132,7 +132,7 @@ func standIn(t *testing.T, args ...string) (env []string, stop func() string) {
 	}
 }
 
-// -live sends where the environment says: here to a simulator on loopback, in another process.
+// -live sends where the environment says: here to a stand-in on loopback, in another process.
 func TestLiveAsksBeforeItBuys(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no interrupt signal to send there")

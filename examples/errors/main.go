@@ -47,7 +47,7 @@ func main() {
 	server.Close()
 	show(client, "nobody listens at the address", good)
 
-	fmt.Printf("\nthe simulator's ledger has %d orders\n", len(server.Orders()))
+	fmt.Printf("\nthe stand-in's ledger has %d orders\n", len(server.Orders()))
 }
 
 // show buys once and prints what its end means for the caller.

@@ -160,6 +160,32 @@ func TestAnOperatorSettlesWhatNobodyElseCan(t *testing.T) {
 	assert.Empty(t, output)
 }
 
+// An operator sees that there was nothing to print, and a program that reads the output gets none.
+func TestThatNothingIsOpenIsSaidBesideTheOutput(t *testing.T) {
+	service := computeunittest.NewServer()
+	defer service.Close()
+	shop := newShop(t, service)
+	for _, command := range []string{"open", "settle"} {
+		output, said, err := shop.run(command)
+		require.NoError(t, err, said)
+		assert.Empty(t, output, command)
+		assert.Contains(t, said, "nothing is open", command)
+	}
+	service.NextPurchases(computeunittest.LoseRequest())
+	shop.start(t)
+	status, body := shop.post(order)
+	require.Equal(t, http.StatusAccepted, status, body)
+	for _, command := range []string{"open", "settle"} {
+		_, said, err := shop.run(command)
+		require.NoError(t, err, said)
+		assert.NotContains(t, said, "nothing is open", command)
+	}
+	service.Close() // the journal is read, and the listing fails
+	_, said, err := shop.run("open")
+	require.Error(t, err)
+	assert.NotContains(t, said, "nothing is open")
+}
+
 func TestAnEndpointThatDoesNotFitIsNoticedAtTheStart(t *testing.T) {
 	service, other := computeunittest.NewServer(), computeunittest.NewServer()
 	defer service.Close()
@@ -208,17 +234,23 @@ func (s *shop) start(t *testing.T) *exec.Cmd {
 	return command
 }
 
-// operate runs a command of the operator, and returns what it printed.
+// operate runs a command of the operator, and returns what it printed, with its errors if it failed.
 func (s *shop) operate(arguments ...string) (string, error) {
+	output, said, err := s.run(arguments...)
+	if err != nil {
+		output += said
+	}
+	return output, err
+}
+
+// run is operate with what the command said on standard error.
+func (s *shop) run(arguments ...string) (output, said string, err error) {
 	command := exec.Command(s.program, arguments...)
 	command.Dir, command.Env = s.folder, s.environment
 	var errors strings.Builder
 	command.Stderr = &errors
-	output, err := command.Output()
-	if err != nil {
-		return string(output) + errors.String(), err
-	}
-	return string(output), nil
+	text, err := command.Output()
+	return string(text), errors.String(), err
 }
 
 func (s *shop) get(key string) (status int, body string) {

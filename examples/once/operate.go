@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 
 	"github.com/qianfan-go/computeunit/once"
 )
@@ -31,13 +33,7 @@ func operate(ctx context.Context, buyer *once.Buyer, out io.Writer, arguments []
 	key, rest := command.Arg(0), command.NArg()
 	switch name := arguments[0]; {
 	case (name == "open" || name == "settle") && rest == 0:
-		purchases, err := buyer.Settle(ctx)
-		for _, p := range purchases {
-			if name == "settle" || p.Open() {
-				err = errors.Join(err, print(out, p))
-			}
-		}
-		return err
+		return settle(ctx, buyer, out, name == "open")
 	case name == "show" && rest == 1:
 		purchase, found, err := buyer.Lookup(ctx, key)
 		if err == nil && !found {
@@ -53,6 +49,21 @@ func operate(ctx context.Context, buyer *once.Buyer, out io.Writer, arguments []
 		return errors.Join(err, print(out, purchase))
 	}
 	return fmt.Errorf("there is no command %q:\n%s", arguments, usage)
+}
+
+// settle looks for what is open, and prints what has become of it, or only what stays open.
+func settle(ctx context.Context, buyer *once.Buyer, out io.Writer, onlyOpen bool) error {
+	purchases, err := buyer.Settle(ctx)
+	if onlyOpen {
+		purchases = slices.DeleteFunc(purchases, func(p once.Purchase) bool { return !p.Open() })
+	}
+	if err == nil && len(purchases) == 0 {
+		fmt.Fprintln(os.Stderr, "nothing is open")
+	}
+	for _, p := range purchases {
+		err = errors.Join(err, print(out, p))
+	}
+	return err
 }
 
 // print writes a purchase, if there is one.

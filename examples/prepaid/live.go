@@ -63,7 +63,7 @@ func (o options) confirm(request computeunit.PurchaseComputeUnitRequest) error {
 		return err
 	}
 	if !o.live {
-		fmt.Printf("buying from a simulator:\n%s\n", text)
+		fmt.Printf("buying from a stand-in:\n%s\n", text)
 		return nil
 	}
 	endpoint := cmp.Or(os.Getenv("QIANFAN_CONSOLE_BASE_URL"), "the real service")

@@ -92,7 +92,7 @@ func parseFlags() (string, []computeunittest.Option) {
 func start(addr string, options []computeunittest.Option) (server *computeunittest.Server, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
-			err = fmt.Errorf("%v\n%s is taken: a simulator that was started before may still run there.\n"+
+			err = fmt.Errorf("%v\n%s is taken: a stand-in that was started before may still run there.\n"+
 				"Choose another port with -addr 127.0.0.1:PORT, or any free one with -addr 127.0.0.1:0", problem, addr)
 		}
 	}()
@@ -115,7 +115,7 @@ func environment(server *computeunittest.Server) string {
 export QIANFAN_SECRET_KEY=%s
 export QIANFAN_CONSOLE_BASE_URL=%[3]s
 export QIANFAN_CONSOLE_API_BASE_URL=%[3]s
-# a simulator: nothing is bought. Paste these lines into another terminal. Ctrl-C ends it and prints its ledger.
+# a stand-in: nothing is bought. Paste these lines into another terminal. Ctrl-C ends it and prints its ledger.
 # QIANFAN_ACCESS_KEY and QIANFAN_SECRET_KEY are the keys that it knows: this library and all of Baidu's SDKs read them.
 # QIANFAN_CONSOLE_BASE_URL is where this library (NewClientFromEnv) and Baidu's Go SDK send their requests.
 # QIANFAN_CONSOLE_API_BASE_URL is the same for Baidu's Python, Java and Node.js SDKs. This library does not read it.

@@ -25,7 +25,7 @@ func TestAnAddressThatIsTakenIsNamedWithTheWayOut(t *testing.T) {
 func TestEachVariableIsExplainedAfterTheLastOfThem(t *testing.T) {
 	server := computeunittest.NewServer()
 	defer server.Close()
-	exports, explanation, found := strings.Cut(environment(server), "# a simulator: nothing is bought.")
+	exports, explanation, found := strings.Cut(environment(server), "# a stand-in: nothing is bought.")
 	require.True(t, found)
 	lines := strings.Split(strings.TrimSuffix(exports, "\n"), "\n")
 	assert.Len(t, lines, 4)

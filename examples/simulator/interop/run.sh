@@ -13,7 +13,7 @@ cp "$here/buy.mjs" "$scratch"
 "$scratch/simulator" -addr 127.0.0.1:0 >"$scratch/output" &
 pid=$!
 for _ in $(seq 100); do
-	if grep -q '^# a simulator' "$scratch/output"; then break; fi
+	if grep -q '^# a stand-in' "$scratch/output"; then break; fi
 	sleep 0.1
 done
 eval "$(grep '^export ' "$scratch/output")"
