@@ -74,32 +74,42 @@ func (c *checker) answer(want error, status int, answer roundTripFunc) {
 	}
 }
 
-// Without a connection nothing left. Of an opaque transport nobody can tell.
+// Without a connection nothing left, and another attempt helps unless the peer is not what it has to be. Of an opaque transport
+// nobody can tell.
 func TestAnAttemptWithoutAResponse(t *testing.T) {
-	theirs := &http.Transport{}
+	theirs := new(http.Transport)
 	t.Cleanup(theirs.CloseIdleConnections)
-	levels := map[string]computeunit.Option{
+	var cancel context.CancelFunc
+	var sent atomic.Int64
+	handler := http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		sent.Add(1)
+		io.Copy(io.Discard, req.Body)
+		if strings.HasPrefix(req.URL.Path, "/abort") {
+			panic(http.ErrAbortHandler)
+		}
+		cancel()
+		<-req.Context().Done()
+	})
+	plain, secure := httptest.NewServer(handler), httptest.NewTLSServer(handler)
+	t.Cleanup(plain.Close)
+	t.Cleanup(secure.Close)
+	for level, option := range map[string]computeunit.Option{
 		"default": computeunit.WithMaxAttempts(2), "clone": withTransport(theirs), "opaque": withTransport(roundTripFunc(theirs.RoundTrip)),
-	}
-	for level, option := range levels {
-		ctx, cancel := context.WithCancel(t.Context())
-		var sent atomic.Int64
-		server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
-			sent.Add(1)
-			io.Copy(io.Discard, req.Body)
-			cancel()
-			<-req.Context().Done()
-		}))
-		t.Cleanup(server.Close)
+	} {
 		for _, row := range []struct {
 			endpoint       string
 			sent, attempts int
 		}{
 			{"http://" + closedPort, 0, 2},
-			{strings.Replace(server.URL, "http", "https", 1), 0, 1}, // it speaks no TLS
-			{server.URL, 1, 1},
+			{"https://service.invalid", 0, 2},
+			{strings.Replace(plain.URL, "http", "https", 1), 0, 1}, // it speaks no TLS
+			{secure.URL, 0, 1},                                     // its certificate does not verify
+			{plain.URL, 1, 1},
+			{plain.URL + "/abort", 1, 1},
 		} {
 			t.Run(level+" "+row.endpoint, func(t *testing.T) {
+				var ctx context.Context
+				ctx, cancel = context.WithCancel(t.Context())
 				err := buyIn(ctx, configured(t, option, computeunit.WithEndpoint(row.endpoint), computeunit.WithMaxAttempts(2)))
 				want, attempts := notPurchased, row.attempts
 				if level == "opaque" || row.sent > 0 {
@@ -108,8 +118,8 @@ func TestAnAttemptWithoutAResponse(t *testing.T) {
 				assertOutcome(t, want, err)
 				assert.Equal(t, attempts, outcomeError(t, err).Attempts, err)
 				assertRetryable(t, attempts > 1, err)
-				assert.Equal(t, row.sent > 0, errors.Is(err, context.Canceled), err)
-				assert.EqualValues(t, row.sent, sent.Load())
+				assert.Equal(t, row.endpoint == plain.URL, errors.Is(err, context.Canceled), err)
+				assert.EqualValues(t, row.sent, sent.Swap(0))
 			})
 		}
 	}

@@ -17,19 +17,6 @@ import (
 
 // Time stands still in these: a wait is seen by how far the clock moved.
 
-func TestTheShorterLimitEndsAnAttempt(t *testing.T) {
-	for _, limit := range []time.Duration{time.Second, time.Hour} {
-		synctest.Test(t, func(t *testing.T) {
-			seen, started := record(hang), time.Now()
-			err := buyIn(within(t, limit), newClient(t, seen))
-			assert.Equal(t, min(limit, 30*time.Second), time.Since(started))
-			assertOutcome(t, unknown, err)
-			assert.ErrorIs(t, err, context.DeadlineExceeded)
-			seen.only(t)
-		})
-	}
-}
-
 func TestEveryRequestIsAPOSTThatNothingCanReplay(t *testing.T) {
 	seen := record(answerBought())
 	require.NoError(t, buy(t, newClient(t, seen)))

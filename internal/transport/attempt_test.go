@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -21,90 +22,50 @@ import (
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
-func cutOff(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Length", "100")
-	io.WriteString(w, "part")
-}
-
-// How far an attempt came is certain over a transport of our own; of an opaque one, an error proves nothing.
-func TestHowFarAnAttemptCame(t *testing.T) {
-	for name, row := range map[string]struct {
-		handler      http.HandlerFunc
-		down         bool
-		want, opaque transport.Reach
-	}{
-		"answered":         {answerNothing, false, transport.Answered, transport.Answered},
-		"not connected":    {answerNothing, true, transport.Unconnected, transport.Sent},
-		"aborted":          {abort, false, transport.Sent, transport.Sent},
-		"response cut off": {cutOff, false, transport.Answered, transport.Answered},
-	} {
-		t.Run(name, func(t *testing.T) {
-			secure := tlsServer(t, row.handler)
-			if row.down {
-				secure.Listener.Close()
-			}
-			reached := func(want transport.Reach) func(*testing.T, *transport.Transport) {
-				return func(t *testing.T, via *transport.Transport) {
-					a := send(t.Context(), t, via, secure.URL)
-					assert.Equal(t, want, a.Reached, "%v", a.Err)
-					assert.False(t, a.Permanent)
-					assert.Equal(t, name == "response cut off", a.Err != nil && string(a.Body) == "part")
-				}
-			}
-			eachOwn(t, secure.Server, reached(row.want))
-			t.Run("opaque", func(t *testing.T) { reached(row.opaque)(t, through(t, roundTrip(secure.Client().Transport.RoundTrip))) })
-		})
-	}
-}
-
 func TestAnAttemptThatMayNotBeSentIsUnready(t *testing.T) {
 	done, end := context.WithCancel(t.Context())
 	end()
 	none := func(context.Context) (bceauth.Credentials, error) { return bceauth.Credentials{}, errLost }
+	ending := func(ctx context.Context) (bceauth.Credentials, error) { runtime.Goexit(); return keys(ctx) }
 	forbid := func(context.Context, *transport.Attempt) error { return errLost }
-	for name, row := range map[string]struct {
+	for want, row := range map[string]struct {
 		ctx         context.Context
 		credentials func(context.Context) (bceauth.Credentials, error)
-		want        error
 	}{
-		"a done context":     {done, none, context.Canceled}, // nobody is asked for credentials
-		"no credentials":     {t.Context(), none, errLost},
-		"an error of Before": {t.Context(), keys, errLost},
+		"context canceled":     {done, none}, // nobody is asked for credentials
+		"no credentials: lost": {t.Context(), none},
+		"no credentials: the provider ended its goroutine": {t.Context(), ending}, // as a test does that fails in it
+		"lost": {t.Context(), keys}, // an error of Before
 	} {
 		via := newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: row.credentials})
 		a := do(row.ctx, t, via, host, transport.Never, func(r *transport.Request) { r.Before = forbid }).attempts[0]
-		assert.Equal(t, transport.Unready, a.Reached, name)
-		assert.ErrorIs(t, a.Err, row.want, name)
+		assert.Equal(t, transport.Unready, a.Reached, want)
+		assert.EqualError(t, a.Err, want)
 	}
 }
 
-// As a test does that fails in it.
-func TestAProviderThatEndsItsGoroutineGivesNoCredentials(t *testing.T) {
-	ending := func(context.Context) (bceauth.Credentials, error) { runtime.Goexit(); return keys(t.Context()) }
-	via := newTransport(t, transport.Config{RoundTripper: mustNotSend(t), Credentials: ending})
-	assert.Equal(t, transport.Unready, send(t.Context(), t, via, host).Reached)
-}
-
-func TestATimeOutNamesItsLimit(t *testing.T) {
+func TestTheShorterLimitEndsAnAttemptAndTheErrorNamesIt(t *testing.T) {
 	hang := roundTrip(func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, errLost })
-	synctest.Test(t, func(t *testing.T) {
-		a := send(t.Context(), t, through(t, hang), host)
-		assert.EqualError(t, a.Err, "the attempt took longer than 1m0s: context deadline exceeded: lost")
-		assert.ErrorIs(t, a.Err, context.DeadlineExceeded)
-		assert.Equal(t, time.Minute, a.Duration)
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		a = send(ctx, t, through(t, hang), host)
-		assert.EqualError(t, a.Err, "context deadline exceeded: lost", "the caller's own")
-		assert.ErrorIs(t, a.Err, context.DeadlineExceeded)
-	})
+	for callers, want := range map[time.Duration]string{
+		time.Hour:   "the attempt took longer than 1m0s: context deadline exceeded: lost",
+		time.Second: "context deadline exceeded: lost",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), callers)
+			defer cancel()
+			a := send(ctx, t, through(t, hang), host)
+			assert.EqualError(t, a.Err, want)
+			assert.ErrorIs(t, a.Err, context.DeadlineExceeded)
+			assert.Equal(t, min(callers, time.Minute), a.Duration)
+		})
+	}
 }
 
 func TestWhyABodyIsNotWhole(t *testing.T) {
 	body := func(text string) io.ReadCloser { return io.NopCloser(strings.NewReader(text)) }
 	for want, response := range map[string]*http.Response{
 		"longer than 1048576 bytes": {Body: body(strings.Repeat("x", 1<<20+1))},
+		"cannot be read: lost":      {Body: io.NopCloser(iotest.ErrReader(errLost))},
 		"cut off":                   {Body: body("part"), ContentLength: 5},
 		`encoded as "br"`:           {Body: body("y"), Header: http.Header{"Content-Encoding": {"br"}}},
 		`encoded as "identity, br"`: {Body: body("y"), Header: http.Header{"Content-Encoding": {"identity", "br"}}},
@@ -148,12 +109,9 @@ func TestSwitchingProtocolsDoesNotHang(t *testing.T) {
 }
 
 func TestRedirectsAreNotFollowed(t *testing.T) {
-	other := plainServer(t, answerNothing)
-	redirecting := plainServer(t, func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
-	})
+	redirecting := plainServer(t, http.RedirectHandler("/elsewhere", http.StatusTemporaryRedirect).ServeHTTP)
 	assert.Equal(t, http.StatusTemporaryRedirect, send(t.Context(), t, newTransport(t, transport.Config{}), redirecting.URL).Status)
-	assert.Zero(t, other.requests.Load())
+	assert.EqualValues(t, 1, redirecting.requests.Load())
 }
 
 // crypto/hmac panics on such a key under GODEBUG=fips140=only.

@@ -3,49 +3,20 @@ package transport_test
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
-	"encoding/pem"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit/internal/transport"
 )
 
-// Another attempt helps unless a certificate does not verify, a peer speaks no TLS, or a proxy wants another password.
-func TestWhereNoConnectionIsMadeIsUnconnected(t *testing.T) {
-	plain, secure := plainServer(t, answerNothing), tlsServer(t, answerNothing)
-	for name, row := range map[string]struct {
-		target    string
-		permanent bool
-	}{
-		"bad certificate": {secure.URL, true},
-		"no TLS":          {"https" + plain.URL[len("http"):], true},
-		"no such host":    {"https://service.invalid", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			eachOwn(t, nil, func(t *testing.T, via *transport.Transport) {
-				a := send(t.Context(), t, via, row.target)
-				assert.Equal(t, transport.Unconnected, a.Reached, "%v", a.Err)
-				assert.Equal(t, row.permanent, a.Permanent, "%v", a.Err)
-			})
-		})
-	}
-}
-
 // throughProxy makes a transport go through a proxy on loopback.
-func throughProxy(via *transport.Transport, address string) {
-	via.HTTP().Proxy = http.ProxyURL(&url.URL{Scheme: "http", User: url.UserPassword("user", "secret"), Host: address})
+func throughProxy(via *transport.Transport, scheme, address string) {
+	via.HTTP().Proxy = http.ProxyURL(&url.URL{Scheme: scheme, User: url.UserPassword("user", "secret"), Host: address})
 }
 
 func TestAProxyThatGivesNoConnectionIsUnconnected(t *testing.T) {
@@ -68,7 +39,7 @@ func TestAProxyThatGivesNoConnectionIsUnconnected(t *testing.T) {
 				if name != "down" {
 					address = serveRaw(t, hangUp(row.answer))
 				}
-				throughProxy(via, address)
+				throughProxy(via, "http", address)
 				a := send(t.Context(), t, via, host)
 				assert.Equal(t, transport.Unconnected, a.Reached)
 				assert.ErrorContains(t, a.Err, "through the proxy "+address+": ")
@@ -84,7 +55,7 @@ func TestACallersOnProxyConnectResponseIsAskedFirst(t *testing.T) {
 	via := through(t, &http.Transport{
 		OnProxyConnectResponse: func(context.Context, *url.URL, *http.Request, *http.Response) error { return errLost },
 	})
-	throughProxy(via, serveRaw(t, hangUp("HTTP/1.1 407 No\r\n\r\n")))
+	throughProxy(via, "http", serveRaw(t, hangUp("HTTP/1.1 407 No\r\n\r\n")))
 	assert.ErrorIs(t, send(t.Context(), t, via, host).Err, errLost)
 }
 
@@ -98,43 +69,20 @@ func connectProxy(to string) func(net.Conn) {
 	}
 }
 
-// socksProxy is the same of SOCKS5 (RFC 1928), without a password.
-func socksProxy(to string) func(net.Conn) {
-	return func(conn net.Conn) {
-		reader := bufio.NewReader(conn)
-		var head [4]byte
-		io.ReadFull(reader, head[:2])
-		io.CopyN(io.Discard, reader, int64(head[1])) // methods
-		conn.Write([]byte{5, 0})
-		io.ReadFull(reader, head[:]) // of which the last says that a name follows
-		length, _ := reader.ReadByte()
-		io.CopyN(io.Discard, reader, int64(length)+int64(binary.Size(uint16(0))))
-		conn.Write([]byte{5, 0, 0, 1, 0, 0, 0, 0, 0, 0})
-		forward(conn, reader, to)
-	}
-}
-
-// sendThroughEnvironment is set if this test binary was started again, with a proxy in its environment, which net/http reads once.
-const sendThroughEnvironment = "COMPUTEUNIT_TEST_SEND"
-
-func TestTheEnvironmentsProxyIsUsed(t *testing.T) {
-	if os.Getenv(sendThroughEnvironment) != "" {
-		a := send(t.Context(), t, newTransport(t, transport.Config{}), "https://example.com")
-		fmt.Println("came to:", a.Reached, a.Err)
+// forward connects a client to a server.
+func forward(client net.Conn, from io.Reader, to string) {
+	target, err := net.Dial("tcp", to)
+	if err != nil {
 		return
 	}
+	go func() { io.Copy(target, from); target.Close() }()
+	io.Copy(client, target)
+}
+
+func TestARequestGoesThroughAProxy(t *testing.T) {
 	secure := tlsServer(t, answerNothing)
-	root := filepath.Join(t.TempDir(), "root.pem")
-	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
-	require.NoError(t, os.WriteFile(root, block, 0o600))
-	for scheme, proxy := range map[string]func(string) func(net.Conn){"http": connectProxy, "socks5": socksProxy} {
-		command := exec.Command(os.Args[0], "-test.run=^TestTheEnvironmentsProxyIsUsed$")
-		address := scheme + "://" + serveRaw(t, proxy(secure.Listener.Addr().String()))
-		command.Env = append(os.Environ(), sendThroughEnvironment+"=1",
-			"SSL_CERT_FILE="+root, "HTTPS_PROXY="+address, "NO_PROXY=", "no_proxy=")
-		output, err := command.CombinedOutput()
-		require.NoError(t, err, "%s", output)
-		assert.True(t, strings.HasPrefix(string(output), fmt.Sprint("came to: ", transport.Answered)), "%s", output)
-	}
-	assert.Equal(t, int64(2), secure.requests.Load())
+	eachOwn(t, secure.Server, func(t *testing.T, via *transport.Transport) {
+		throughProxy(via, "http", serveRaw(t, connectProxy(secure.Listener.Addr().String())))
+		assert.Equal(t, transport.Answered, send(t.Context(), t, via, "https://example.com").Reached)
+	})
 }

@@ -68,6 +68,16 @@ func through(t testing.TB, send http.RoundTripper) *transport.Transport {
 	return newTransport(t, transport.Config{RoundTripper: send})
 }
 
+// dialling sends over connections of a caller's, who wraps them.
+func dialling(t testing.TB, wrap func(*net.TCPConn) net.Conn) *transport.Transport {
+	t.Helper()
+	return through(t, &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		require.NoError(t, err)
+		return wrap(conn.(*net.TCPConn)), nil
+	}})
+}
+
 // eachOwn runs a test over the default transport and over a clone of one that would do otherwise, which are to be alike: what a
 // caller put into it beside HTTP/1.1 would send without a hook that fires. Both trust secure, if there is one.
 func eachOwn(t *testing.T, secure *httptest.Server, test func(t *testing.T, via *transport.Transport)) {

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -122,38 +121,29 @@ func TestABurstUsesConnectionsAgain(t *testing.T) {
 	assert.Less(t, busy.opened.Load(), int64(callers*purchases/4))
 }
 
-// silent accepts connections, says nothing, and reports each that the client closed.
-func silent(t *testing.T, first func(net.Conn)) (address string, accepted, closed chan struct{}) {
-	accepted, closed = make(chan struct{}, 100), make(chan struct{}, 100)
-	address = serveRaw(t, func(conn net.Conn) {
-		first(conn)
-		accepted <- struct{}{}
-		io.Copy(io.Discard, conn)
-		closed <- struct{}{}
-	})
-	return address, accepted, closed
-}
-
 // What net/http does on a connection before a request gets it would go on after the attempt, whose request can go over another.
 func TestAHandshakeEndsWithItsAttempt(t *testing.T) {
-	nothing := func(net.Conn) {}
-	for name, row := range map[string]struct {
-		proxy string // its scheme
-		first func(net.Conn)
-	}{
-		"TLS":               {"", nothing},
-		"CONNECT":           {"http", nothing},
-		"TLS after CONNECT": {"http", hangUp("HTTP/1.1 200 OK\r\n\r\n")},
-		"SOCKS5":            {"socks5", nothing},
+	for name, row := range map[string]struct{ proxy, first string }{ // the proxy's scheme, and what it answers before it is silent
+		"TLS":               {"", ""},
+		"CONNECT":           {"http", ""},
+		"TLS after CONNECT": {"http", "HTTP/1.1 200 OK\r\n\r\n"},
+		"SOCKS5":            {"socks5", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachOwn(t, nil, func(t *testing.T, via *transport.Transport) {
-				address, accepted, closed := silent(t, row.first)
-				if row.proxy != "" {
-					via.HTTP().Proxy = http.ProxyURL(&url.URL{Scheme: row.proxy, Host: address})
-				}
 				ctx, cancel := context.WithCancel(t.Context())
-				go func() { <-accepted; cancel() }()
+				closed := make(chan struct{}, 100)
+				address := serveRaw(t, func(conn net.Conn) {
+					if row.first != "" {
+						hangUp(row.first)(conn)
+					}
+					cancel()
+					io.Copy(io.Discard, conn)
+					closed <- struct{}{}
+				})
+				if row.proxy != "" {
+					throughProxy(via, row.proxy, address)
+				}
 				a := send(ctx, t, via, "https://"+address)
 				assert.Equal(t, transport.Unconnected, a.Reached)
 				assert.ErrorIs(t, a.Err, context.Canceled)
@@ -163,34 +153,20 @@ func TestAHandshakeEndsWithItsAttempt(t *testing.T) {
 	}
 }
 
-// forward connects a client to a server.
-func forward(client net.Conn, from io.Reader, to string) {
-	target, err := net.Dial("tcp", to)
-	if err != nil {
-		return
-	}
-	go func() { io.Copy(target, from); target.Close() }()
-	io.Copy(client, target)
-}
-
 func TestADialEndsWithItsAttempt(t *testing.T) {
-	for _, underTLS := range []bool{false, true} {
+	ended := 0
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		ended++
+		return nil, errLost
+	}
+	for _, theirs := range []*http.Transport{{DialContext: dial}, {DialTLSContext: dial}} {
 		synctest.Test(t, func(t *testing.T) {
-			ended := false
-			dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-				<-ctx.Done()
-				ended = true
-				return nil, errLost
-			}
-			theirs := &http.Transport{DialContext: dial}
-			if underTLS {
-				theirs = &http.Transport{DialTLSContext: dial}
-			}
 			assert.Equal(t, transport.Unconnected, send(t.Context(), t, through(t, theirs), host).Reached)
 			synctest.Wait()
-			assert.True(t, ended)
 		})
 	}
+	assert.Equal(t, 2, ended)
 }
 
 // The server is gone, and only an idle connection remembers it: nothing was written.
@@ -247,45 +223,6 @@ func TestTheSecondResponseToARequestIsNotTakenForTheNextOnes(t *testing.T) {
 	})
 }
 
-// late is a connection of a caller's that still works when it was closed, and whose end nobody hears of.
-type late struct {
-	*net.TCPConn
-	over chan struct{}
-}
-
-func (c late) Close() error { return nil }
-
-func (c late) Read(b []byte) (int, error) {
-	n, err := c.TCPConn.Read(b)
-	if err != nil {
-		<-c.over
-	}
-	return n, err
-}
-
-func TestNothingIsWrittenOnAConnectionThatItsPeerEndedHoweverItIsClosed(t *testing.T) {
-	var requests atomic.Int64
-	half, over := make(chan struct{}), make(chan struct{})
-	defer close(over)
-	address := serveRaw(t, func(conn net.Conn) {
-		eachRequest(conn, func(int, *http.Request) {
-			if io.WriteString(conn, answered); requests.Add(1) == 1 {
-				conn.(*net.TCPConn).CloseWrite() // and still reads
-				close(half)
-			}
-		})
-	})
-	via := through(t, &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, address)
-		require.NoError(t, err)
-		return late{conn.(*net.TCPConn), over}, nil
-	}})
-	send(t.Context(), t, via, "http://"+address)
-	await(t, half)
-	assert.Equal(t, transport.Answered, send(t.Context(), t, via, "http://"+address).Reached)
-	assert.EqualValues(t, 2, requests.Load())
-}
-
 func TestADialThatReturnsNothingIsAnError(t *testing.T) {
 	none := func(context.Context, string, string) (net.Conn, error) { return nil, nil }
 	a := send(t.Context(), t, through(t, &http.Transport{DialContext: none}), host)
@@ -293,69 +230,48 @@ func TestADialThatReturnsNothingIsAnError(t *testing.T) {
 	assert.ErrorContains(t, a.Err, "returned (nil, nil)")
 }
 
-// A second copy of a response may wait in it.
-func TestAConnectionThatCannotBeLookedAtIsUsedOnce(t *testing.T) {
-	dialled := 0
-	via := through(t, &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		dialled++
-		client, server := net.Pipe()
-		go eachRequest(server, func(int, *http.Request) { io.WriteString(server, answered) })
-		return client, nil
-	}})
-	for want := 1; want <= 2; want++ {
-		assert.Equal(t, transport.Answered, send(t.Context(), t, via, "http://host").Reached)
-		assert.Equal(t, want, dialled)
-	}
-	via.CloseIdleConnections()
-}
-
 type writesOf struct {
-	net.Conn
+	*net.TCPConn
 	report func()
 }
 
-func (w writesOf) Write(b []byte) (int, error) { w.report(); return w.Conn.Write(b) }
+func (w writesOf) Write(b []byte) (int, error) { w.report(); return w.TCPConn.Write(b) }
 
-// The proof rests on this: net/http calls GotConn before it writes, each time, and writes a POST without GetBody once.
-func TestNetHTTPGivesAConnectionBeforeItWritesAndWritesOnce(t *testing.T) {
-	for name, serve := range map[string]func(*net.TCPConn){
-		"answers":           func(conn *net.TCPConn) { io.WriteString(conn, answered) },
-		"closes unanswered": func(conn *net.TCPConn) { conn.Close() },
-		"resets":            func(conn *net.TCPConn) { conn.SetLinger(0); conn.Close() },
-		"times out": func(conn *net.TCPConn) {
+// The proof rests on this: net/http shows a connection before it writes on it, each time, and writes a request once, whatever the
+// server does then.
+func TestARequestIsWrittenOnceOnAConnectionThatWasShownBefore(t *testing.T) {
+	for name, row := range map[string]struct {
+		serve func(*net.TCPConn)
+		want  transport.Reach
+	}{
+		"answers":           {func(conn *net.TCPConn) { io.WriteString(conn, answered) }, transport.Answered},
+		"closes unanswered": {func(conn *net.TCPConn) { conn.Close() }, transport.Sent},
+		"resets":            {func(conn *net.TCPConn) { conn.SetLinger(0); conn.Close() }, transport.Sent},
+		"goes away":         {func(conn *net.TCPConn) { io.WriteString(conn, answered); conn.Close() }, transport.Answered},
+		"times out": {func(conn *net.TCPConn) {
 			io.WriteString(conn, "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
 			conn.Close()
-		},
-		"goes away": func(conn *net.TCPConn) { io.WriteString(conn, answered); conn.Close() },
+		}, transport.Answered},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var arrived, got, wrote atomic.Int64
+			var arrived, shown, wrote atomic.Int64
 			address := serveRaw(t, func(conn net.Conn) {
 				eachRequest(conn, func(int, *http.Request) {
 					if arrived.Add(1) == 1 { // so that the second request meets an idle connection
 						io.WriteString(conn, answered)
 					} else {
-						serve(conn.(*net.TCPConn))
+						row.serve(conn.(*net.TCPConn))
 					}
 				})
 			})
-			plain := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				conn, err := new(net.Dialer).DialContext(ctx, network, address)
-				return writesOf{conn, func() { assert.Equal(t, wrote.Add(1), got.Load()) }}, err
-			}}
-			defer plain.CloseIdleConnections()
-			hooks := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { got.Add(1) }}
-			for range 2 {
-				req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), hooks), http.MethodPost, "http://"+address,
-					io.NopCloser(strings.NewReader(testBody)))
-				require.NoError(t, err)
-				req.ContentLength = int64(len(testBody))
-				if response, err := plain.RoundTrip(req); err == nil {
-					io.Copy(io.Discard, response.Body)
-					response.Body.Close()
-				}
-			}
-			assert.Equal(t, []int64{2, 2}, []int64{arrived.Load(), got.Load()})
+			via := dialling(t, func(conn *net.TCPConn) net.Conn {
+				return writesOf{conn, func() { assert.Equal(t, wrote.Add(1), shown.Load()) }}
+			})
+			hooks := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { shown.Add(1) }}
+			ctx := httptrace.WithClientTrace(t.Context(), hooks)
+			send(ctx, t, via, "http://"+address)
+			assert.Equal(t, row.want, send(ctx, t, via, "http://"+address).Reached)
+			assert.Equal(t, []int64{2, 2}, []int64{arrived.Load(), shown.Load()})
 		})
 	}
 }
