@@ -2,7 +2,6 @@ package transport_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -55,33 +54,27 @@ func retrier(send http.RoundTripper, before func(*http.Request)) roundTrip {
 	}
 }
 
-// hedger is a transport that sends the same request several times at once (hedgedhttp).
+// hedger is a transport that sends the same request several times at once, and takes what comes first (hedgedhttp).
 func hedger(send http.RoundTripper, before func(*http.Request)) roundTrip {
+	type result struct {
+		response *http.Response
+		err      error
+	}
 	return func(req *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
 			return nil, err
 		}
-		responses, failures := make(chan *http.Response, 3), make(chan error, 3)
+		results := make(chan result, 3)
 		for range 3 {
 			go func() {
 				before(again(req, body))
-				if response, err := send.RoundTrip(again(req, body)); err == nil {
-					responses <- response
-				} else {
-					failures <- err
-				}
+				response, err := send.RoundTrip(again(req, body))
+				results <- result{response, err}
 			}()
 		}
-		for range 3 {
-			select {
-			case response := <-responses:
-				return response, nil
-			case failure := <-failures:
-				err = errors.Join(err, failure)
-			}
-		}
-		return nil, err
+		first := <-results
+		return first.response, first.err
 	}
 }
 
@@ -92,51 +85,44 @@ func dump(req *http.Request) { httputil.DumpRequestOut(req, true) }
 
 // The second sending is stopped before it leaves, and the error says so.
 func TestATransportThatSendsAgainByItselfIsStopped(t *testing.T) {
-	for name, handler := range map[string]http.HandlerFunc{
-		"aborted":     abort,
-		"unavailable": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) },
-	} {
-		for kind, before := range map[string]func(*http.Request){"": nothing, ", dumping": dump} {
+	for _, fail := range []http.HandlerFunc{abort, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }} {
+		for _, before := range []func(*http.Request){nothing, dump} {
 			for _, http2 := range []bool{false, true} {
-				t.Run(name+kind+map[bool]string{true: ", HTTP/2"}[http2], func(t *testing.T) {
-					secure := newServer(t, func(w http.ResponseWriter, r *http.Request) {
-						if r.URL.Path != "/first" { // so that the request meets an idle connection
-							handler(w, r)
-						}
-					})
-					secure.EnableHTTP2 = http2
-					secure.StartTLS()
-					via := through(t, retrier(secure.Client().Transport, before))
-					require.NoError(t, send(t.Context(), t, via, secure.URL+"/first").Err)
-					a := send(t.Context(), t, via, secure.URL)
-					assert.Equal(t, transport.Sent, a.Reached)
-					assert.ErrorContains(t, a.Err, "the transport tried to send the request again, and was stopped")
-					assert.Equal(t, int64(2), secure.requests.Load())
+				secure := newServer(t, func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path != "/first" { // so that the request meets an idle connection
+						fail(w, r)
+					}
 				})
+				secure.EnableHTTP2 = http2
+				secure.StartTLS()
+				via := through(t, retrier(secure.Client().Transport, before))
+				require.NoError(t, send(t.Context(), t, via, secure.URL+"/first").Err)
+				a := send(t.Context(), t, via, secure.URL)
+				assert.Equal(t, transport.Sent, a.Reached)
+				assert.ErrorContains(t, a.Err, "the transport tried to send the request again, and was stopped")
+				assert.Equal(t, int64(2), secure.requests.Load())
 			}
 		}
 	}
 }
 
 func TestATransportThatHedgesSendsOnceAtMost(t *testing.T) {
-	for name, before := range map[string]func(*http.Request){"hedging": nothing, "dumping too": dump} {
-		t.Run(name, func(t *testing.T) {
-			var mu sync.Mutex
-			arrived := map[string]int{}
-			plain := plainServer(t, func(_ http.ResponseWriter, r *http.Request) {
-				mu.Lock()
-				defer mu.Unlock()
-				arrived[r.Header.Get(requestID)]++
-			})
-			via := through(t, hedger(plain.Client().Transport, before))
-			for range 100 {
-				send(t.Context(), t, via, plain.URL)
-			}
-			plain.Close() // after all that it was sent
-			for id, times := range arrived {
-				assert.Equal(t, 1, times, id)
-			}
+	for _, before := range []func(*http.Request){nothing, dump} {
+		var mu sync.Mutex
+		arrived := map[string]int{}
+		plain := plainServer(t, func(_ http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			arrived[r.Header.Get(requestID)]++
 		})
+		via := through(t, hedger(plain.Client().Transport, before))
+		for range 100 {
+			send(t.Context(), t, via, plain.URL)
+		}
+		plain.Close() // after all that it was sent
+		for id, times := range arrived {
+			assert.Equal(t, 1, times, id)
+		}
 	}
 }
 
@@ -178,39 +164,35 @@ func (real) LocalAddr() net.Addr { return new(net.TCPAddr) }
 
 // Hooks do not show on which connection is written: only what is certainly a dump is excused.
 func TestInDoubtAWritingIsNoDump(t *testing.T) {
-	const dump, conn, write = "dump", "conn", "write"
-	for name, row := range map[string]struct {
-		events []string
-		stops  bool
-	}{
-		"a dump, and a request":                       {[]string{dump, write, conn, write}, false},
-		"two requests":                                {[]string{conn, write, conn, write}, true},
-		"one more on the same connection":             {[]string{conn, write, write}, true},
-		"two writings after one dump":                 {[]string{dump, write, write, write}, true},
-		"a dump whose connection was followed by one": {[]string{dump, conn, write, write}, true},
-		"a dump while a connection waits":             {[]string{conn, dump, write, conn, write}, true},
-		"a dump after the request, and no other":      {[]string{conn, write, dump, write}, false},
-		"a dump after the request, and the other":     {[]string{conn, write, dump, write, conn, write}, true},
-		"a connection that is not shown":              {[]string{dump, "hidden", write, write}, true},
+	for events, stops := range map[string]bool{
+		"dump write conn write":            false,
+		"conn write conn write":            true,
+		"conn write write":                 true,
+		"dump write write write":           true, // one dump, and two requests
+		"dump conn write write":            true,
+		"conn dump write conn write":       true, // the first connection waits to be written on
+		"conn write dump write":            false,
+		"conn write dump write conn write": true,
+		"dump hidden write write":          true,
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(events, func(t *testing.T) {
 			a := send(t.Context(), t, through(t, roundTrip(func(req *http.Request) (*http.Response, error) {
 				hooks := httptrace.ContextClientTrace(req.Context())
-				for _, event := range row.events {
+				for event := range strings.FieldsSeq(events) {
 					switch event {
-					case dump:
+					case "dump":
 						hooks.GotConn(httptrace.GotConnInfo{Conn: nowhere{}})
-					case conn:
+					case "conn":
 						hooks.GotConn(httptrace.GotConnInfo{Conn: real{}})
-					case write:
-						hooks.WroteHeaderField(requestID, req.Header.Values(requestID))
-					default:
+					case "hidden": // a connection that is not shown
 						hooks.GotConn(httptrace.GotConnInfo{})
+					case "write":
+						hooks.WroteHeaderField(requestID, req.Header.Values(requestID))
 					}
 				}
 				return nil, req.Context().Err()
 			})), host)
-			assert.Equal(t, row.stops, a.Err != nil && strings.Contains(a.Err.Error(), "was stopped"), "%v", a.Err)
+			assert.Equal(t, stops, a.Err != nil && strings.Contains(a.Err.Error(), "was stopped"), "%v", a.Err)
 		})
 	}
 }
