@@ -125,8 +125,8 @@ func TestControlCharactersAreEscapedInErrors(t *testing.T) {
 	_, service := newClient(t, failWith(errLost)).PurchaseComputeUnit(t.Context(), withServiceID(nasty))
 	odd := computeunit.Reservation{ReservationTimeUnit: nasty, AutoRenewTimeUnit: nasty}
 	for _, err := range []error{
-		service, withServiceID("\n\u2028").Validate(), reserved(odd).Validate(),
-		withBilling(computeunit.Billing{PaymentTiming: nasty}).Validate(),
+		service, withServiceID("\n\u2028").Validate(),
+		withBilling(computeunit.Billing{PaymentTiming: nasty, Reservation: odd}).Validate(),
 		withBilling(computeunit.Billing{PaymentTiming: "Postpaid", Reservation: odd}).Validate(),
 		newClient(t, answerBought()).Call(t.Context(), "/v2/service", nasty, nil, nil),
 		buyAnswered(t, 500, `{"requestId":`+quoted+`}`), buyAnswered(t, 400, `{"code":`+quoted+`,"message":`+quoted+`,"error":`+quoted+`}`),
