@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -53,36 +52,6 @@ func TestTheProviderIsAskedAtEveryAttempt(t *testing.T) {
 			assert.Contains(t, sent.Header.Get("Authorization"), fmt.Sprintf("bce-auth-v1/ak%d/", i+1))
 		}
 		assert.Equal(t, 2, asked)
-	})
-}
-
-func TestTheProviderGetsAContextThatEndsWithTheBuyers(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	waiting := providerFunc(func(ctx context.Context) (computeunit.Credentials, error) {
-		cancel()
-		<-ctx.Done()
-		return computeunit.Credentials{}, ctx.Err()
-	})
-	err := buyIn(ctx, newClientWith(t, waiting, answerBought()))
-	assertUnsent(t, true, err)
-	assert.ErrorIs(t, err, context.Canceled)
-	assertOneLine(t, err)
-}
-
-// A vault that hangs, and looks at no context, must not hang a service.
-func TestAProviderThatOutlastsItsContextDoesNotOutlastTheAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		hanging := providerFunc(func(context.Context) (computeunit.Credentials, error) {
-			time.Sleep(time.Hour)
-			return testCredentials(), nil
-		})
-		transport, started := record(answerBought()), time.Now()
-		err := buy(t, newClientWith(t, hanging, transport, computeunit.WithTimeout(5*time.Second)))
-		assertUnsent(t, true, err)
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Equal(t, 5*time.Second, time.Since(started))
-		time.Sleep(2 * time.Hour)
-		assert.Empty(t, transport.requests(), "nor is anything sent when it comes back")
 	})
 }
 
@@ -145,16 +114,6 @@ func TestTheSecretIsNeverSentAndTheSessionTokenIs(t *testing.T) {
 		assert.NotContains(t, fmt.Sprint(sent.Header, sent.URL, sent.body), credentials.SecretAccessKey)
 		assert.Equal(t, credentials.SessionToken, sent.Header.Get("X-Bce-Security-Token"))
 	}
-}
-
-// The one method that covers fmt, and the one for all that marshals: each more is one more that can go wrong.
-func TestCredentialsHaveTwoMethods(t *testing.T) {
-	of := reflect.TypeFor[*computeunit.Credentials]()
-	var methods []string
-	for i := range of.NumMethod() {
-		methods = append(methods, of.Method(i).Name)
-	}
-	assert.Equal(t, []string{"Format", "MarshalText"}, methods)
 }
 
 // jsonPackages are all that this Go has: jsonv2_test.go adds to them.

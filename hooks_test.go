@@ -40,14 +40,18 @@ func (d *diary) hooks(name string) computeunit.Hooks {
 
 var errHook = errors.New("the hook says no")
 
+func beforehand(do func(context.Context, computeunit.AttemptInfo) error) computeunit.Hooks {
+	return computeunit.Hooks{BeforeAttempt: do}
+}
+
 // refusingBefore refuses from the n-th attempt on.
 func refusingBefore(n int) computeunit.Hooks {
-	return computeunit.Hooks{BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
+	return beforehand(func(_ context.Context, a computeunit.AttemptInfo) error {
 		if a.Number >= n {
 			return errHook
 		}
 		return nil
-	}}
+	})
 }
 
 func afterwards(do func(error) error) computeunit.Hooks {
@@ -66,32 +70,34 @@ func buyWith(t *testing.T, transport http.RoundTripper, hooks ...computeunit.Hoo
 	return buyIn(ctx, newClient(t, transport, computeunit.WithHooks(hooks[0])))
 }
 
-// throttled answers two attempts with a 429, each after two seconds, so that there are three. The service's clock is an hour ahead.
+// throttled answers two attempts with a 429, each after two seconds, so that there are three.
 func throttled(last roundTripFunc) *recorder {
 	wait := func(req *http.Request) (*http.Response, error) {
 		time.Sleep(2 * time.Second) // of the bubble's time
-		date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-		return answerWith(429, `{"requestId":"r"}`, "Retry-After", "7", "Date", date)(req)
+		return answerWith(429, ``, "Retry-After", "7")(req)
 	}
 	return record(wait, wait, last)
 }
 
+// Package once writes down when the signature expires before the attempt is sent: a hook that takes its time does not make that
+// wrong.
 func TestHooksSeeEveryAttemptFromBothSidesAndTheErrorThatTheCallWouldReturn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
-		transport, started := throttled(failWith(io.EOF)), time.Now()
-		err := buyWith(t, transport, seen.hooks("a"))
+		slow := beforehand(func(context.Context, computeunit.AttemptInfo) error { time.Sleep(10 * time.Second); return nil })
+		transport := throttled(failWith(io.EOF))
+		err := buyWith(t, transport, seen.hooks("a"), slow)
 		assert.Equal(t, []string{"a before 1", "a after 1", "a before 2", "a after 2", "a before 3", "a after 3"}, seen.lines)
 		for i, sent := range transport.requests() {
+			signed, err := time.Parse(time.RFC3339, sent.Header.Get("X-Bce-Date"))
+			require.NoError(t, err)
 			want := computeunit.AttemptInfo{
 				Action: purchaseAction, ServiceID: testService, Number: i + 1, RequestID: sent.Header.Get("X-Bce-Request-Id"),
-				SignatureExpires: started.Add([]time.Duration{0, time.Hour + 9*time.Second, time.Hour + 18*time.Second}[i] + 5*time.Minute),
+				SignatureExpires: signed.Add(5 * time.Minute),
 			}
-			assert.WithinDuration(t, want.SignatureExpires, seen.before[i].SignatureExpires, 0)
-			want.SignatureExpires = seen.before[i].SignatureExpires // the same moment in another *time.Location
 			assert.Equal(t, want, seen.before[i], "StatusCode and Duration are zero before")
-			if i < 2 {
-				want.StatusCode, want.Duration, want.RetryAfter = 429, 2*time.Second, 7*time.Second
+			if want.Duration = 10 * time.Second; i < 2 {
+				want.StatusCode, want.Duration, want.RetryAfter = 429, 12*time.Second, 7*time.Second
 			}
 			assert.Equal(t, want, seen.after[i])
 		}
@@ -121,26 +127,26 @@ func TestHooksComposeInOrder(t *testing.T) {
 func TestTheHooksOfAClientRunForEveryCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var seen diary
-		listed := answerWith(200, listing(running))
-		client := newClient(t, record(answerWith(503, ``), listed, listed, repeatable[releaseAction].done, answerWith(403, deniedBody),
-			answerBought()), computeunit.WithHooks(seen.hooks("a")))
-		require.NoError(t, list(t.Context(), client))
-		_, err := client.WaitUntilRunning(t.Context(), testService, "i-1")
-		require.NoError(t, err)
-		require.NoError(t, release(t.Context(), client))
-		called := call(t, client, nil, nil)
-		require.NoError(t, buy(t, client))
-		var got []string
-		for _, a := range seen.after {
-			got = append(got, fmt.Sprint(a.Action, " ", a.ServiceID, " ", a.Number, " ", a.StatusCode))
+		client := newClient(t, record(answerWith(503, ``), letters['r'], letters['r'], repeatable[releaseAction].done, answerBought(),
+			answerWith(403, deniedBody)), computeunit.WithHooks(seen.hooks("a")))
+		for _, do := range []func(context.Context, *computeunit.Client) error{list, waitUntilRunning, release, buyIn} {
+			require.NoError(t, do(t.Context(), client))
 		}
-		assert.Equal(t, []string{
-			"DescribeComputeUnits " + testService + " 1 503", "DescribeComputeUnits " + testService + " 2 200",
-			"DescribeComputeUnits " + testService + " 1 200",
-			"ReleaseComputeUnit " + testService + " 1 200", "ModifyService  1 403", "PurchaseComputeUnit " + testService + " 1 200",
-		}, got)
+		called := call(t, client, nil, nil)
+		got := "\n"
+		for _, a := range seen.after {
+			got += fmt.Sprintf("%s of %q, attempt %d: %d\n", a.Action, a.ServiceID, a.Number, a.StatusCode)
+		}
+		assert.Equal(t, `
+DescribeComputeUnits of "svco-48esssdpa594", attempt 1: 503
+DescribeComputeUnits of "svco-48esssdpa594", attempt 2: 200
+DescribeComputeUnits of "svco-48esssdpa594", attempt 1: 200
+ReleaseComputeUnit of "svco-48esssdpa594", attempt 1: 200
+PurchaseComputeUnit of "svco-48esssdpa594", attempt 1: 200
+ModifyService of "", attempt 1: 403
+`, got)
 		assertPlain(t, seen.errs[0], true)
-		assert.Equal(t, []error{nil, nil, nil, called, nil}, seen.errs[1:])
+		assert.Equal(t, []error{nil, nil, nil, nil, called}, seen.errs[1:])
 	})
 }
 
@@ -188,8 +194,8 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 // The error of a hook can be that of another purchase, as when it keeps a journal with calls of its own, or the one that it got.
 func TestAHooksErrorDoesNotChangeTheOutcomeNorHideTheCause(t *testing.T) {
 	claim := fmt.Errorf("journal: %w", &computeunit.OutcomeError{Outcome: unknown, Err: errLost})
-	claims := computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { return claim }}
-	assertOutcome(t, notPurchased, buyWith(t, answerBought(), claims))
+	claims := func(context.Context, computeunit.AttemptInfo) error { return claim }
+	assertOutcome(t, notPurchased, buyWith(t, answerBought(), beforehand(claims)))
 	for _, returns := range []func(error) error{func(error) error { return claim }, func(err error) error { return err }} {
 		err := buyWith(t, answerWith(403, deniedBody), afterwards(returns))
 		assertOutcome(t, notPurchased, err)
@@ -214,36 +220,27 @@ func TestAfterAttemptRunsBeforeTheLogAndTheWait(t *testing.T) {
 	})
 }
 
-// A journal that takes its time must not send what its caller no longer waits for.
-func TestBeforeAttemptHasTheAttemptsTimeAndNoMore(t *testing.T) {
+// A vault that hangs, and looks at no context, must not hang a service. A journal that takes its time must not send what its caller
+// no longer waits for.
+func TestAProviderOrAHookThatOutlastsTheAttemptSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow := computeunit.Hooks{BeforeAttempt: func(ctx context.Context, _ computeunit.AttemptInfo) error {
-			<-ctx.Done()
-			return nil
-		}}
-		transport, started := record(answerBought()), time.Now()
-		err := buy(t, newClient(t, transport, computeunit.WithTimeout(5*time.Second), computeunit.WithHooks(slow)))
-		assertUnsent(t, true, err)
-		assert.ErrorIs(t, err, context.DeadlineExceeded)
-		assert.Equal(t, 5*time.Second, time.Since(started))
-		assert.Empty(t, transport.requests())
-	})
-}
-
-// Package once writes down when the signature expires, before the attempt is sent.
-func TestAnAttemptIsSentWithTheSignatureThatItsHooksSaw(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var expires time.Time
-		slow := computeunit.Hooks{BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
-			expires = a.SignatureExpires
-			time.Sleep(10 * time.Second)
-			return nil
-		}}
-		transport := record(answerBought())
-		require.NoError(t, buy(t, newClient(t, transport, computeunit.WithHooks(slow))))
-		signed, err := time.Parse(time.RFC3339, transport.only(t).Header.Get("X-Bce-Date"))
-		require.NoError(t, err)
-		assert.True(t, expires.Equal(signed.Add(5*time.Minute)), expires)
+		vault := providerFunc(func(context.Context) (computeunit.Credentials, error) {
+			time.Sleep(time.Hour)
+			return testCredentials(), nil
+		})
+		journal := beforehand(func(ctx context.Context, _ computeunit.AttemptInfo) error { <-ctx.Done(); return nil })
+		transport, limit := record(answerBought()), computeunit.WithTimeout(5*time.Second)
+		for _, client := range []*computeunit.Client{
+			newClientWith(t, vault, transport, limit), newClient(t, transport, limit, computeunit.WithHooks(journal)),
+		} {
+			started := time.Now()
+			err := buy(t, client)
+			assertUnsent(t, true, err)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+			assert.Equal(t, 5*time.Second, time.Since(started))
+		}
+		time.Sleep(2 * time.Hour)
+		assert.Empty(t, transport.requests(), "nor is anything sent when the vault comes back")
 	})
 }
 
@@ -260,15 +257,12 @@ func TestNoHookRunsForWhatIsNotSigned(t *testing.T) {
 func TestAnErrorOfAHookEndsAListingAReleaseAndAWait(t *testing.T) {
 	for sent, hooks := range map[int]computeunit.Hooks{0: refusingBefore(1), 1: refusingAfter} {
 		for _, answer := range []roundTripFunc{answerWith(503, ``), answerWith(429, ``, "Retry-After", "1")} {
-			do := map[string]func(context.Context, *computeunit.Client) error{"list": list, "release": release, "wait": waitUntilRunning}
-			for name, do := range do {
-				t.Run(name, func(t *testing.T) {
-					transport := record(answer)
-					err := do(within(t, 10*time.Second), newClient(t, transport, computeunit.WithHooks(hooks)))
-					assertPlain(t, err, false)
-					assert.ErrorIs(t, err, errHook)
-					assert.Len(t, transport.requests(), sent)
-				})
+			for _, do := range []func(context.Context, *computeunit.Client) error{list, release, waitUntilRunning} {
+				transport := record(answer)
+				err := do(within(t, 10*time.Second), newClient(t, transport, computeunit.WithHooks(hooks)))
+				assertPlain(t, err, false)
+				assert.ErrorIs(t, err, errHook)
+				assert.Len(t, transport.requests(), sent)
 			}
 		}
 	}

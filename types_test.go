@@ -244,10 +244,3 @@ func FuzzParseReleaseTime(f *testing.F) {
 		assert.NotContains(t, after, ".", "whole seconds")
 	})
 }
-
-func TestWithAutoRenewLeavesItsReceiverUntouched(t *testing.T) {
-	original := computeunit.Prepaid(5)
-	one, six := original.WithAutoRenew(1), original.WithAutoRenew(6)
-	assert.Equal(t, computeunit.Prepaid(5), original)
-	assert.Equal(t, []int{1, 6}, []int{one.Reservation.AutoRenewTime, six.Reservation.AutoRenewTime})
-}
