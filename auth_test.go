@@ -22,7 +22,8 @@ import (
 func TestEnvCredentialsReadsTheEnvironmentAtEveryAttempt(t *testing.T) {
 	setEnv(t, testAccessKey, testSecretKey, "")
 	transport := record(answerBought())
-	client := newClientWith(t, computeunit.EnvCredentials(), transport)
+	client, err := computeunit.NewClientFromEnv(withTransport(transport))
+	require.NoError(t, err)
 	t.Setenv("QIANFAN_ACCESS_KEY", "rotated")
 	require.NoError(t, buy(t, client))
 	assert.Contains(t, transport.only(t).Header.Get("Authorization"), "bce-auth-v1/rotated/")

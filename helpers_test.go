@@ -263,6 +263,15 @@ func (r *recorder) only(t *testing.T) sentRequest {
 	return sent[0]
 }
 
+// sentBy is the request with which a client buys that is made so, and the client.
+func sentBy(t *testing.T, options ...computeunit.Option) (sentRequest, *computeunit.Client) {
+	t.Helper()
+	transport := record(answerBought())
+	client := newClient(t, transport, options...)
+	require.NoError(t, buy(t, client))
+	return transport.only(t), client
+}
+
 var errLost = errors.New("connection reset by peer")
 
 // closedPort is an address on loopback at which nobody listens. A port that was free a moment ago can be another test's by now.
