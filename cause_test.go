@@ -130,18 +130,20 @@ func TestAnErrorIsShortHoweverLongTheResponseIs(t *testing.T) {
 func TestNoErrorShowsWhatWasSent(t *testing.T) {
 	credentials := testCredentials()
 	credentials.SessionToken = strings.Repeat("st1b3d/5f7", 60)
-	for place, answer := range map[string]func(string) roundTripFunc{
-		"code and message":   func(s string) roundTripFunc { return answerWith(400, `{"code":"`+s+`","message":"`+s+`"}`) },
-		"message, once more": func(s string) roundTripFunc { return answerWith(429, `{"message":"`+s+`"}`, "Retry-After", "0") },
-		"gateway's headers": func(s string) roundTripFunc {
-			return answerWith(400, ``, "X-Bce-Error-Code", s, "X-Bce-Error-Message", s)
-		},
-		"request id":          func(s string) roundTripFunc { return answerWith(400, `{"requestId":"`+s+`"}`) },
-		"request id's header": func(s string) roundTripFunc { return answerWith(400, ``, "X-Bce-Request-Id", s) },
-		"body":                func(s string) roundTripFunc { return answerWith(500, s) },
-		"content type":        func(s string) roundTripFunc { return answerWith(500, ``, "Content-Type", s) },
-		"encoding":            func(s string) roundTripFunc { return answerWith(200, `{}`, "Content-Encoding", s) },
-		"transport's error":   func(s string) roundTripFunc { return failWith(errors.New(s)) },
+	for place, row := range map[string]struct {
+		status       int
+		body, header string // where it is repeated
+	}{
+		"code and message":    {400, `{"code":"%s","message":"%s"}`, "Any"},
+		"message, once more":  {429, `{"message":"%s"}`, "Any"},
+		"gateway's code":      {400, ``, "X-Bce-Error-Code"},
+		"gateway's message":   {400, ``, "X-Bce-Error-Message"},
+		"request id":          {400, `{"requestId":"%s"}`, "Any"},
+		"request id's header": {400, ``, "X-Bce-Request-Id"},
+		"body":                {500, "%s", "Any"},
+		"content type":        {500, ``, "Content-Type"},
+		"encoding":            {200, `{}`, "Content-Encoding"},
+		"transport's error":   {0, ``, ""},
 	} {
 		t.Run(place, func(t *testing.T) {
 			var book logBook
@@ -149,7 +151,11 @@ func TestNoErrorShowsWhatWasSent(t *testing.T) {
 			err := buy(t, newClientWith(t, provide(credentials), roundTripFunc(func(req *http.Request) (*http.Response, error) {
 				authorization := req.Header.Get("Authorization")
 				signature = authorization[len(authorization)-64:]
-				return answer(authorization + " " + req.Header.Get("X-Bce-Security-Token") + " " + signature)(req)
+				sent := authorization + " " + req.Header.Get("X-Bce-Security-Token") + " " + signature
+				if row.status == 0 {
+					return nil, errors.New(sent)
+				}
+				return answerWith(row.status, strings.ReplaceAll(row.body, "%s", sent), row.header, sent, "Retry-After", "0")(req)
 			}), book.option()))
 			shown := fmt.Sprintf("%v %+v %#v %s %s", err, err, err, marshal(t, err), book.text.String())
 			for _, secret := range []string{signature[:8], "st1b3d", testSecretKey, "bce-auth-v1", "replicasCount"} {

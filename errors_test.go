@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -137,11 +138,6 @@ func TestControlCharactersAreEscapedInErrors(t *testing.T) {
 	}
 }
 
-// lostReader ends in an error that comes later.
-type lostReader struct{ wait func() error }
-
-func (r lostReader) Read([]byte) (int, error) { return 0, r.wait() }
-
 // An errgroup cancels its context with the first error as the cause, and net/http returns that cause as its own
 // error. The verdict on the first purchase is not one on the second.
 func TestAnotherPurchasesErrorAsTheCauseOfAContextKeepsTheOutcomesApart(t *testing.T) {
@@ -158,9 +154,7 @@ func TestAnotherPurchasesErrorAsTheCauseOfAContextKeepsTheOutcomesApart(t *testi
 		"while waiting": {time.Minute, answerWith(429, "", "Retry-After", "3600"), notPurchased},
 		"while sending": {time.Second, func(req *http.Request) (*http.Response, error) { return nil, ended(req) }, unknown},
 		"while reading": {time.Second, func(req *http.Request) (*http.Response, error) {
-			response, err := answerBought()(req)
-			response.Body = io.NopCloser(lostReader{func() error { return ended(req) }})
-			return response, err
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(iotest.ErrReader(ended(req)))}, nil
 		}, unknown},
 	} {
 		for _, cause := range []error{

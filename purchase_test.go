@@ -3,7 +3,6 @@ package computeunit_test
 import (
 	"cmp"
 	"fmt"
-	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,19 +28,21 @@ func TestAPurchaseAndItsErrorHaveTheRequestIDThatSupportCanFind(t *testing.T) {
 	for _, row := range []struct{ field, header, want string }{
 		{`"requestId":"body",`, "header", "body"}, {`"requestId":17,`, "header", "17"}, {`"requestId":"",`, "header", "header"}, {``, "", ""},
 	} {
-		var sent string
 		answer := func(status int, rest string) roundTripFunc {
-			return func(req *http.Request) (*http.Response, error) {
-				sent = req.Header.Get("X-Bce-Request-Id")
-				return answerWith(status, `{`+row.field+rest, "X-Bce-Request-Id", row.header)(req)
-			}
+			return answerWith(status, `{`+row.field+rest, "X-Bce-Request-Id", row.header)
 		}
-		got, err := newClient(t, answer(200, `"result":{"orderId":"o"}}`)).PurchaseComputeUnit(t.Context(), documentedRequest())
+		transport := record(answer(200, `"result":{"orderId":"o"}}`), answer(400, `"code":"X"}`))
+		client := newClient(t, transport)
+		got, err := client.PurchaseComputeUnit(t.Context(), documentedRequest())
 		require.NoError(t, err)
-		assert.Equal(t, cmp.Or(row.want, sent), got.RequestID)
-		failed := outcomeError(t, buy(t, newClient(t, answer(400, `"code":"X"}`))))
-		want := cmp.Or(row.want, sent)
-		assert.Equal(t, []string{want, want, sent}, []string{failed.RequestID, apiError(t, failed).RequestID, failed.ClientRequestID})
+		failed := outcomeError(t, buy(t, client))
+		var sent []string
+		for _, request := range transport.requests() {
+			sent = append(sent, request.Header.Get("X-Bce-Request-Id"))
+		}
+		assert.Equal(t, cmp.Or(row.want, sent[0]), got.RequestID)
+		want := cmp.Or(row.want, sent[1])
+		assert.Equal(t, []string{want, want, sent[1]}, []string{failed.RequestID, apiError(t, failed).RequestID, failed.ClientRequestID})
 		assert.ErrorContains(t, failed, want)
 	}
 }
