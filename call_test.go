@@ -90,13 +90,6 @@ func assertNoPurchase(t *testing.T, text string) {
 	}
 }
 
-func TestCallThatDoesNotConnectIsNotDoneAndTriedOnce(t *testing.T) {
-	err := call(t, configured(t, computeunit.WithEndpoint("http://"+closedPort)), nil, nil)
-	assertOutcome(t, notPurchased, err)
-	assert.ErrorIs(t, err, computeunit.ErrRetryable)
-	assert.Equal(t, 1, outcomeError(t, err).Attempts)
-}
-
 // What can be known beforehand must not end in an unknown outcome. The error names the action as it was given.
 func TestCallRefusesWhatItCannotSendOrRead(t *testing.T) {
 	seen := record(answerWith(200, `{}`))

@@ -47,18 +47,6 @@ func TestTheTextOfAnOutcomeError(t *testing.T) {
 	}
 }
 
-// To correct is only what is wrong with the request: neither a context that ended, nor too many requests.
-func TestAnErrorAdvisesToCorrectOnlyWhatCanBeCorrected(t *testing.T) {
-	canceled := buyIn(endedContext(t), newClient(t, answerBought()))
-	_, invalid := newClient(t, answerBought()).PurchaseComputeUnit(t.Context(), withReplicas(0))
-	for err, correct := range map[error]bool{
-		canceled: false, buyAnswered(t, 429, ``): false, buyAnswered(t, 500, ``): false, buyAnswered(t, 403, deniedBody): true, invalid: true,
-	} {
-		assert.Equal(t, correct, strings.Contains(err.Error(), "safe to correct"), err)
-	}
-	assert.NotContains(t, canceled.Error()+invalid.Error(), "attempt 1")
-}
-
 // Whoever keeps an error as JSON, perhaps inside a record of his own, reads the same with each package.
 func TestAnOutcomeErrorInJSONAndInALog(t *testing.T) {
 	for want, err := range map[string]*computeunit.OutcomeError{
