@@ -59,11 +59,9 @@ func TestNewClientRefusesBadEndpoints(t *testing.T) {
 		"https://host/%zz", "https://host/a*b", "https://host/a%2Fb", "https://host/a(b)", "https://host/[a]",
 		"https://host/%2a", "https://host/a'b",
 	} {
-		t.Run(endpoint, func(t *testing.T) {
-			client, err := configure(computeunit.WithEndpoint(endpoint))
-			assertConfigurationError(t, client, err)
-			assert.ErrorContains(t, err, "endpoint")
-		})
+		client, err := configure(computeunit.WithEndpoint(endpoint))
+		assert.ErrorContains(t, err, "endpoint", endpoint)
+		assertConfigurationError(t, client, err)
 	}
 }
 
