@@ -19,7 +19,7 @@ import (
 
 // diary keeps what hooks saw, in order.
 type diary struct {
-	lines         []string
+	text          string
 	before, after []computeunit.AttemptInfo
 	errs          []error
 }
@@ -27,11 +27,13 @@ type diary struct {
 func (d *diary) hooks(name string) computeunit.Hooks {
 	return computeunit.Hooks{
 		BeforeAttempt: func(_ context.Context, a computeunit.AttemptInfo) error {
-			d.lines, d.before = append(d.lines, fmt.Sprint(name, " before ", a.Number)), append(d.before, a)
+			d.text += fmt.Sprint(name, " before ", a.Number, "; ")
+			d.before = append(d.before, a)
 			return nil
 		},
 		AfterAttempt: func(_ context.Context, a computeunit.AttemptInfo, err error) error {
-			d.lines, d.after, d.errs = append(d.lines, fmt.Sprint(name, " after ", a.Number)), append(d.after, a), append(d.errs, err)
+			d.text += fmt.Sprint(name, " after ", a.Number, "; ")
+			d.after, d.errs = append(d.after, a), append(d.errs, err)
 			return nil
 		},
 	}
@@ -86,7 +88,7 @@ func TestHooksSeeEveryAttemptFromBothSidesAndTheErrorThatTheCallWouldReturn(t *t
 		slow := beforehand(func(context.Context, computeunit.AttemptInfo) error { time.Sleep(10 * time.Second); return nil })
 		transport := throttled(failWith(io.EOF))
 		err := buyWith(t, transport, seen.hooks("a"), slow)
-		assert.Equal(t, []string{"a before 1", "a after 1", "a before 2", "a after 2", "a before 3", "a after 3"}, seen.lines)
+		assert.Equal(t, "a before 1; a after 1; a before 2; a after 2; a before 3; a after 3; ", seen.text)
 		for i, sent := range transport.requests() {
 			signed, err := time.Parse(time.RFC3339, sent.Header.Get("X-Bce-Date"))
 			require.NoError(t, err)
@@ -119,8 +121,8 @@ func TestHooksComposeInOrder(t *testing.T) {
 	one := computeunit.ContextWithHooks(ctx, seen.hooks("one"))
 	computeunit.ContextWithHooks(ctx, seen.hooks("other"))
 	require.NoError(t, buyIn(one, client))
-	assert.Equal(t, strings.Split("1 before 1,2 before 1,a before 1,b before 1,c before 1,one before 1,"+
-		"1 after 1,2 after 1,a after 1,b after 1,c after 1,one after 1", ","), seen.lines)
+	assert.Equal(t, "1 before 1; 2 before 1; a before 1; b before 1; c before 1; one before 1; "+
+		"1 after 1; 2 after 1; a after 1; b after 1; c after 1; one after 1; ", seen.text)
 }
 
 func TestTheHooksOfAClientRunForEveryCall(t *testing.T) {
@@ -185,7 +187,7 @@ func TestAnErrorOfAfterAttemptEndsTheAttemptsAndLeavesTheOutcome(t *testing.T) {
 			assertOutcome(t, row.want, err)
 			assert.Equal(t, row.want != nil, errors.Is(err, errHook))
 			transport.only(t)
-			assert.Equal(t, []string{"b before 1", "b after 1"}, seen.lines, "every hook learns how its attempt ended")
+			assert.Equal(t, "b before 1; b after 1; ", seen.text, "every hook learns how its attempt ended")
 		})
 	}
 }
@@ -250,7 +252,7 @@ func TestNoHookRunsForWhatIsNotSigned(t *testing.T) {
 	assertUnsent(t, false, invalid)
 	assertUnsent(t, true, buyIn(endedContext(t), newClient(t, answerBought(), hooks)))
 	assertUnsent(t, true, buy(t, newClientWith(t, broken, answerBought(), hooks)))
-	assert.Empty(t, seen.lines)
+	assert.Empty(t, seen.text)
 }
 
 func TestAnErrorOfAHookEndsAListingAReleaseAndAWait(t *testing.T) {

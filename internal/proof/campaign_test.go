@@ -125,22 +125,29 @@ type opaque struct{ http.RoundTripper }
 // buyAll makes every purchase for a service of its own: so the ledger shows whose an order is.
 func (s *stage) buyAll(roads []road, seed uint64) []purchase {
 	purchases := make([]purchase, *campaignSize)
+	share(len(purchases), func(n int) {
+		random := rand.New(rand.NewPCG(seed, uint64(n)))
+		p := purchase{serviceID: fmt.Sprintf("svco-%d", n), road: roads[random.IntN(len(roads))]}
+		p.fault = s.pick(random, p.road.more)
+		s.planned.Store(p.serviceID, p.fault)
+		p.buy(random)
+		purchases[n] = p
+	})
+	return purchases
+}
+
+// share has campaignCallers callers do so much, each time with another number.
+func share(count int, do func(n int)) {
 	var next atomic.Int64
 	var callers sync.WaitGroup
 	for range campaignCallers {
 		callers.Go(func() {
-			for n := int(next.Add(1)) - 1; n < len(purchases); n = int(next.Add(1)) - 1 {
-				random := rand.New(rand.NewPCG(seed, uint64(n)))
-				p := purchase{serviceID: fmt.Sprintf("svco-%d", n), road: roads[random.IntN(len(roads))]}
-				p.fault = s.pick(random, p.road.more)
-				s.planned.Store(p.serviceID, p.fault)
-				p.buy(random)
-				purchases[n] = p
+			for n := int(next.Add(1)) - 1; n < count; n = int(next.Add(1)) - 1 {
+				do(n)
 			}
 		})
 	}
 	callers.Wait()
-	return purchases
 }
 
 // pick lets a quarter of the purchases pass, and has enough of those that end without a whole answer.

@@ -4,7 +4,6 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -44,10 +43,8 @@ func runTests(m *testing.M) int {
 
 // writeCertificate writes the one that every TLS server of httptest has.
 func writeCertificate(folder string) (path string) {
-	server := httptest.NewTLSServer(nil)
-	defer server.Close()
 	path = filepath.Join(folder, "certificate.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate()[0].Certificate[0]})
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		panic(err)
 	}

@@ -48,18 +48,11 @@ func meetEveryFault(t *testing.T, newBuyer func(t *testing.T, endpoint string) f
 	s := startStage(t)
 	buy := newBuyer(t, s.url)
 	var told sync.Map
-	var callers sync.WaitGroup
-	free := make(chan struct{}, campaignCallers)
-	for n := range *peersEach * len(s.faults) {
+	share(*peersEach*len(s.faults), func(n int) {
 		id := fmt.Sprintf("svco-%d", n)
 		s.planned.Store(id, s.faults[n%len(s.faults)])
-		free <- struct{}{}
-		callers.Go(func() {
-			told.Store(id, buy(id))
-			<-free
-		})
-	}
-	callers.Wait()
+		told.Store(id, buy(id))
+	})
 	s.network.Close()
 	return s.harm(&told)
 }

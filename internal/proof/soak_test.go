@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,18 +41,10 @@ func TestSoak(t *testing.T) {
 }
 
 func buyMany(t *testing.T, client *computeunit.Client, count int) {
-	var left atomic.Int64
-	left.Store(int64(count))
-	var callers sync.WaitGroup
-	for range campaignCallers {
-		callers.Go(func() {
-			for n := left.Add(-1); n >= 0; n = left.Add(-1) {
-				_, err := client.PurchaseComputeUnit(t.Context(), prepaidFor(fmt.Sprintf("svco-%d", n)))
-				assert.NoError(t, err)
-			}
-		})
-	}
-	callers.Wait()
+	share(count, func(n int) {
+		_, err := client.PurchaseComputeUnit(t.Context(), prepaidFor(fmt.Sprintf("svco-%d", n)))
+		assert.NoError(t, err)
+	})
 }
 
 // held is what the process holds on to while nothing is bought.
