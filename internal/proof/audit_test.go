@@ -25,6 +25,7 @@ type purchase struct {
 type audit struct {
 	bought, notPurchased, unknown         int
 	double, hidden, claimed, wrongUnknown int
+	vague                                 int // errFailed, but an order exists
 	examples                              []string
 }
 
@@ -48,6 +49,10 @@ func (a *audit) add(p purchase, orders []*model.Order) {
 		a.unknown++
 		if p.isDefinite() {
 			a.wrong(&a.wrongUnknown, p, orders)
+		}
+	case p.err == errFailed:
+		if len(orders) > 0 {
+			a.vague++
 		}
 	default: // neither or both
 		a.wrong(&a.claimed, p, orders)

@@ -45,11 +45,7 @@ func TestCampaign(t *testing.T) {
 
 	require.Zero(t, s.redirects.Load(), "requests at another address")
 	var result audit
-	orders := s.orders()
-	for _, p := range purchases {
-		p.reached = s.network.Reached(p.serviceID)
-		result.add(p, orders[p.serviceID])
-	}
+	s.audit(&result, purchases)
 	t.Logf("the proxy was %s\n%s", proxy, &result)
 	assert.Zero(t, result.double, "double orders")
 	assert.Zero(t, result.hidden, "orders hidden behind not purchased")

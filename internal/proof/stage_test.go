@@ -61,13 +61,16 @@ func certificate() []tls.Certificate {
 	return server.TLS.Certificates
 }
 
-// orders are the ledger's, by service id.
-func (s *stage) orders() map[string][]*model.Order {
-	orders := map[string][]*model.Order{}
+// audit holds each purchase against the ledger.
+func (s *stage) audit(result *audit, purchases []purchase) {
+	orders := map[string][]*model.Order{} // by service id
 	for _, order := range s.service.Orders(0) {
 		orders[order.ServiceID] = append(orders[order.ServiceID], order)
 	}
-	return orders
+	for _, p := range purchases {
+		p.reached = s.network.Reached(p.serviceID)
+		result.add(p, orders[p.serviceID])
+	}
 }
 
 func newClient(tb testing.TB, endpoint string, options ...computeunit.Option) *computeunit.Client {
