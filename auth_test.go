@@ -27,14 +27,11 @@ func TestEnvCredentialsReadsTheEnvironmentAtEveryAttempt(t *testing.T) {
 	t.Setenv("QIANFAN_ACCESS_KEY", "rotated")
 	require.NoError(t, buy(t, client))
 	assert.Contains(t, transport.only(t).Header.Get("Authorization"), "bce-auth-v1/rotated/")
-	for name, value := range map[string]string{"QIANFAN_ACCESS_KEY": "", "QIANFAN_SECRET_KEY": testSecretKey + "\n"} {
-		t.Setenv(name, value)
-		err := buy(t, client)
-		assertUnsent(t, false, err) // waiting sets no variable
-		assert.ErrorContains(t, err, name)
-		assertNoSecret(t, err.Error())
-		t.Setenv(name, "fixed")
-	}
+	t.Setenv("QIANFAN_SECRET_KEY", testSecretKey+"\n")
+	err = buy(t, client)
+	assertUnsent(t, false, err) // waiting sets no variable
+	assert.ErrorContains(t, err, "QIANFAN_SECRET_KEY")
+	assertNoSecret(t, err.Error())
 	transport.only(t)
 }
 

@@ -32,7 +32,8 @@ func TestNewClientRefusesSenselessOptions(t *testing.T) {
 	client, err := computeunit.NewClient(nil)
 	assertConfigurationError(t, client, err)
 	for _, option := range []computeunit.Option{
-		nil, computeunit.WithHTTPClient(nil), computeunit.WithLogger(nil), computeunit.WithTimeout(0), computeunit.WithTimeout(-1),
+		nil, computeunit.WithEndpoint(""), computeunit.WithHTTPClient(nil), computeunit.WithLogger(nil),
+		computeunit.WithTimeout(0), computeunit.WithTimeout(-1),
 		computeunit.WithMaxAttempts(0), computeunit.WithMaxAttempts(-1), computeunit.WithUserAgent(""), computeunit.WithUserAgent("  "),
 		computeunit.WithUserAgent("a\r\nX-Evil: 1"), computeunit.WithUserAgent("客户端"),
 	} {
@@ -42,48 +43,35 @@ func TestNewClientRefusesSenselessOptions(t *testing.T) {
 	configured(t, computeunit.WithTimeout(1), computeunit.WithUserAgent("x"))
 }
 
-func TestNewClientRefusesBadEndpoints(t *testing.T) {
+// No message repeats a password, wherever it stands.
+func TestNewClientRefusesBadEndpointsAndRepeatsNone(t *testing.T) {
 	for _, endpoint := range []string{
-		"", " ", "qianfan.baidubce.com", "qianfan.baidubce.com:443", "//qianfan.baidubce.com", "/v2",
-		"https://", "https:///v2", "https://:443", "https:qianfan.baidubce.com",
-		"ftp://qianfan.baidubce.com", "wss://qianfan.baidubce.com", "file:///etc/passwd",
+		" ", "qianfan.baidubce.com", "qianfan.baidubce.com:443", "//qianfan.baidubce.com", "/v2", "p4ssw0rd", "1p4ssw0rd:x",
+		"https://", "https:///v2", "https://:443", "https:qianfan.baidubce.com", ":p4ssw0rd", "user:p4ssw0rd",
+		"ftp://qianfan.baidubce.com", "wss://qianfan.baidubce.com", "file:///etc/passwd", "p4ssw0rd://host", "p4ssw0rd:// host",
 		// http, but to loopback
 		"http://qianfan.baidubce.com", "http://10.0.0.1", "http://0.0.0.0", "http://[::]", "http://128.0.0.1",
-		"http://localhost.example.com", "http://127.0.0.1.nip.io",
+		"http://localhost.example.com", "http://127.0.0.1.nip.io", "http://p4ssw0rd.example.com",
 		// more than a host and a path
-		"https://user@host", "https://user:secret@host", "https://@host", "https://host?a=b", "https://host/?",
-		"https://host#a", "https://host/#",
-		"https://host:-1", "https://host:https",
+		"https://p4ssw0rd@host", "https://user:p4ssw0rd@host", "https://@host", "http://user:p4ssw0rd@localhost",
+		"https://user:p4ssw0rd@", "https://user:p4ssw0rd", "//user:p4ssw0rd@host", "user:p4ssw0rd@host", "https:p4ssw0rd@host",
+		"https://user:p4ssw0rd@host:port", "https://user:p4ssw0rd@host:99999", "https://user:p4ssw0rd/@host",
+		"https://host?password=p4ssw0rd", "https://host/?", "https://host#p4ssw0rd", "https://host/#",
+		"https://host:-1", "https://host:p4ssw0rd",
 		// what is sent, and signed, in another way than it is written
-		"https://ho st", " https://host", "https://host\n", "https://host\x01", "https://千帆.baidubce.com", "https://[::1",
+		"https://ho st", " https://host", "https://host\n", "https://p4ssw0rd\x01", "https://千帆.baidubce.com", "https://[p4ssw0rd",
+		"https://us er:p4ssw0rd@host", "https://user:p4ssw0rd@ho st", "https://user:p4ssw0rd%zz@host", "https://user:p4ssw0rd@host/%zz",
 		"https://host/%zz", "https://host/a*b", "https://host/a%2Fb", "https://host/a(b)", "https://host/[a]",
 		"https://host/%2a", "https://host/a'b",
 	} {
 		client, err := configure(computeunit.WithEndpoint(endpoint))
 		assert.ErrorContains(t, err, "endpoint", endpoint)
 		assertConfigurationError(t, client, err)
-	}
-}
-
-func TestNoMessageRepeatsAPasswordWhereverItStands(t *testing.T) {
-	const password = "p4ssw0rd"
-	for _, endpoint := range []string{
-		"https://user:%s@host", "https://%s@host", "http://user:%s@localhost", "https://user:%s@", "https://user:%s",
-		"https://user:%s@ho st", "https://user:%s@host:port", "https://user:%s@host:99999", "https://user:%s%%zz@host",
-		"https://us er:%s@host",
-		"https://user:%s@host/%%zz", "https://user:%s/@host", "https://host?password=%s", "https://host#%s", "https://%s\x01",
-		"https://host:%s",
-		"https:%s@host", "//user:%s@host", "user:%s@host", "user:%s", "%s://host", "%s:// host", ":%s",
-		"http://%s.example.com", "%s", "1%s:x", "https://[%s",
-	} {
-		endpoint = fmt.Sprintf(endpoint, password)
-		client, err := configure(computeunit.WithEndpoint(endpoint))
-		assertConfigurationError(t, client, err)
 		setEnv(t, testAccessKey, testSecretKey, endpoint)
 		client, fromEnv := computeunit.NewClientFromEnv()
+		assert.ErrorContains(t, fromEnv, "QIANFAN_CONSOLE_BASE_URL", endpoint)
 		assertConfigurationError(t, client, fromEnv)
-		assert.NotContains(t, fmt.Sprintf("%v %+v %#v %v", err, err, err, fromEnv), password)
-		assert.ErrorContains(t, fromEnv, "QIANFAN_CONSOLE_BASE_URL")
+		assert.NotContains(t, fmt.Sprintf("%v %+v %#v %v", err, err, err, fromEnv), "p4ssw0rd")
 	}
 }
 
@@ -136,30 +124,18 @@ func setEnv(t *testing.T, accessKey, secretKey, endpoint string) {
 	t.Setenv("QIANFAN_CONSOLE_BASE_URL", endpoint)
 }
 
-// What copying a value into an environment does to it is found before anything is sent, and never repeated.
+// What copying a key into an environment does to it is found before anything is sent, and never repeated.
 func TestNewClientFromEnvNamesTheVariableThatIsWrong(t *testing.T) {
-	const accessKey, secretKey, endpoint = "QIANFAN_ACCESS_KEY", "QIANFAN_SECRET_KEY", "QIANFAN_CONSOLE_BASE_URL"
-	good := map[string]string{accessKey: testAccessKey, secretKey: testSecretKey, endpoint: "https://user-p4ssw0rd.example.com"}
-	for name, value := range good {
+	for name, key := range map[string]string{"QIANFAN_ACCESS_KEY": testAccessKey, "QIANFAN_SECRET_KEY": testSecretKey} {
 		for _, spoiled := range []string{
-			value + "\n", "\n" + value, value + "\t", value[:4] + " " + value[4:], `"` + value + `"`, "\u201c" + value + "\u201d",
-			"\ufeff" + value, value + "\u200b", value + "\xff",
+			"", key + "\n", "\n" + key, key + "\t", key[:4] + " " + key[4:], `"` + key + `"`, "\u201c" + key + "\u201d",
+			"\ufeff" + key, key + "\u200b", key + "\xff",
 		} {
-			setEnv(t, good[accessKey], good[secretKey], good[endpoint])
+			setEnv(t, testAccessKey, testSecretKey, "")
 			t.Setenv(name, spoiled)
 			client, err := computeunit.NewClientFromEnv()
 			assertConfigurationError(t, client, err)
-			for other := range good {
-				assert.Equal(t, other == name, strings.Contains(err.Error(), other), "it names the variable, and no other: %v", err)
-			}
-			assertNoSecret(t, err.Error())
-			assert.NotContains(t, err.Error(), "p4ssw0rd")
-		}
-		if name != endpoint {
-			t.Setenv(name, "")
-			client, err := computeunit.NewClientFromEnv()
-			assertConfigurationError(t, client, err)
-			assert.ErrorContains(t, err, name+" is not set")
+			assert.Equal(t, []string{name}, all(`(QIANFAN_\w+)`, err.Error()))
 			assertNoSecret(t, err.Error())
 		}
 	}
