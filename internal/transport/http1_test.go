@@ -43,10 +43,9 @@ func TestACloneKeepsItsOriginalsSettings(t *testing.T) {
 	dial := func(context.Context, string, string) (net.Conn, error) { return nil, errLost }
 	distrust := func(tls.ConnectionState) error { return errLost }
 	for name, theirs := range map[string]*http.Transport{
-		"Proxy":          {Proxy: func(*http.Request) (*url.URL, error) { return nil, errLost }},
-		"DialContext":    {DialContext: dial},
-		"DialTLSContext": {DialTLSContext: dial},
-		//lint:ignore SA1019 a caller's transport may have it
+		"Proxy":            {Proxy: func(*http.Request) (*url.URL, error) { return nil, errLost }},
+		"DialContext":      {DialContext: dial},
+		"DialTLSContext":   {DialTLSContext: dial},
 		"Dial":             {Dial: func(string, string) (net.Conn, error) { return nil, errLost }},
 		"VerifyConnection": {TLSClientConfig: &tls.Config{RootCAs: roots, VerifyConnection: distrust}},
 		"the proxy's headers": {
