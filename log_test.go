@@ -137,8 +137,8 @@ func buyInNoContext(_ context.Context, client *computeunit.Client) error {
 func TestNothingIsLoggedWithoutALogger(t *testing.T) {
 	var b bytes.Buffer
 	oldSlog, oldWriter, oldFlags := slog.Default(), log.Writer(), log.Flags()
+	// It takes what package log writes, too.
 	slog.SetDefault(slog.New(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	log.SetOutput(&b)
 	defer func() {
 		slog.SetDefault(oldSlog)
 		log.SetOutput(oldWriter)
