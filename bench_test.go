@@ -38,17 +38,6 @@ var contenders = []struct {
 	buy  func(tb testing.TB, endpoint string) func() error
 }{{"client", byClient}, {"nethttp", byHand}, {"bce", byBce}}
 
-// For a profile: go test -run '^$' -bench Purchase/client -memprofile mem.out .
-func BenchmarkPurchase(b *testing.B) {
-	endpoint := startAnswering(b)
-	for _, c := range contenders {
-		buy := c.buy(b, endpoint)
-		for _, callers := range []int{1, benchCallers} {
-			b.Run(fmt.Sprintf("%s/callers=%d", c.name, callers), buyBy(callers, buy))
-		}
-	}
-}
-
 func startAnswering(tb testing.TB) (endpoint string) {
 	tb.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
