@@ -71,9 +71,11 @@ func TestInATestTheDefaultEndpointIsRefusedWithoutAMock(t *testing.T) {
 }
 
 // A TestMain may only set a proxy so: what goes through net/http buys for real.
-func TestInATestANetHTTPTransportInTheDefaultOnesPlaceIsRefusedToo(t *testing.T) {
+func TestInATestANetHTTPTransportInTheDefaultOnesPlaceNeedsAnEndpoint(t *testing.T) {
 	replaceDefaultTransport(t, &http.Transport{DialContext: dialNobody})
 	assert.ErrorContains(t, buy(t, configured(t)), "a test must not spend money")
+	err := buy(t, configured(t, computeunit.WithEndpoint("https://service.invalid"), computeunit.WithMaxAttempts(1)))
+	assert.ErrorIs(t, err, errDial, "with an endpoint it is sent through")
 }
 
 // In any other program the own transport's proofs are not lost in silence to an agent that wraps http.DefaultTransport.

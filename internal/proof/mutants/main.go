@@ -192,7 +192,7 @@ func build(all []mutant, folder string, built chan<- mutant) {
 	for n := 0; n < *count && len(all) > 0; all = all[1:] {
 		m := all[0]
 		m.write(filepath.Join(folder, strconv.Itoa(len(all))))
-		if exec.Command("go", "build", m.overlay, "./"+m.folder).Run() == nil {
+		if goes(m.overlay, "build", "./"+m.folder) {
 			built <- m
 			n++
 		}
@@ -217,7 +217,13 @@ func (m *mutant) write(folder string) {
 // pass runs the tests of packages, without those of the documents and without the longer proofs. What does not depend on the
 // change passes from the cache.
 func pass(overlay string, packages ...string) bool {
-	flags := []string{"test", "-vet=off", "-failfast", "-timeout=" + *patience, overlay,
-		"-skip=README|Documents|Language|EachSource|TestRules|TestSoak|TestCampaignPeers"}
-	return exec.Command("go", append(flags, packages...)...).Run() == nil
+	return goes(overlay, append([]string{"test", "-vet=off", "-failfast", "-timeout=" + *patience,
+		"-skip=README|Documents|Language|EachSource|TestRules|TestSoak|TestCampaignPeers"}, packages...)...)
+}
+
+// goes reports whether the go command succeeds. The overlay is in its environment, because some tests build programs.
+func goes(overlay string, arguments ...string) bool {
+	command := exec.Command("go", arguments...)
+	command.Env = append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" "+overlay)
+	return command.Run() == nil
 }
