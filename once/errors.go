@@ -14,8 +14,8 @@ import (
 
 var (
 	// ErrPending means that the key is not finished: call [Buyer.Buy] again later, with the same key and the same request. It
-	// is never a reason to call the client yourself, or to take another key. An error of Buy that does not match it stays what
-	// it is, however often one asks.
+	// is never a reason to call the client yourself, or to take another key. An error of Buy that does not match it is for a
+	// person: calling again is not expected to help. It is not harmless either: a Buy of a key that has no order sends again.
 	ErrPending = errors.New("the key is not finished")
 	// ErrKeyReused means that the key was used for another request: the JSON that is sent differs, release times compared as
 	// instants. Nothing was sent. It comes together with the outcome of what the key has: [computeunit.ErrOutcomeUnknown] if
