@@ -2,12 +2,15 @@ package once_test
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
@@ -164,6 +167,46 @@ func TestShutdownNamesWhatItCouldNotWrite(t *testing.T) {
 		time.Sleep(time.Hour)
 		b.NoError(buyer.Shutdown(b.ctx))
 	})
+}
+
+func TestShutdownNamesWhatIsStillBeingWritten(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.journalIsAway(proof.Received, time.Hour)
+		buyer := b.process()
+		go buyer.Buy(b.ctx, "a", prepaid)
+		time.Sleep(time.Second)
+		b.ErrorContains(buyer.Shutdown(b.within(5*time.Second)), `key "a", instance "instance-1", order "order-1"`)
+		time.Sleep(time.Hour)
+	})
+}
+
+// A logger that panics, too, leaves no state, and its panic can be caught.
+func TestAPanicOfTheLoggerLeavesNoState(t *testing.T) {
+	for _, at := range []string{"claimed", "sending", ""} { // the last one at each record
+		inBench(t, func(b *bench) {
+			client, err := new(model.Service).Client()
+			b.NoError(err)
+			buyer, err := once.New(client, once.JournalOf(b.records), once.WithLogger(slog.New(panicking{slog.DiscardHandler, at})))
+			b.NoError(err)
+			b.Panics(func() { buyer.Buy(b.ctx, "a", prepaid) })
+			b.is(once.StateNotPurchased, "a")
+		})
+	}
+}
+
+// panicking is a handler that panics at a record.
+type panicking struct {
+	slog.Handler
+	at string
+}
+
+func (panicking) Enabled(context.Context, slog.Level) bool { return true }
+
+func (p panicking) Handle(_ context.Context, record slog.Record) error {
+	if strings.Contains(record.Message, p.at) {
+		panic("oops")
+	}
+	return nil
 }
 
 // A panic in a hook, or while signing, goes on in Buy, and leaves no state.

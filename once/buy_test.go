@@ -2,14 +2,19 @@ package once_test
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 func TestBuyReturnsWhatTheAnswerNames(t *testing.T) {
@@ -317,5 +322,38 @@ func TestShutdownWaitsForAttemptsAndRefusesNewOnes(t *testing.T) {
 		b.NoError(buyer.Shutdown(b.ctx))
 		b.NoError(<-said["a"])
 		b.is(once.StateBought, "a")
+	})
+}
+
+func TestBuySaysThatTheContextHasEndedAlsoIfTheJournalIsAway(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.always(proof.Journal, proof.Fail)
+		ctx, cancel := context.WithCancel(b.ctx)
+		cancel()
+		_, err := b.process().Buy(ctx, "a", prepaid)
+		b.says("unknown, pending", err)
+		b.ErrorIs(err, context.Canceled)
+	})
+}
+
+// A 429 for the listing can ask for hours.
+func TestTheListingBeforeAnAttemptHasALimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &model.Service{Between: func(r *http.Request, serve func() *http.Response) (*http.Response, error) {
+			response := serve()
+			if !model.IsPurchase(r) {
+				response.StatusCode = http.StatusTooManyRequests
+				response.Header.Set("Retry-After", "7200")
+			}
+			return response, nil
+		}}
+		client, err := service.Client()
+		require.NoError(t, err)
+		buyer, err := once.New(client, once.InMemory())
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = buyer.Buy(t.Context(), "a", prepaid)
+		assert.ErrorIs(t, err, once.ErrPending)
+		assert.Less(t, time.Since(began), time.Minute)
 	})
 }

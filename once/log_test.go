@@ -1,6 +1,7 @@
 package once_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,19 @@ func TestEachStepIsLogged(t *testing.T) {
 			b.settle() // which says it once
 		}
 		b.Equal(want, records{b.log.messages(), b.log.errors()})
+	})
+}
+
+func TestWhatIsNotSettledIsReportedByOneOfThoseWhoLook(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		time.Sleep(time.Minute)
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() { b.process().Buy(b.ctx, "a", prepaid) })
+		}
+		all.Wait()
+		b.Equal([]string{"not settled"}, b.log.errors())
 	})
 }
 

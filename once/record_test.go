@@ -19,6 +19,21 @@ func TestTheColumnsAreBelieved(t *testing.T) {
 	})
 }
 
+// Somebody edited it, or the table pads or cuts off what is written.
+func TestARowThatIsNoPurchaseIsNotFreeToBuy(t *testing.T) {
+	for _, state := range []string{"sending ", "send", "SENDING", "", "bought"} { // the last one without an id
+		inBench(t, func(b *bench) {
+			b.lag(time.Hour)
+			b.leaveUnknown("a", proof.LoseAnswer)
+			b.alter("a", func(row *store.Record) { row.State = state })
+			_, err := b.buy("a")
+			b.says("unknown, pending", err)
+			b.ErrorContains(err, "none of a purchase")
+			b.Equal(1, b.sent)
+		})
+	}
+}
+
 // A record of a later format is refused with a clear error, and left alone.
 func TestWhatALaterVersionWroteIsLeftAlone(t *testing.T) {
 	inBenches(t, map[string]string{

@@ -112,7 +112,10 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 func (b *Buyer) resolve(ctx context.Context, key string, say func(next *record) error, check func(r record) error) (Purchase, error) {
 	r, err := b.resolvable(ctx, key)
 	if err == nil {
-		err = b.writeKept(ctx, key) // this process may know better than the person (rule 8): then the record has changed
+		err = b.writeKept(ctx, key) // this process may know better than the person (rule 8)
+	}
+	if err == nil {
+		r, err = b.lookup(ctx, key)
 	}
 	if err == nil && r.version == "" {
 		err = errors.New("the journal has no such key")

@@ -138,3 +138,18 @@ func TestResolveNotPurchasedOfWhatWasNotSent(t *testing.T) {
 		b.Equal(once.StateNotPurchased, resolved.State)
 	})
 }
+
+// An answer that could not be written is known to the process that a person asks.
+func TestAPersonIsNotBelievedAgainstWhatTheProcessKnows(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.lag(10 * time.Hour)
+		b.journalIsAway(proof.Received, 30*time.Second)
+		buyer := b.process()
+		bought, err := buyer.Buy(b.ctx, "a", prepaid)
+		b.NoError(err)
+		time.Sleep(time.Hour)
+		_, err = buyer.ResolveNotPurchased(b.ctx, "a")
+		b.ErrorContains(err, "it is bought as")
+		b.Equal(bought, b.purchase("a"))
+	})
+}

@@ -1,10 +1,13 @@
 package once_test
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
+	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 	"github.com/qianfan-go/computeunit/once/internal/store"
@@ -182,5 +185,17 @@ func TestAnInstanceOfAnotherTimingOrSizeIsNoCandidate(t *testing.T) {
 		b.world.Add("fits")
 		b.Empty(b.settle())
 		b.Equal("fits", b.purchase("a").InstanceID)
+	})
+}
+
+// It is a mistake, as t.FailNow in a hook is, and must not read as settled.
+func TestAHookThatEndsItsGoroutineIsAnErrorOfSettle(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		ctx := computeunit.ContextWithHooks(b.ctx, computeunit.Hooks{
+			BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { runtime.Goexit(); return nil },
+		})
+		_, err := b.process().Settle(ctx)
+		b.ErrorContains(err, `key "a": a hook ended`)
 	})
 }
