@@ -101,7 +101,10 @@ func (n *Network) serve(conn net.Conn) {
 
 func (n *Network) act(conn net.Conn, request *http.Request) (goOn bool) {
 	serviceID := ServiceOf(request)
-	fault := n.Fault(serviceID)
+	fault := Fault{}
+	if IsPurchase(request) {
+		fault = n.Fault(serviceID)
+	}
 	attempt := n.Reached(serviceID) + 1 // one caller at a time buys for a service
 	n.attempts.Store(serviceID, attempt)
 	if fault.Times > 0 && attempt > fault.Times {

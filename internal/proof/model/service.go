@@ -24,6 +24,7 @@ type Service struct {
 	Leeway time.Duration        // how long after its expiry a signature is still accepted
 	Lag    func() time.Duration // until an order is listed
 	NoDate bool                 // responses have no Date header
+	Ledger *Ledger              // if not nil, it holds every order
 	// Between decides what becomes of a request that a client sends: serve serves it, as often as it is called.
 	Between func(r *http.Request, serve func() *http.Response) (*http.Response, error)
 
@@ -140,6 +141,9 @@ func (s *Service) purchase(requestID string, body []byte, withInstance bool) *ht
 		o.ListedFrom = s.Now().Add(s.Lag())
 	}
 	s.orders = append(s.orders, o)
+	if s.Ledger != nil {
+		s.Ledger.Ordered(o)
+	}
 	result := map[string]any{"orderId": o.OrderID}
 	if withInstance {
 		result["instanceId"] = o.Instance.InstanceID

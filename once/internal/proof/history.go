@@ -19,14 +19,12 @@ import (
 // against the table of docs/once-design.md, and answers against the records that their call has read and written.
 type History struct {
 	*model.Ledger
-	Counters map[string]int
 
 	mu       sync.Mutex // for what goes on without the scheduler: the end of a time-out
 	now      int64      // counts what happens
 	last     map[string]written
 	said     map[string]once.Purchase // by key: what a Buy was told by an answer
 	attempts []attempt
-	broken   []string
 
 	strangers map[string]bool // by id: instances from outside; true if it stays listed, so that a key can be given it
 	harmed    bool            // one was given to a key, or a person was believed who overlooked an order
@@ -46,36 +44,9 @@ type attempt struct {
 	left, answered bool
 }
 
-// Violations are the promises that were broken.
-func (h *History) Violations() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append(h.Ledger.Violations(), h.broken...)
-}
-
-// Count counts something that a search must have seen.
-func (h *History) Count(what string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.count(what)
-}
-
-func (h *History) count(what string) {
-	if h.Counters == nil {
-		h.Counters = map[string]int{}
-	}
-	h.Counters[what]++
-}
-
-// Violate notes a promise that was broken.
+// Violate notes that what was written or said is not as docs/once-design.md has it.
 func (h *History) Violate(format string, args ...any) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.violate(format, args...)
-}
-
-func (h *History) violate(format string, args ...any) {
-	h.broken = append(h.broken, fmt.Sprintf(format, args...))
+	h.Ledger.Violate(model.NotByDesign, format, args...)
 }
 
 func (h *History) tick() int64 {
@@ -110,11 +81,11 @@ func (w *World) wrote(c *call, row store.Record) {
 	case p.State == once.StateSending && p.RequestID != was.RequestID:
 		w.put(c, p.Key, p.RequestID)
 	case p.State == once.StateNotPurchased && p.Evidence == "":
-		w.count("closed before anything was sent")
+		w.Count("closed before anything was sent")
 	case p.Evidence == once.EvidenceListing:
-		w.count("settled by a listing")
+		w.Count("settled by a listing")
 	case p.Evidence == once.EvidenceAnswer && was.State == once.StateBought:
-		w.count("answers after a listing or a person")
+		w.Count("answers after a listing or a person")
 	}
 }
 
@@ -137,7 +108,7 @@ func (w *World) left(c *call, requestID string) {
 			return
 		}
 	}
-	w.violate("an attempt of key %s left, and no record has it", c.key)
+	w.Violate("an attempt of key %s left, and no record has it", c.key)
 }
 
 // answered notes that an attempt was answered.
@@ -186,23 +157,23 @@ func (w *World) changed(c *call, was written, is once.Purchase) {
 	}
 	if !slices.Contains(table[from], to) &&
 		(is.Evidence != was.Evidence || !slices.Contains(table[from], stage(is)+" =")) {
-		w.violate("key %s: %s became %s, which is in no row of the table", is.Key, brief(was.Purchase), brief(is))
+		w.Violate("key %s: %s became %s, which is in no row of the table", is.Key, brief(was.Purchase), brief(is))
 	}
 	if said, known := w.said[is.Key]; known && !keeps(is, said) {
-		w.violate("key %s was said to be %s, and its record has become %s", is.Key, brief(said), brief(is))
+		w.Violate("key %s was said to be %s, and its record has become %s", is.Key, brief(said), brief(is))
 	}
 	if was.State == once.StateSending {
 		w.notSending(was.Purchase, is)
 	}
 	if is.State == once.StatePreparing && was.State == once.StateNotPurchased && was.Evidence != "" &&
 		was.at > c.firstRead && !was.isOf(c) {
-		w.violate("key %s was %s, for which a Buy has waited, and that claims it again", is.Key, brief(was.Purchase))
+		w.Violate("key %s was %s, for which a Buy has waited, and that claims it again", is.Key, brief(was.Purchase))
 	}
 	if was.InstanceID != "" && is.InstanceID == "" {
-		w.count("opened again")
+		w.Count("opened again")
 	}
 	if is.InstanceID != was.InstanceID && w.strangers[is.InstanceID] {
-		w.count("given an instance from outside")
+		w.Count("given an instance from outside")
 		w.harmed = true
 	}
 	if is.State == once.StateNotPurchased && is.Evidence == once.EvidencePerson && c.overlooks != nil {
@@ -221,10 +192,10 @@ func (was written) isOf(c *call) bool {
 func (w *World) notSending(was, is once.Purchase) {
 	switch {
 	case is.State == once.StateSending && is.RequestID != was.RequestID:
-		w.violate("key %s: an attempt was put down while another may be on its way", is.Key)
+		w.Violate("key %s: an attempt was put down while another may be on its way", is.Key)
 	case (is.State == once.StatePreparing || is.State == once.StateNotPurchased && is.Evidence != once.EvidencePerson) &&
 		w.mayOrder(was.RequestID):
-		w.violate("key %s: an attempt is called refused that was not: %s", is.Key, brief(is))
+		w.Violate("key %s: an attempt is called refused that was not: %s", is.Key, brief(is))
 	}
 }
 
@@ -241,9 +212,9 @@ func brief(p once.Purchase) string {
 
 // overlooked notes that a person was believed who overlooked an order. It must not have been listed (rule 10).
 func (h *History) overlooked(c *call) {
-	h.count("overlooked an order")
+	h.Count("overlooked an order")
 	if c.listed {
-		h.violate("key %s was said to have no order, and its instance was listed: %s", c.key, c.overlooks.Instance.InstanceID)
+		h.Violate("key %s was said to have no order, and its instance was listed: %s", c.key, c.overlooks.Instance.InstanceID)
 	}
 	h.Overlook(c.overlooks)
 	h.harmed = true
@@ -285,15 +256,15 @@ func (h *History) Answered(c *call, p once.Purchase, err error) {
 	refused, unknown := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown)
 	switch {
 	case err == nil:
-		h.count("bought")
+		h.Count("bought")
 		h.bought(c, p)
 	case refused == unknown:
-		h.violate("an error without exactly one outcome: %v", err)
+		h.Violate("an error without exactly one outcome: %v", err)
 	case refused:
-		h.count("not purchased")
+		h.Count("not purchased")
 		h.NotPurchased(c.key, 0, h.tick())
 	default:
-		h.count("unknown")
+		h.Count("unknown")
 	}
 	if err != nil {
 		h.pending(unknown, err)
@@ -306,7 +277,7 @@ func (h *History) Answered(c *call, p once.Purchase, err error) {
 // bought holds an answer against the ledger. After harm that is sure of what an answer named only.
 func (h *History) bought(c *call, p once.Purchase) {
 	if p.State != once.StateBought {
-		h.violate("key %s was said to be bought, as %s", c.key, brief(p))
+		h.Violate("key %s was said to be bought, as %s", c.key, brief(p))
 	}
 	if h.harmed && !byAnswer(p) {
 		return
@@ -316,7 +287,7 @@ func (h *History) bought(c *call, p once.Purchase) {
 		return
 	}
 	if is := h.last[c.key].Purchase; !keeps(is, p) { // an answer is written over every state (rule 7)
-		h.violate("key %s was said to be %s, and its record is %s", c.key, brief(p), brief(is))
+		h.Violate("key %s was said to be %s, and its record is %s", c.key, brief(p), brief(is))
 	}
 	if h.said == nil {
 		h.said = map[string]once.Purchase{}
@@ -331,7 +302,7 @@ func (h *History) pending(unknown bool, err error) {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	is, final := errors.Is(err, once.ErrPending), !unknown && errors.Is(err, computeunit.ErrAccessDenied)
 	if again && !is || is && final {
-		h.violate("ErrPending is %t for: %v", is, err)
+		h.Violate("ErrPending is %t for: %v", is, err)
 	}
 }
 
@@ -339,7 +310,7 @@ func (h *History) pending(unknown bool, err error) {
 func (h *History) asRead(c *call, refused, unknown bool, err error) {
 	open, bought := c.seen.Open(), c.seen.State == once.StateBought
 	if unknown && !open && c.err() == nil && c.firstRead > 0 || refused && (open || bought) || err == nil && !bought {
-		h.violate("key %s was %q when the call read it last, and it said: %v", c.key, stage(c.seen), err)
+		h.Violate("key %s was %q when the call read it last, and it said: %v", c.key, stage(c.seen), err)
 	}
 }
 
@@ -352,7 +323,7 @@ func (h *History) Ended(p *Process) {
 		is := h.last[a.key]
 		known := a.process == p && (a.answered || !a.left) && !h.harmed
 		if known && is.State == once.StateSending && is.RequestID == a.requestID {
-			h.violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left",
+			h.Violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left",
 				a.key, a.answered)
 		}
 	}

@@ -31,7 +31,7 @@ func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, ve
 		s := newScheduler(seed, journal, verbose)
 		s.search()
 		s.drain()
-		run = Run{s.world.Violations(), s.world.Counters, s.log.String()}
+		run = Run{s.world.Violations(), s.world.Counts(), s.log.String()}
 	})
 	return run
 }

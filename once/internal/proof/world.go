@@ -25,12 +25,13 @@ type World struct {
 	unlanded   []func() // statements of the journal that failed, and are still on their way
 	away       time.Time
 	hangs      bool // the database does not answer while it is away, instead of refusing
-	served     int  // orders that the ledger has
 }
 
 // NewWorld is one in which nothing has happened.
 func NewWorld() *World {
-	w := &World{RetryAfter: time.Second, History: History{Ledger: model.NewLedger()}}
+	ledger := model.NewLedger()
+	w := &World{RetryAfter: time.Second, History: History{Ledger: ledger}}
+	w.Service.Ledger = ledger
 	w.Clock = func() time.Time { return time.Now().Add(w.Offset) }
 	return w
 }
@@ -47,17 +48,11 @@ func request() computeunit.PurchaseComputeUnitRequest {
 	return computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(1), ReplicasCount: 1}
 }
 
-// serve serves a request, and has the ledger hold what was ordered.
+// serve serves a request.
 func (w *World) serve(r *http.Request, withInstance bool) *http.Response {
 	response := w.Serve(r, withInstance)
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if response.StatusCode == http.StatusBadRequest && model.IsPurchase(r) {
-		w.count("refused by the fence")
-	}
-	for _, o := range w.Orders(w.served) {
-		w.served++
-		w.Ordered(o)
+		w.Count("refused by the fence")
 	}
 	return response
 }
@@ -137,7 +132,7 @@ func (w *World) Away(d time.Duration, hangs bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.away, w.hangs = time.Now().Add(d), hangs
-	w.count("the journal was away")
+	w.Count("the journal was away")
 }
 
 // reach waits for the database, and fails while it is away.
