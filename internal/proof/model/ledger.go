@@ -64,14 +64,6 @@ func (l *Ledger) Sent(requestID string, a Attempt) {
 	}
 }
 
-// KeyOf returns whose an attempt is.
-func (l *Ledger) KeyOf(requestID string) (key string, known bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a, known := l.attempts[requestID]
-	return a.Key, known
-}
-
 // Ordered adds an order, whose attempt was noted.
 func (l *Ledger) Ordered(o *Order) {
 	l.mu.Lock()

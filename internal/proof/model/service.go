@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -70,16 +71,9 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // ServeHTTP is the service on a network.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { Write(w, s.Serve(r, true)) }
-
-// Write sends a response to whoever waits for it.
-func Write(w http.ResponseWriter, response *http.Response) {
-	for name, values := range response.Header {
-		w.Header()[name] = values
-	}
-	if response.Header.Get("Date") == "" {
-		w.Header()["Date"] = nil // or net/http adds one
-	}
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	response := s.Serve(r, true)
+	maps.Copy(w.Header(), response.Header)
 	w.WriteHeader(response.StatusCode)
 	_, _ = io.Copy(w, response.Body)
 }
