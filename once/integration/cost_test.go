@@ -1,13 +1,11 @@
 package integration
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit/once/internal/proof"
@@ -15,36 +13,13 @@ import (
 
 var cost = flag.Bool("cost", false, "measure what a purchase costs, as ratios")
 
-// TestStatementsOfAPurchase counts what a Buy costs the database if nothing goes wrong: docs/once-design.md, Capacity.
-func TestStatementsOfAPurchase(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, d database) {
-		d.empty(t)
-		var queries, writes int
-		db := d.watch(t, func(ctx context.Context, query string, do func(context.Context) error) error {
-			if queries++; isWrite(query) {
-				queries, writes = queries-1, writes+1
-			}
-			return do(ctx)
-		})
-		s := proof.NewShop(t, d.journalIn(t, db))
-		requests := s.Service.Requests()
-		queries, writes = 0, 0
-		for range 10 {
-			s.Buy(t)
-		}
-		assert.Equal(t, 1*10, queries, "the key")
-		assert.Equal(t, 3*10, writes, "claimed, sending, bought")
-		assert.Equal(t, 2*10, s.Service.Requests()-requests, "a listing and the purchase")
-	})
-}
-
 // TestCostBesideSQLByHand compares Buy with the same two requests and the same statements, written down in a row.
 func TestCostBesideSQLByHand(t *testing.T) {
 	if !*cost {
 		t.Skip("without -cost")
 	}
 	onEachDatabase(t, func(t *testing.T, d database) {
-		db := d.empty(t).open(t)
+		db := d.open(t)
 		s := proof.NewShop(t, d.journalIn(t, db))
 		data := `{"request":{"serviceId":"` + strings.Repeat("x", 500) + `"}}`
 		read := numbered(d.dialect, "SELECT count(*) FROM computeunit_purchases WHERE purchase_key = ?")
@@ -55,11 +30,18 @@ func TestCostBesideSQLByHand(t *testing.T) {
 			_, err := db.Exec(statement, arguments...)
 			require.NoError(t, err)
 		}
-		s.BesideByHand(t, d.dialect,
-			func(r proof.Row) { require.NoError(t, db.QueryRow(read, r.Key).Scan(new(int))) },
-			func(r proof.Row) { exec(insert, r.Key, r.Service, data) },
-			func(r proof.Row) { exec(update, "2", r.Service, nil, "sending", data, r.Key, "1") },
-			func(r proof.Row) { exec(update, "3", nil, r.Instance, "bought", data, r.Key, "2") })
+		s.BesideByHand(t, d.dialect, func(what string, r proof.Row) {
+			switch what {
+			case "read":
+				require.NoError(t, db.QueryRow(read, r.Key).Scan(new(int)))
+			case "claim":
+				exec(insert, r.Key, r.Service, data)
+			case "send":
+				exec(update, "2", r.Service, nil, "sending", data, r.Key, "1")
+			case "record":
+				exec(update, "3", nil, r.Instance, "bought", data, r.Key, "2")
+			}
+		})
 	})
 }
 

@@ -2,8 +2,13 @@ package integration
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"flag"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -24,10 +29,70 @@ func TestCrashes(t *testing.T) {
 		d := sqliteFile(t, durable...)
 		d.journalIn(t, d.open(t))
 		return func(p *proof.Process) once.Journal {
-			pool := d.watch(t, func(ctx context.Context, _ string, do func(context.Context) error) error { return p.Statement(ctx, do) })
-			journal, err := once.SQL(pool, once.SQLite)
+			journal, err := once.SQL(d.watch(t, p.Statement), once.SQLite)
 			require.NoError(t, err)
 			return journal
 		}
 	})
+}
+
+// around does a statement, or not.
+type around func(ctx context.Context, statement func(context.Context) error) error
+
+// watched is a driver's connector of which around does each statement. It prepares each, which every driver can.
+type watched struct {
+	database
+	driver driver.Driver
+	around around
+}
+
+// watch is a pool of such connections.
+func (d database) watch(t *testing.T, around around) *sql.DB {
+	pool := sql.OpenDB(&watched{d, d.open(t).Driver(), around})
+	t.Cleanup(func() { require.NoError(t, pool.Close()) })
+	return pool
+}
+
+func (w *watched) Driver() driver.Driver { return w.driver }
+
+func (w *watched) Connect(context.Context) (driver.Conn, error) {
+	conn, err := w.driver.Open(w.dsn)
+	return &watchedConn{conn, w}, err
+}
+
+type watchedConn struct {
+	driver.Conn
+	*watched
+}
+
+func (c *watchedConn) Prepare(query string) (driver.Stmt, error) {
+	// In a synctest bubble SQLite has the machine's clock, and not the bubble's.
+	now := strconv.FormatFloat(2440587.5+float64(time.Now().UnixMilli())/86_400_000, 'f', 9, 64)
+	stmt, err := c.Conn.Prepare(strings.ReplaceAll(query, "julianday('now')", now))
+	return &watchedStmt{stmt, c.watched}, err
+}
+
+type watchedStmt struct {
+	driver.Stmt
+	*watched
+}
+
+func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
+	err = s.around(ctx, func(ctx context.Context) (err error) {
+		rows, err = s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+		return err
+	})
+	if err != nil && rows != nil {
+		_ = rows.Close()
+		rows = nil
+	}
+	return rows, err
+}
+
+func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
+	err = s.around(ctx, func(ctx context.Context) (err error) {
+		result, err = s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+		return err
+	})
+	return result, err
 }

@@ -96,6 +96,7 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	if f.seed == 0 {
 		f.seed = rand.Uint64()
 	}
+	t.Logf("-seed=%d", f.seed)
 	f.random = rand.New(rand.NewPCG(f.seed, 0))
 	f.service = startService(t, f.seed, f.ledger)
 	f.observer = httptest.NewServer(http.HandlerFunc(f.observe))
