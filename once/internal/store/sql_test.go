@@ -12,15 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNewSQLRefusesWhatIsNoJournal(t *testing.T) {
-	_, err := NewSQL(nil, "sqlite", DefaultTable)
-	assert.ErrorContains(t, err, "nil")
-	_, err = NewSQL(new(sql.DB), "oracle", DefaultTable)
-	assert.ErrorContains(t, err, `"oracle"`)
-	_, err = NewSQL(new(sql.DB), "sqlite", "a;b")
-	assert.ErrorContains(t, err, `"a;b"`)
-}
-
 func TestWhatIsWrittenIsASCIIAndWhatARecordDoesNotHaveIsNULL(t *testing.T) {
 	d := &database{}
 	r := record("订单", "v")
