@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"flag"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,16 +15,10 @@ import (
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
 
-var everyPair = flag.Bool("pairs", false, "TestCrashes: every pair of faults, and not only one of them")
-
 // TestCrashes is the search of the root module, with each statement to a real database as a step: a process is stopped or
 // cancelled at each of them, and the one that goes on after it, too.
 func TestCrashes(t *testing.T) {
-	var second []proof.Fate
-	if *everyPair {
-		second = proof.Faults()
-	}
-	proof.Crashes(t, second, func(t *testing.T) func(*proof.Process) once.Journal {
+	proof.Crashes(t, nil, func(t *testing.T) func(*proof.Process) once.Journal {
 		d := sqliteFile(t, durable...)
 		d.journalIn(t, d.open(t))
 		return func(p *proof.Process) once.Journal {

@@ -111,7 +111,7 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	require.NoError(t, journal.Migrate(t.Context()))
 	buyer, err := f.here.buyer(pool)
 	require.NoError(t, err)
-	f.operator = &operator{buyer: buyer, pool: pool, journal: journal, fleet: f, since: map[string]time.Time{}}
+	f.operator = &operator{buyer: buyer, pool: pool, journal: journal, fleet: f}
 	for range fleetSize {
 		m := &member{place: f.here}
 		require.NoError(t, m.start())

@@ -8,10 +8,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/qianfan-go/computeunit/once/integration/servers"
 )
 
 // placeVariable makes the test's binary that of a buyer.
@@ -27,42 +28,26 @@ type process struct {
 
 // start returns when the process has said where it serves.
 func start(at place) (*process, error) {
-	p := &process{ended: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the process dies with the thread that started it
-		defer close(p.ended)
-		err := p.run(at)
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait()
-		}
-	}()
-	return p, <-started
-}
-
-func (p *process) run(at place) error {
 	where, err := json.Marshal(at)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p.cmd = exec.Command(os.Args[0])
+	p := &process{cmd: exec.Command(os.Args[0])}
 	p.cmd.Env = append(os.Environ(), placeVariable+"="+string(where))
 	p.cmd.Stderr = os.Stderr
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		return err
+		return nil, err
 	}
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
-		err = p.cmd.Start()
+		p.ended, err = servers.Run(p.cmd)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	p.url = strings.TrimSpace(line)
-	return err
+	return p, err
 }
 
 func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }

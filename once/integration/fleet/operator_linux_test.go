@@ -19,7 +19,6 @@ type operator struct {
 	pool    *sql.DB
 	journal *store.SQL // to see what is open without looking after it, which takes its time
 	fleet   *fleet
-	since   map[string]time.Time // since when a key is seen open, by key and request id
 	turn    int
 }
 
@@ -58,24 +57,18 @@ func (o *operator) round() int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	open, err := o.journal.Find(ctx, store.OpenService)
-	seen := map[string]time.Time{}
 	var long []once.Purchase
 	for _, row := range open {
 		p, found, lookupErr := o.buyer.Lookup(ctx, row.Key)
 		if err = errors.Join(err, lookupErr); lookupErr != nil || !found || p.State == once.StatePreparing {
 			continue
 		}
-		id := p.Key + " " + p.RequestID
-		if seen[id] = o.since[id]; seen[id].IsZero() {
-			seen[id] = time.Now()
-		}
-		if time.Since(seen[id]) > openForLong {
+		if time.Since(p.Since) > openForLong {
 			long = append(long, p)
 		} else if o.turn++; o.turn%20 == 0 {
 			o.tryTooEarly(ctx, p)
 		}
 	}
-	o.since = seen
 	o.resolve(ctx, long)
 	if err != nil {
 		return len(open) + 1 // it could not look at everything

@@ -5,6 +5,7 @@
 package servers
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -27,7 +28,7 @@ type Server struct {
 
 	dir     string
 	command []string
-	ping    func(*Server) error
+	first   [2]string // a data source name and a statement there, which is done when the server answers
 	process *os.Process
 	ended   chan struct{}
 }
@@ -52,7 +53,7 @@ func (s *Server) start(deadline time.Time) error {
 		return err
 	}
 	for {
-		err := s.ping(s)
+		err := s.ping()
 		if err == nil {
 			return nil
 		}
@@ -70,28 +71,45 @@ func (s *Server) start(deadline time.Time) error {
 
 func (s *Server) log() string { return filepath.Join(s.dir, "log") }
 
-// run starts the process from a thread that waits for it: the kernel kills the process when that thread ends.
+func (s *Server) ping() error {
+	db, err := sql.Open(s.Driver, s.first[0])
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.Exec(s.first[1])
+	return err
+}
+
 func (s *Server) run() error {
+	cmd, log, err := asOrdinaryUser(s.dir, s.command...)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.ended, err = Run(cmd)
+	s.process = cmd.Process
+	return err
+}
+
+// Run starts a command from a thread that waits for it, and returns what is closed when it has ended: the kernel kills the
+// process when that thread ends, however this one ends.
+func Run(cmd *exec.Cmd) (ended chan struct{}, err error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		defer close(ended)
-		cmd, log, err := asOrdinaryUser(s.dir, s.command...)
+		err := cmd.Start()
+		started <- err
 		if err == nil {
-			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-			defer log.Close()
-			err = cmd.Start()
+			_ = cmd.Wait()
 		}
-		if err != nil {
-			started <- err
-			return
-		}
-		s.process = cmd.Process
-		started <- nil
-		_ = cmd.Wait()
 	}()
-	s.ended = ended
-	return <-started
+	return ended, <-started
 }
 
 // Kill ends the server at once, as a power failure does for it, and returns when it has ended.

@@ -105,9 +105,6 @@ func (s *scheduler) addOutside(limit int, stays bool) bool {
 func (w *World) AddOutside(id string, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.strangers == nil {
-		w.strangers = map[string]bool{}
-	}
 	w.strangers[id] = stays
 	w.Service.Add(model.Instance(id, request()), stays)
 }

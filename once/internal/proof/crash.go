@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"flag"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -11,23 +12,16 @@ import (
 	"github.com/qianfan-go/computeunit/once"
 )
 
-// Scenario is what the service and the network do in a run of the crash suite.
-type Scenario struct {
-	Name string
-	// Fates are those of the requests, in order. After them every request is served.
-	Fates []Fate
-}
+var everyPair = flag.Bool("pairs", false, "TestCrashes: every pair of faults, and not only those whose second is a crash")
 
-// Scenarios are those that the crash suite runs.
-func Scenarios() []Scenario {
-	return []Scenario{
-		{"bought", nil},
-		{"bought without an instance id", []Fate{OrderOnly}},
-		{"refused, then bought", []Fate{RefuseRetry}},
-		{"refused", []Fate{Refuse}},
-		{"the request is lost", []Fate{Lose}},
-		{"the answer is lost", []Fate{LoseAnswer}},
-	}
+// scenarios are the fates of the requests, in order. After them every request is served.
+var scenarios = map[string][]Fate{
+	"bought":                        nil,
+	"bought without an instance id": {OrderOnly},
+	"refused, then bought":          {RefuseRetry},
+	"refused":                       {Refuse},
+	"the request is lost":           {Lose},
+	"the answer is lost":            {LoseAnswer},
 }
 
 // fault is what happens at one step of one process.
@@ -36,12 +30,12 @@ type fault struct {
 	fate Fate
 }
 
-// Faults are what can happen to every step.
-func Faults() []Fate { return []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel, Leave} }
+// everyFault is what can happen to every step.
+var everyFault = []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel, Leave}
 
 // script directs one process after the other: each has one fault or two, and the last has none.
 type script struct {
-	scenario Scenario
+	scenario []Fate
 	requests int
 	faults   []fault
 	steps    int
@@ -55,8 +49,8 @@ func (s *script) Direct(_ context.Context, _ *Process, kind Kind) Fate {
 	s.steps++
 	served := Go
 	if kind == Request {
-		if s.requests++; s.requests <= len(s.scenario.Fates) {
-			served = s.scenario.Fates[s.requests-1]
+		if s.requests++; s.requests <= len(s.scenario) {
+			served = s.scenario[s.requests-1]
 		}
 	}
 	for _, f := range s.faults {
@@ -70,18 +64,21 @@ func (s *script) Direct(_ context.Context, _ *Process, kind Kind) Fate {
 }
 
 // Crashes runs each scenario with every pair of faults: one process meets the first, and another one the second, which is one
-// of those given (without any, it meets none); or the same one, if its caller has left and its attempt goes on without it. A
-// third process finishes. Each run has a journal of its own, from open.
+// of those given, or with -pairs any (without any, it meets none); or the same one, if its caller has left and its attempt goes
+// on without it. A third process finishes. Each run has a journal of its own, from open.
 func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process) once.Journal) {
-	for _, scenario := range Scenarios() {
-		t.Run(scenario.Name, func(t *testing.T) {
+	if *everyPair {
+		second = everyFault
+	}
+	for name, scenario := range scenarios {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runs := 0
 			run := func(first, then []fault) (bool, bool) {
 				runs++
 				return crash(t, scenario, open, first, then)
 			}
-			for _, fate := range Faults() {
+			for _, fate := range everyFault {
 				for i, met := 1, true; met; i++ {
 					met, _ = run([]fault{{i, fate}}, nil)
 					for _, then := range second {
@@ -101,7 +98,7 @@ func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process)
 
 // crash is one run. It reports whether all faults were met: if not, there are no further steps to try.
 func crash(
-	t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second []fault,
+	t *testing.T, scenario []Fate, open func(t *testing.T) func(*Process) once.Journal, first, second []fault,
 ) (metFirst, metSecond bool) {
 	synctest.Test(t, func(t *testing.T) {
 		world, director, journal := NewWorld(), &script{scenario: scenario}, open(t)
@@ -116,7 +113,7 @@ func crash(
 			}
 		}
 		director.next()
-		director.scenario.Fates = nil
+		director.scenario = nil
 		finish(world, NewProcess(world, director, journal), []string{"key"})
 		time.Sleep(time.Hour) // what is left of dead processes ends
 		for _, violation := range world.Violations() {

@@ -24,10 +24,14 @@ type History struct {
 	now      int64      // counts what happens
 	last     map[string]written
 	said     map[string]once.Purchase // by key: what a Buy was told by an answer
-	attempts []attempt
+	attempts map[string]*attempt      // by request id: those that were put down
 
 	strangers map[string]bool // by id: instances from outside; true if it stays listed, so that a key can be given it
 	harmed    bool            // one was given to a key, or a person was believed who overlooked an order
+}
+
+func newHistory(ledger *model.Ledger) History {
+	return History{Ledger: ledger, said: map[string]once.Purchase{}, attempts: map[string]*attempt{}, strangers: map[string]bool{}}
 }
 
 // written is a record as it was written last.
@@ -37,10 +41,9 @@ type written struct {
 	by *call
 }
 
-// attempt is one that was put down.
 type attempt struct {
 	process        *Process
-	key, requestID string
+	key            string
 	left, answered bool
 }
 
@@ -91,7 +94,7 @@ func (w *World) wrote(c *call, row store.Record) {
 
 // put notes an attempt that was put down.
 func (w *World) put(c *call, key, requestID string) {
-	w.attempts = append(w.attempts, attempt{process: c.process, key: key, requestID: requestID})
+	w.attempts[requestID] = &attempt{process: c.process, key: key}
 	w.Sent(requestID, model.Attempt{Key: key, At: w.tick()})
 }
 
@@ -102,29 +105,26 @@ func (w *World) left(c *call, requestID string) {
 	if w.last == nil { // the journal's writes can't be observed
 		w.put(c, c.key, requestID)
 	}
-	for i := range w.attempts {
-		if w.attempts[i].requestID == requestID {
-			w.attempts[i].left = true
-			return
-		}
+	if a := w.attempts[requestID]; a != nil {
+		a.left = true
+	} else {
+		w.Violate("an attempt of key %s left, and no record has it", c.key)
 	}
-	w.Violate("an attempt of key %s left, and no record has it", c.key)
 }
 
 // answered notes that an attempt was answered.
 func (w *World) answered(requestID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range w.attempts {
-		w.attempts[i].answered = w.attempts[i].answered || w.attempts[i].requestID == requestID
+	if a := w.attempts[requestID]; a != nil {
+		a.answered = true
 	}
 }
 
 // mayOrder reports whether an attempt has left, and no answer says what became of it.
 func (w *World) mayOrder(requestID string) bool {
-	return w.onItsWay(requestID) || slices.ContainsFunc(w.attempts, func(a attempt) bool {
-		return a.requestID == requestID && a.left && !a.answered
-	})
+	a := w.attempts[requestID]
+	return w.onItsWay(requestID) || a != nil && a.left && !a.answered
 }
 
 // stage is a state, with "bought, and no instance is known" apart.
@@ -289,9 +289,6 @@ func (h *History) bought(c *call, p once.Purchase) {
 	if is := h.last[c.key].Purchase; !keeps(is, p) { // an answer is written over every state (rule 7)
 		h.Violate("key %s was said to be %s, and its record is %s", c.key, brief(p), brief(is))
 	}
-	if h.said == nil {
-		h.said = map[string]once.Purchase{}
-	}
 	h.said[c.key] = p
 }
 
@@ -319,10 +316,10 @@ func (h *History) asRead(c *call, refused, unknown bool, err error) {
 func (h *History) Ended(p *Process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, a := range h.attempts {
+	for requestID, a := range h.attempts {
 		is := h.last[a.key]
 		known := a.process == p && (a.answered || !a.left) && !h.harmed
-		if known && is.State == once.StateSending && is.RequestID == a.requestID {
+		if known && is.State == once.StateSending && is.RequestID == requestID {
 			h.Violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left",
 				a.key, a.answered)
 		}

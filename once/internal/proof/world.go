@@ -30,7 +30,7 @@ type World struct {
 // NewWorld is one in which nothing has happened.
 func NewWorld() *World {
 	ledger := model.NewLedger()
-	w := &World{RetryAfter: time.Second, History: History{Ledger: ledger}}
+	w := &World{RetryAfter: time.Second, History: newHistory(ledger)}
 	w.Service.Ledger = ledger
 	w.Clock = func() time.Time { return time.Now().Add(w.Offset) }
 	return w
