@@ -54,16 +54,10 @@ func (f *fleet) stopMember(m *member, long time.Duration, past bool) {
 	f.ledger.Count("processes stopped")
 	time.Sleep(long / 2)
 	if past {
-		f.jump()
+		f.service.jump()
 		f.ledger.Count("processes stopped past the fence")
 	}
 	time.Sleep(long / 2)
-}
-
-func (f *fleet) jump() {
-	f.clock.Lock()
-	defer f.clock.Unlock()
-	f.service.jump()
 }
 
 func (f *fleet) killServer(long time.Duration) {

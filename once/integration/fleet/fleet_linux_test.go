@@ -79,7 +79,6 @@ type fleet struct {
 	proxy    *servers.Proxy
 	service  *service
 	observer *httptest.Server
-	clock    sync.RWMutex // the service's: it does not jump while somebody holds it
 	here     place
 	members  []*member
 	ledger   *model.Ledger

@@ -108,8 +108,8 @@ func (o *operator) resolveBought(ctx context.Context, p once.Purchase, made *mod
 // tryTooEarly says before the fence that nothing was bought, as an impatient person does. That must be refused, also if
 // it is true.
 func (o *operator) tryTooEarly(ctx context.Context, p once.Purchase) {
-	o.fleet.clock.RLock()
-	defer o.fleet.clock.RUnlock()
+	o.fleet.service.clock.RLock()
+	defer o.fleet.service.clock.RUnlock()
 	now := o.fleet.service.Now()
 	if p.State != once.StateSending || now.After(p.SignatureExpires.Add(fenceMargin)) {
 		return
@@ -125,7 +125,7 @@ func (o *operator) tryTooEarly(ctx context.Context, p once.Purchase) {
 
 // resolveNotPurchased looks at the bill when the fence of all has passed: then nothing is added to it.
 func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase) {
-	o.fleet.jump()
+	o.fleet.service.jump()
 	for _, p := range open {
 		if len(o.fleet.ledger.OrdersOf(p.Key)) > 0 {
 			continue

@@ -24,6 +24,7 @@ import (
 type service struct {
 	model.Service
 	endpoint string
+	clock    sync.RWMutex // which does not jump while somebody holds it
 	ahead    atomic.Int64
 	calm     atomic.Bool
 	faults   map[string][]model.Fault // by row of docs/outcomes.md
@@ -62,6 +63,8 @@ func (s *service) upTo(most int) int {
 
 // jump moves the clock past the fence of everything that is signed by now.
 func (s *service) jump() {
+	s.clock.Lock()
+	defer s.clock.Unlock()
 	s.ahead.Add(int64(pastTheFence))
 	s.Requests() // which waits for a request that was let in before: its order is in the ledger then
 	s.Ledger.Count("jumps of the service's clock")

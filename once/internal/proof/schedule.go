@@ -16,24 +16,17 @@ import (
 	"github.com/qianfan-go/computeunit/once"
 )
 
-// Run is what a seed came to.
-type Run struct {
-	Violations []string
-	Counters   map[string]int
-	Log        string // only if it was asked for
-}
-
 // Schedule runs one seed: processes buy two keys for one service, settle and resolve, some of them for one call only, and a
 // scheduler picks at each step who goes on and what becomes of that step. Half of the seeds have one thing more in their
-// world: see beside.
-func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, verbose bool) (run Run) {
+// world: see beside. The log is only there if it is asked for.
+func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, verbose bool) (world *World, log string) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduler(seed, journal, verbose)
 		s.search()
 		s.drain()
-		run = Run{s.world.Violations(), s.world.Counts(), s.log.String()}
+		world, log = s.world, s.log.String()
 	})
-	return run
+	return world, log
 }
 
 // maxSteps ends a search; what is under way then goes on without faults.
