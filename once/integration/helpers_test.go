@@ -3,10 +3,7 @@ package integration
 import (
 	"database/sql"
 	"net/url"
-	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -35,10 +32,6 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 func databaseOf(t *testing.T, dialect string) database {
 	if dialect == "sqlite" {
 		return sqliteFile(t, durable...)
-	}
-	asked := strings.Split(os.Getenv("ONCE_DATABASES"), ",")
-	if !slices.Contains(asked, dialect) && !slices.Contains(asked, "all") {
-		t.Skipf("ONCE_DATABASES does not ask for %s: make integration runs the tests on all databases", dialect)
 	}
 	d := serverOf(t, dialect)
 	execute(t, d.open(t), "DROP TABLE IF EXISTS "+table)
@@ -84,7 +77,7 @@ func process(t *testing.T, d database, service *model.Service, options ...once.O
 }
 
 func buyerOn(t *testing.T, journal once.Journal, service *model.Service, options ...once.Option) *once.Buyer {
-	client, err := service.Client(computeunit.WithTimeout(300 * time.Millisecond))
+	client, err := model.NewClient(service, computeunit.WithTimeout(300*time.Millisecond))
 	require.NoError(t, err)
 	buyer, err := once.New(client, journal, options...)
 	require.NoError(t, err)

@@ -3,7 +3,6 @@ package integration
 import (
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -23,37 +22,32 @@ var shared struct {
 }
 
 func serverOf(t *testing.T, dialect string) database {
+	if !servers.Asked(dialect) {
+		t.Skipf("ONCE_DATABASES does not ask for %s: make integration runs the tests on all databases", dialect)
+	}
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.servers == nil {
 		shared.servers = map[string]*servers.Server{}
 	}
 	if shared.servers[dialect] == nil {
-		shared.servers[dialect] = startServer(t, dialect)
+		s, err := servers.New(dialect)
+		require.NoError(t, err)
+		shared.servers[dialect] = s
 	}
 	s := shared.servers[dialect]
 	return database{s.Dialect, s.Driver, s.DSN}
 }
 
-func startServer(t *testing.T, dialect string) *servers.Server {
-	if dialect == "mysql" {
-		s, err := servers.MariaDB()
-		require.NoError(t, err)
-		return s
-	}
-	s, err := servers.PostgreSQL()
-	require.NoError(t, err)
-	return s
-}
-
 // behindProxy is a server of its own, whose connections can be cut.
 func behindProxy(t *testing.T, dialect string) (database, *servers.Proxy) {
 	databaseOf(t, dialect) // if it was asked for
-	server := startServer(t, dialect)
-	t.Cleanup(func() { _ = server.Remove() })
-	proxy, err := servers.NewProxy(server.Address)
+	server, err := servers.New(dialect)
 	require.NoError(t, err)
-	return database{server.Dialect, server.Driver, strings.Replace(server.DSN, server.Address, proxy.Address(), 1)}, proxy
+	t.Cleanup(func() { _ = server.Remove() })
+	proxy, err := servers.NewProxy(server)
+	require.NoError(t, err)
+	return database{server.Dialect, server.Driver, proxy.DSN}, proxy
 }
 
 // A database that fails over is away for longer than a write tries; meanwhile the service refuses.

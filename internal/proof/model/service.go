@@ -47,11 +47,6 @@ type Order struct {
 	ListedFrom time.Time
 }
 
-// Client returns a client of the service.
-func (s *Service) Client(options ...computeunit.Option) (*computeunit.Client, error) {
-	return NewClient(s, options...)
-}
-
 // NewClient returns a client with a way to the service, of whatever a test needs.
 func NewClient(way http.RoundTripper, options ...computeunit.Option) (*computeunit.Client, error) {
 	credentials := computeunit.StaticCredentials("ak", "sk") // not a secret: nothing checks it

@@ -12,8 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -62,8 +60,7 @@ func TestMain(m *testing.M) {
 func TestFleet(t *testing.T) {
 	for _, dialect := range []string{"sqlite", "postgresql", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
-			asked := strings.Split(os.Getenv("ONCE_DATABASES"), ",")
-			if dialect != "sqlite" && !slices.Contains(asked, dialect) && !slices.Contains(asked, "all") {
+			if dialect != "sqlite" && !servers.Asked(dialect) {
 				t.Skipf("ONCE_DATABASES does not ask for %s: make fleet runs on all databases", dialect)
 			}
 			newFleet(t, dialect).sail(t)
@@ -140,16 +137,12 @@ func (f *fleet) place(t *testing.T, dialect string) place {
 		return p
 	}
 	var err error
-	if dialect == "mysql" {
-		f.database, err = servers.MariaDB()
-	} else {
-		f.database, err = servers.PostgreSQL()
-	}
+	f.database, err = servers.New(dialect)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.database.Remove() })
-	f.proxy, err = servers.NewProxy(f.database.Address)
+	f.proxy, err = servers.NewProxy(f.database)
 	require.NoError(t, err)
-	p.Driver, p.DSN = f.database.Driver, strings.Replace(f.database.DSN, f.database.Address, f.proxy.Address(), 1)
+	p.Driver, p.DSN = f.database.Driver, f.proxy.DSN
 	return p
 }
 

@@ -4,6 +4,7 @@ package servers
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	_ "github.com/go-sql-driver/mysql" // the driver "mysql"
@@ -19,7 +20,7 @@ func MariaDB(options ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := directory()
+	dir, err := os.MkdirTemp("", "once-server-")
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ package servers
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -15,7 +16,7 @@ func PostgreSQL() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := directory()
+	dir, err := os.MkdirTemp("", "once-server-")
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +30,7 @@ func PostgreSQL() (*Server, error) {
 
 // Standby starts a copy of a PostgreSQL server that follows it, and can be read.
 func (s *Server) Standby() (*Server, error) {
-	dir, err := directory()
+	dir, err := os.MkdirTemp("", "once-server-")
 	if err != nil {
 		return nil, err
 	}

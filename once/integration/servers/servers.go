@@ -14,10 +14,26 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
+
+// Asked reports whether ONCE_DATABASES, which is all or some of postgresql,mysql, asks for a dialect.
+func Asked(dialect string) bool {
+	asked := strings.Split(os.Getenv("ONCE_DATABASES"), ",")
+	return slices.Contains(asked, dialect) || slices.Contains(asked, "all")
+}
+
+// New starts a new server of a dialect.
+func New(dialect string) (*Server, error) {
+	if dialect == "mysql" {
+		return MariaDB()
+	}
+	return PostgreSQL()
+}
 
 // A Server can be killed and started again with the same data and address.
 type Server struct {
@@ -131,23 +147,6 @@ func (s *Server) Remove() error {
 	return err
 }
 
-// directory makes one for a server that runs as an ordinary user.
-func directory() (string, error) {
-	dir, err := os.MkdirTemp("", "once-server-")
-	if err != nil {
-		return "", err
-	}
-	if credential, err := ordinaryUser(); err != nil {
-		return "", err
-	} else if credential != nil {
-		err = os.Chown(dir, int(credential.Uid), int(credential.Gid))
-		if err != nil {
-			return "", err
-		}
-	}
-	return dir, nil
-}
-
 // ordinaryUser is nobody for root, as whom databases refuse to run, and nil for everybody else.
 func ordinaryUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
@@ -168,9 +167,12 @@ func ordinaryUser() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// asOrdinaryUser is a command that works in a directory and writes to the log in it.
+// asOrdinaryUser is a command that works in a directory of its own and writes to the log in it.
 func asOrdinaryUser(dir string, command ...string) (*exec.Cmd, *os.File, error) {
 	credential, err := ordinaryUser()
+	if err == nil && credential != nil {
+		err = os.Chown(dir, int(credential.Uid), int(credential.Gid))
+	}
 	if err != nil {
 		return nil, nil, err
 	}

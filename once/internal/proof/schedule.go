@@ -300,8 +300,7 @@ func (s *scheduler) start() {
 
 // living is a process that is called again, or a new one.
 func (s *scheduler) living() *actor {
-	living := s.alive()
-	living = slices.DeleteFunc(living, func(a *actor) bool { return a.short || s.stands(a) })
+	living := s.alive(func(a *actor) bool { return !a.short && !s.stands(a) })
 	if len(living) > 0 && s.sometimes(2) {
 		return pick(s.random, living)
 	}
@@ -319,18 +318,17 @@ func (s *scheduler) newActor(short bool) *actor {
 	return a
 }
 
-func (s *scheduler) alive() []*actor {
+// alive returns those of the living processes that a condition holds for.
+func (s *scheduler) alive(holds func(*actor) bool) []*actor {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() })
+	return slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() || !holds(a) })
 }
 
 // end ends a process that has no call any more: by Shutdown, or as a function's is ended, also in the middle of an attempt that
 // goes on in the background.
 func (s *scheduler) end() {
-	s.mu.Lock()
-	idle := slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() || a.running() > 0 })
-	s.mu.Unlock()
+	idle := s.alive(func(a *actor) bool { return a.running() == 0 })
 	if len(idle) == 0 {
 		return
 	}
@@ -438,7 +436,7 @@ func (s *scheduler) drain() {
 	for s.world.Deliver() || s.world.Land() {
 	}
 	s.world.ReleaseOutside()
-	for _, a := range s.alive() {
+	for _, a := range s.alive(func(*actor) bool { return true }) {
 		s.run(a, last, "", func(ctx context.Context, c *call) {
 			if err := c.shutDown(ctx); err != nil {
 				s.world.Violate("Shutdown: %v", err)
