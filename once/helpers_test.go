@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 	"github.com/qianfan-go/computeunit/once/internal/store"
@@ -236,7 +237,7 @@ func (b *bench) buySlowly(key string) (bought chan once.Purchase) {
 
 // prepaid and postpaid are requests for the same service.
 var (
-	prepaid  = computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(1), ReplicasCount: 1}
+	prepaid  = model.Prepaid("svco-1")
 	postpaid = computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Postpaid(), ReplicasCount: 1}
 )
 
@@ -302,9 +303,3 @@ func (l *logged) messages() []string {
 	return l.all(`msg="?(?:once: )([^"\n]*?)"? (?:key|schema|error)=`)
 }
 func (l *logged) errors() []string { return l.all(`level=ERROR msg="once: ([^"]*)"`) }
-
-func client(t *testing.T, endpoint string) *computeunit.Client {
-	c, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint(endpoint))
-	require.NoError(t, err)
-	return c
-}

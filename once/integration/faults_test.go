@@ -85,7 +85,7 @@ func TestAKeyHasOneOrderWhateverAConnectionDoesToBytes(t *testing.T) {
 			for _, key := range foreignKeys {
 				key = fmt.Sprint(first, " ", key)
 				for i := range buyers {
-					bought, err := buyers[(first+i)%len(buyers)].Buy(t.Context(), key, prepaid("服务-é"))
+					bought, err := buyers[(first+i)%len(buyers)].Buy(t.Context(), key, model.Prepaid("服务-é"))
 					if !assert.NoError(t, err) {
 						continue
 					}
@@ -113,7 +113,7 @@ func TestARefusalInAnyLanguageIsWrittenDown(t *testing.T) {
 		for i, member := range members {
 			buyer, _ := process(t, member, service)
 			key := fmt.Sprint("key-", i)
-			_, err := buyer.Buy(t.Context(), key, prepaid("svco-1"))
+			_, err := buyer.Buy(t.Context(), key, model.Prepaid("svco-1"))
 			require.ErrorIs(t, err, computeunit.ErrNotPurchased)
 			require.ErrorContains(t, err, "余额不足，请充值：喆 镕 😀 é")
 			kept, _, err := buyer.Lookup(t.Context(), key)

@@ -83,7 +83,3 @@ func buyerOn(t *testing.T, journal once.Journal, service *model.Service, options
 	require.NoError(t, err)
 	return buyer
 }
-
-func prepaid(service string) computeunit.PurchaseComputeUnitRequest {
-	return computeunit.PurchaseComputeUnitRequest{ServiceID: service, Billing: computeunit.Prepaid(1), ReplicasCount: 1}
-}

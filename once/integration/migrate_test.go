@@ -117,7 +117,7 @@ func TestATableInASchemaOfItsOwn(t *testing.T) {
 		_, found, err := other.Lookup(t.Context(), "old")
 		require.NoError(t, err)
 		assert.False(t, found)
-		_, err = other.Buy(t.Context(), "new", prepaid("svco-new"))
+		_, err = other.Buy(t.Context(), "new", model.Prepaid("svco-new"))
 		require.NoError(t, err)
 		unchanged(t, d)
 	})

@@ -66,16 +66,16 @@ func TestARefusalDuringAFailoverIsWrittenAfterIt(t *testing.T) {
 				return serve(), nil
 			}
 			buyer, _ := process(t, d, service)
-			_, err := buyer.Buy(t.Context(), "key", prepaid("svco-1"))
+			_, err := buyer.Buy(t.Context(), "key", model.Prepaid("svco-1"))
 			require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
 			require.ErrorIs(t, err, once.ErrPending)
 			require.ErrorIs(t, err, computeunit.ErrAccessDenied)
 			proxy.SetDown(false)
 			refuse = false
 
-			_, err = buyer.Buy(t.Context(), "other key", prepaid("svco-1"))
+			_, err = buyer.Buy(t.Context(), "other key", model.Prepaid("svco-1"))
 			assert.NoError(t, err, "the service is free: its process knows")
-			_, err = buyer.Buy(t.Context(), "key", prepaid("svco-1"))
+			_, err = buyer.Buy(t.Context(), "key", model.Prepaid("svco-1"))
 			assert.NoError(t, err)
 			assert.Len(t, service.Orders(0), 2)
 		})

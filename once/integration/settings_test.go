@@ -27,7 +27,7 @@ func refused(t *testing.T, d database, setting string) {
 	assert.ErrorContains(t, buyer.Check(t.Context()), setting)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err = buyer.Buy(ctx, "new", prepaid("svco-new"))
+	_, err = buyer.Buy(ctx, "new", model.Prepaid("svco-new"))
 	assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
 	assert.ErrorContains(t, err, setting)
 	assert.Zero(t, service.Requests())
@@ -53,7 +53,7 @@ func unchanged(t *testing.T, d database) {
 // withOldKey is a database in which one key is bought.
 func withOldKey(t *testing.T, d database) database {
 	buyer, _ := process(t, d, &model.Service{})
-	_, err := buyer.Buy(t.Context(), "old", prepaid("svco-old"))
+	_, err := buyer.Buy(t.Context(), "old", model.Prepaid("svco-old"))
 	require.NoError(t, err)
 	return d
 }

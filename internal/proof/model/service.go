@@ -153,6 +153,11 @@ func (s *Service) list(body []byte) *http.Response {
 	return s.Response(http.StatusOK, map[string]any{"requestId": "l", "result": map[string]any{"instances": listed}})
 }
 
+// Prepaid is a request for one replica of a service.
+func Prepaid(serviceID string) computeunit.PurchaseComputeUnitRequest {
+	return computeunit.PurchaseComputeUnitRequest{ServiceID: serviceID, Billing: computeunit.Prepaid(1), ReplicasCount: 1}
+}
+
 // Instance is one of the timing and size of a request.
 func Instance(id string, like computeunit.PurchaseComputeUnitRequest) computeunit.Instance {
 	return computeunit.Instance{

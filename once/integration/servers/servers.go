@@ -11,11 +11,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -147,44 +145,23 @@ func (s *Server) Remove() error {
 	return err
 }
 
-// ordinaryUser is nobody for root, as whom databases refuse to run, and nil for everybody else.
-func ordinaryUser() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	nobody, err := user.Lookup("nobody")
-	if err != nil {
-		return nil, err
-	}
-	uid, err := strconv.ParseUint(nobody.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(nobody.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-}
+// nobody is the ordinary user's number on every Linux: databases refuse to run as root.
+const nobody = 65534
 
 // asOrdinaryUser is a command that works in a directory of its own and writes to the log in it.
 func asOrdinaryUser(dir string, command ...string) (*exec.Cmd, *os.File, error) {
-	credential, err := ordinaryUser()
-	if err == nil && credential != nil {
-		err = os.Chown(dir, int(credential.Uid), int(credential.Gid))
-	}
-	if err != nil {
-		return nil, nil, err
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			return nil, nil, err
+		}
 	}
 	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, nil, err
-	}
-	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LC_ALL=C"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential, Setpgid: true}
-	return cmd, log, nil
+	return cmd, log, err
 }
 
 // setUp runs a command to its end.

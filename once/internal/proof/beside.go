@@ -106,7 +106,7 @@ func (w *World) AddOutside(id string, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.strangers[id] = stays
-	w.Service.Add(model.Instance(id, request()), stays)
+	w.Service.Add(model.Instance(id, request), stays)
 }
 
 // ReleaseOutside has whoever bought outside release everything.

@@ -42,9 +42,7 @@ func NewShop(t *testing.T, journal once.Journal) *Shop {
 
 func (s *Shop) request() computeunit.PurchaseComputeUnitRequest {
 	s.bought++
-	return computeunit.PurchaseComputeUnitRequest{
-		ServiceID: "svco-" + strconv.Itoa(s.bought), Billing: computeunit.Prepaid(1), ReplicasCount: 1,
-	}
+	return model.Prepaid("svco-" + strconv.Itoa(s.bought))
 }
 
 // buy returns how long a Buy took.

@@ -129,7 +129,7 @@ func buyOnce(p *Process, faults []fault) {
 	ctx, c := p.begin(3*time.Minute, "key")
 	defer c.cancel()
 	_, _ = p.Buyer.Settle(ctx)
-	bought, err := p.Buyer.Buy(ctx, "key", request())
+	bought, err := p.Buyer.Buy(ctx, "key", request)
 	if !p.dead.Load() {
 		p.world.Answered(c, bought, err)
 	}
@@ -175,7 +175,7 @@ func finish(world *World, p *Process, keys []string) {
 		bought, err := once.Purchase{}, error(nil)
 		for range 2 { // after what was refused
 			ctx, c := p.begin(time.Hour, key)
-			bought, err = p.Buyer.Buy(ctx, key, request())
+			bought, err = p.Buyer.Buy(ctx, key, request)
 			world.Answered(c, bought, err)
 			c.cancel()
 			if err == nil {

@@ -345,7 +345,7 @@ func (s *scheduler) end() {
 }
 
 func (s *scheduler) buy(ctx context.Context, c *call) {
-	bought, err := c.process.Buyer.Buy(ctx, c.key, request())
+	bought, err := c.process.Buyer.Buy(ctx, c.key, request)
 	s.note("Buy %s: %v %s", c.key, err, brief(bought))
 	if c.process.dead.Load() {
 		return
