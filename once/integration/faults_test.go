@@ -78,7 +78,7 @@ func TestAKeyHasOneOrderWhateverAConnectionDoesToBytes(t *testing.T) {
 		service, owners := &model.Service{}, map[string]string{} // by instance
 		var buyers []*once.Buyer
 		for _, member := range members {
-			buyer, _ := process(t, member, service)
+			buyer := process(t, member, service)
 			buyers = append(buyers, buyer)
 		}
 		for first := range members {
@@ -111,7 +111,7 @@ func TestARefusalInAnyLanguageIsWrittenDown(t *testing.T) {
 			return serve(), nil
 		}
 		for i, member := range members {
-			buyer, _ := process(t, member, service)
+			buyer := process(t, member, service)
 			key := fmt.Sprint("key-", i)
 			_, err := buyer.Buy(t.Context(), key, model.Prepaid("svco-1"))
 			require.ErrorIs(t, err, computeunit.ErrNotPurchased)

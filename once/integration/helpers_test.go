@@ -70,16 +70,15 @@ func (d database) journalIn(t *testing.T, pool *sql.DB) *once.SQLJournal {
 	return journal
 }
 
-// process is one with a Buyer, on a journal in a database, and the pool that it has there.
-func process(t *testing.T, d database, service *model.Service, options ...once.Option) (*once.Buyer, *sql.DB) {
-	pool := d.open(t)
-	return buyerOn(t, d.journalIn(t, pool), service, options...), pool
+// process is one with a Buyer, on a journal in a database.
+func process(t *testing.T, d database, service *model.Service) *once.Buyer {
+	return buyerOn(t, d.journalIn(t, d.open(t)), service)
 }
 
-func buyerOn(t *testing.T, journal once.Journal, service *model.Service, options ...once.Option) *once.Buyer {
+func buyerOn(t *testing.T, journal once.Journal, service *model.Service) *once.Buyer {
 	client, err := model.NewClient(service, computeunit.WithTimeout(300*time.Millisecond))
 	require.NoError(t, err)
-	buyer, err := once.New(client, journal, options...)
+	buyer, err := once.New(client, journal)
 	require.NoError(t, err)
 	return buyer
 }

@@ -35,9 +35,10 @@ func serverOf(t *testing.T, dialect string) database {
 		require.NoError(t, err)
 		shared.servers[dialect] = s
 	}
-	s := shared.servers[dialect]
-	return database{s.Dialect, s.Driver, s.DSN}
+	return databaseAt(shared.servers[dialect])
 }
+
+func databaseAt(s *servers.Server) database { return database{s.Dialect, s.Driver, s.DSN} }
 
 // behindProxy is a server of its own, whose connections can be cut.
 func behindProxy(t *testing.T, dialect string) (database, *servers.Proxy) {
@@ -65,7 +66,7 @@ func TestARefusalDuringAFailoverIsWrittenAfterIt(t *testing.T) {
 				}
 				return serve(), nil
 			}
-			buyer, _ := process(t, d, service)
+			buyer := process(t, d, service)
 			_, err := buyer.Buy(t.Context(), "key", model.Prepaid("svco-1"))
 			require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
 			require.ErrorIs(t, err, once.ErrPending)
@@ -88,7 +89,7 @@ func TestAPostgreSQLStandbyIsRefused(t *testing.T) {
 	server, err := shared.servers[d.dialect].Standby()
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Remove()) })
-	refused(t, database{server.Dialect, server.Driver, server.DSN}, "standby")
+	refused(t, databaseAt(server), "standby")
 	unchanged(t, d)
 }
 
@@ -98,7 +99,7 @@ func TestAMariaDBWhoseBinaryLogForgetsIsRefused(t *testing.T) {
 	server, err := servers.MariaDB("--log-bin", "--server-id=1", "--sync-binlog=1", "--binlog-format=ROW")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Remove()) })
-	d := withOldKey(t, database{server.Dialect, server.Driver, server.DSN})
+	d := withOldKey(t, databaseAt(server))
 	execute(t, d.open(t), "SET GLOBAL sync_binlog = 0")
 	refused(t, d, "sync_binlog is not 1")
 	execute(t, d.open(t), "SET GLOBAL sync_binlog = 1", "SET GLOBAL binlog_format = 'STATEMENT'")

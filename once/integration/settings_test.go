@@ -40,7 +40,7 @@ func refused(t *testing.T, d database, setting string) {
 // unchanged checks that a database has what it had: the key that was bought, and no other.
 func unchanged(t *testing.T, d database) {
 	t.Helper()
-	buyer, _ := process(t, d, &model.Service{})
+	buyer := process(t, d, &model.Service{})
 	require.NoError(t, buyer.Check(t.Context()))
 	kept, _, err := buyer.Lookup(t.Context(), "old")
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func unchanged(t *testing.T, d database) {
 
 // withOldKey is a database in which one key is bought.
 func withOldKey(t *testing.T, d database) database {
-	buyer, _ := process(t, d, &model.Service{})
+	buyer := process(t, d, &model.Service{})
 	_, err := buyer.Buy(t.Context(), "old", model.Prepaid("svco-old"))
 	require.NoError(t, err)
 	return d

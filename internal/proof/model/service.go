@@ -43,7 +43,6 @@ type Order struct {
 	OrderID    string
 	ServiceID  string
 	Instance   computeunit.Instance
-	Made       time.Time
 	ListedFrom time.Time
 }
 
@@ -124,7 +123,7 @@ func (s *Service) purchase(requestID string, body []byte, withInstance bool) *ht
 	s.made++
 	o := &Order{
 		RequestID: requestID, OrderID: fmt.Sprintf("order-%d", s.made), ServiceID: asked.ServiceID,
-		Instance: Instance(fmt.Sprintf("instance-%d", s.made), asked), Made: s.Now(), ListedFrom: s.Now(),
+		Instance: Instance(fmt.Sprintf("instance-%d", s.made), asked), ListedFrom: s.Now(),
 	}
 	if s.Lag != nil {
 		o.ListedFrom = s.Now().Add(s.Lag())

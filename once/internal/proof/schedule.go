@@ -287,7 +287,7 @@ func (s *scheduler) start() {
 	a := s.living()
 	switch what {
 	case buy:
-		s.run(a, buy, key, func(ctx context.Context, c *call) { s.buy(ctx, c) })
+		s.run(a, buy, key, s.buy)
 	case settle:
 		s.run(a, settle, "", s.settle)
 	case lookup:

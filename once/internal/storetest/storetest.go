@@ -92,11 +92,6 @@ func (s suite) ownedBy(column store.Column, value, key string) {
 	s.Equal(key, got, "%s %q", column, value)
 }
 
-func (s suite) absent(key string) {
-	s.t.Helper()
-	s.ownedBy(store.Key, key, "")
-}
-
 func (s suite) testTaken() {
 	a, b := with(record("a", "v1"), "svc", "i-1"), with(record("b", "w1"), "svc-b", "i-b")
 	s.put("", a)
@@ -113,7 +108,7 @@ func (s suite) testTaken() {
 
 func (s suite) testReplace() {
 	s.notPut("v0", record("k", "v1"))
-	s.absent("k")
+	s.Empty(s.find(store.Key, "k"))
 	s.put("", with(record("k", "v1"), "svc", ""))
 	second := with(record("k", "v2"), "svc", "i-1")
 	second.State, second.Data = "bought", []byte(`{"orderId":"o-1"}`)
@@ -197,7 +192,7 @@ func (s suite) testDoneContext() {
 	_, err = s.Find(done, store.Key, "k")
 	s.ErrorIs(err, context.Canceled)
 	s.kept(r)
-	s.absent("k2")
+	s.Empty(s.find(store.Key, "k2"))
 }
 
 // distinct are strings of which some collation, padding, conversion or pattern takes two for one.
@@ -224,7 +219,7 @@ func (s suite) testBytes() {
 		s.notPut("", with(record("free", "v"), value, ""))
 		s.notPut("", with(record("free", "v"), "", value))
 	}
-	s.absent("free")
+	s.Empty(s.find(store.Key, "free"))
 	s.Len(s.find(store.InstanceID, distinct...), len(distinct))
 	s.Len(s.find(store.OpenService), len(distinct))
 	for i, value := range distinct {
