@@ -2,7 +2,6 @@ package once_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -31,8 +30,6 @@ func TestNewRefusesWhatMakesNoSense(t *testing.T) {
 		_, err := once.New(c, none)
 		assert.ErrorContains(t, err, "once: the journal")
 	}
-	_, err = once.New(c, journal, once.WithLogger(slog.New(slog.DiscardHandler)), once.WithTakeoverAfter(1), once.WithFenceMargin(0))
-	require.NoError(t, err)
 }
 
 // The default time covers an attempt of the client. What was claimed and not sent is closed after it.

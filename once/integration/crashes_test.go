@@ -32,7 +32,7 @@ func TestCrashes(t *testing.T) {
 // around does a statement, or not.
 type around func(ctx context.Context, statement func(context.Context) error) error
 
-// watched is a driver's connector of which around does each statement. It prepares each, which every driver can.
+// watched is a driver's connector of which around does each statement.
 type watched struct {
 	database
 	driver driver.Driver
@@ -50,29 +50,23 @@ func (w *watched) Driver() driver.Driver { return w.driver }
 
 func (w *watched) Connect(context.Context) (driver.Conn, error) {
 	conn, err := w.driver.Open(w.dsn)
-	return &watchedConn{conn, w}, err
+	return &watchedConn{conn, w.around}, err
 }
 
 type watchedConn struct {
 	driver.Conn
-	*watched
+	around around
 }
 
-func (c *watchedConn) Prepare(query string) (driver.Stmt, error) {
-	// In a synctest bubble SQLite has the machine's clock, and not the bubble's.
+// bubbled has a statement read the bubble's clock: SQLite has the machine's.
+func bubbled(statement string) string {
 	now := strconv.FormatFloat(2440587.5+float64(time.Now().UnixMilli())/86_400_000, 'f', 9, 64)
-	stmt, err := c.Conn.Prepare(strings.ReplaceAll(query, "julianday('now')", now))
-	return &watchedStmt{stmt, c.watched}, err
+	return strings.ReplaceAll(statement, "julianday('now')", now)
 }
 
-type watchedStmt struct {
-	driver.Stmt
-	*watched
-}
-
-func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = s.around(ctx, func(ctx context.Context) (err error) {
-		rows, err = s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
+func (c *watchedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
+	err = c.around(ctx, func(ctx context.Context) (err error) {
+		rows, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, bubbled(query), args)
 		return err
 	})
 	if err != nil && rows != nil {
@@ -82,9 +76,9 @@ func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue
 	return rows, err
 }
 
-func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
-	err = s.around(ctx, func(ctx context.Context) (err error) {
-		result, err = s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
+func (c *watchedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
+	err = c.around(ctx, func(ctx context.Context) (err error) {
+		result, err = c.Conn.(driver.ExecerContext).ExecContext(ctx, bubbled(query), args)
 		return err
 	})
 	return result, err

@@ -52,38 +52,25 @@ const startTimeout = 2 * time.Minute
 
 // Start starts the server and returns when it answers.
 func (s *Server) Start() error {
-	deadline := time.Now().Add(startTimeout)
-	for {
-		err := s.start(deadline)
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(200 * time.Millisecond) // what is left of the server that was killed still holds its data
-	}
-}
-
-func (s *Server) start(deadline time.Time) error {
-	if err := s.run(); err != nil {
+	err := s.run()
+	if err != nil {
 		return err
 	}
-	for {
-		err := s.ping()
-		if err == nil {
+	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if err = s.ping(); err == nil {
 			return nil
 		}
 		select {
-		case <-s.ended:
-			return fmt.Errorf("%s ended at its start: %w; its log is %s", s.command[0], err, s.log())
-		case <-time.After(50 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			s.Kill()
-			return fmt.Errorf("%s does not answer: %w; its log is %s", s.command[0], err, s.log())
+		case <-s.ended: // what is left of the server that was killed still holds its data
+			if err := s.run(); err != nil {
+				return err
+			}
+		default:
 		}
 	}
+	s.Kill()
+	return fmt.Errorf("%s does not answer: %w; its log is in %s", s.command[0], err, s.dir)
 }
-
-func (s *Server) log() string { return filepath.Join(s.dir, "log") }
 
 func (s *Server) ping() error {
 	db, err := sql.Open(s.Driver, s.first[0])
