@@ -57,10 +57,13 @@ func (o *operator) round() int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	open, err := o.journal.Find(ctx, store.OpenService)
+	if err != nil {
+		return 1 // it could not look
+	}
 	var long []once.Purchase
 	for _, row := range open {
-		p, found, lookupErr := o.buyer.Lookup(ctx, row.Key)
-		if err = errors.Join(err, lookupErr); lookupErr != nil || !found || p.State == once.StatePreparing {
+		p, found, err := o.buyer.Lookup(ctx, row.Key)
+		if err != nil || !found || p.State == once.StatePreparing {
 			continue
 		}
 		if time.Since(p.Since) > openForLong {
@@ -70,9 +73,6 @@ func (o *operator) round() int {
 		}
 	}
 	o.resolve(ctx, long)
-	if err != nil {
-		return len(open) + 1 // it could not look at everything
-	}
 	return len(open)
 }
 

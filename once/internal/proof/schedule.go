@@ -71,7 +71,6 @@ var (
 	keys    = []string{"key-1", "key-2"}
 	clocks  = []time.Duration{0, 0, -3 * time.Minute, -20 * time.Minute, -5 * time.Hour, 5 * time.Hour}
 	leeways = []time.Duration{0, 25 * time.Minute}
-	lags    = []time.Duration{0, 0, 10 * time.Second, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour}
 	waits   = []time.Duration{time.Second, 15 * time.Second, time.Minute, time.Hour}
 	passing = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 6 * time.Minute, 40 * time.Minute}
 	limits  = []time.Duration{5 * time.Second, 25 * time.Second, 5 * time.Minute, 90 * time.Minute}
@@ -87,7 +86,7 @@ func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool
 	s.beside = besides[seed%uint64(len(besides))]
 	s.faults = pick(random, []int{0, 3, 8, 20})
 	s.world.Leeway, s.world.RetryAfter = pick(random, leeways), pick(random, waits)
-	s.world.Lag = func() time.Duration { return pick(random, s.beside.lags()) }
+	s.world.Lag = func() time.Duration { return pick(random, lags[s.beside]) }
 	if random.IntN(2) == 0 {
 		s.world.Add("older")
 	}

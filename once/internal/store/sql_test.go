@@ -75,16 +75,11 @@ func TestAReadWithoutAnyRowIsAnError(t *testing.T) {
 }
 
 func TestAValueThatADatabaseWouldCutOffIsRefused(t *testing.T) {
-	for name, change := range map[string]func(r *Record, value string){
-		"key":      func(r *Record, value string) { r.Key = value },
-		"service":  func(r *Record, value string) { r.OpenService = value },
-		"instance": func(r *Record, value string) { r.InstanceID = value },
-		"state":    func(r *Record, value string) { r.State = value },
-	} {
-		d, r := &database{}, record("k", "v")
-		change(&r, strings.Repeat("x", 256))
+	long := strings.Repeat("x", 256)
+	for _, r := range []Record{{Key: long}, {Key: "k", OpenService: long}, {Key: "k", InstanceID: long}, {Key: "k", State: long}} {
+		d := &database{}
 		_, err := newSQL(t, d, "mysql").Put(t.Context(), "", r)
-		assert.ErrorContains(t, err, "256 bytes", name)
+		assert.ErrorContains(t, err, "256 bytes")
 		assert.Empty(t, d.executed)
 	}
 }
