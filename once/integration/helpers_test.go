@@ -41,10 +41,12 @@ func databaseOf(t *testing.T, dialect string) database {
 var durable = []string{"journal_mode(wal)", "synchronous(full)", "busy_timeout(60000)"}
 
 // sqliteFile is a new database in a file, with pragmas for each connection.
-func sqliteFile(t *testing.T, pragmas ...string) database {
+func sqliteFile(t *testing.T, settings ...string) database {
 	path := filepath.Join(t.TempDir(), "journal.db")
-	return database{"sqlite", "sqlite", "file:" + path + "?" + url.Values{"_pragma": pragmas}.Encode()}
+	return database{"sqlite", "sqlite", "file:" + path + "?" + pragmas(settings...)}
 }
+
+func pragmas(settings ...string) string { return url.Values{"_pragma": settings}.Encode() }
 
 // open is a pool of connections that is closed at the end of the test.
 func (d database) open(t *testing.T) *sql.DB {

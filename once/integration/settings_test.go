@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"net/url"
 	"testing"
 	"time"
 
@@ -79,8 +78,6 @@ func TestADatabaseThatForgetsOrIsBehindIsRefused(t *testing.T) {
 		})
 	}
 }
-
-func pragmas(pragmas ...string) string { return url.Values{"_pragma": pragmas}.Encode() }
 
 func TestASQLiteInMemoryIsRefused(t *testing.T) {
 	journal, err := once.SQL(database{driver: "sqlite", dsn: ":memory:"}.open(t), once.SQLite)

@@ -220,7 +220,7 @@ func sayNotPurchased(ctx context.Context, world *World, c *call) error {
 	}
 	if err == nil && resolved.State == once.StateNotPurchased && !c.process.dead.Load() {
 		world.Count("resolved not purchased")
-		world.Denied(c.key)
+		world.NotPurchased(c.key, 0, world.Moment())
 	}
 	return err
 }

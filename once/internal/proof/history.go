@@ -223,13 +223,6 @@ func (h *History) overlooked(c *call) {
 // byAnswer reports whether an answer named everything that a purchase has.
 func byAnswer(p once.Purchase) bool { return p.Evidence == once.EvidenceAnswer && p.NamedBy == "" }
 
-// Denied notes that somebody was told that a key has no order.
-func (h *History) Denied(key string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.NotPurchased(key, 0, h.tick())
-}
-
 // Moment is one that later answers can be about.
 func (h *History) Moment() int64 {
 	h.mu.Lock()

@@ -25,8 +25,6 @@ type database struct {
 	undone   int
 }
 
-var errDatabase = errors.New("the database says no")
-
 // newSQL is a store in a stand-in.
 func newSQL(t *testing.T, d *database, name string) *SQL {
 	db := sql.OpenDB(d)
@@ -64,7 +62,7 @@ func (d *database) QueryContext(_ context.Context, query string, _ []driver.Name
 	}
 	switch {
 	case d.missing:
-		return nil, errDatabase
+		return nil, errors.New("there is no such table")
 	case query[:16] == "SELECT COALESCE(":
 		return &oneRow{2, []driver.Value{"public", d.refusal}}, nil
 	case d.silent:
