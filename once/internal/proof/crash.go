@@ -74,19 +74,19 @@ func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process)
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runs := 0
-			run := func(first, then []fault) (bool, bool) {
+			run := func(first, then []fault) (met [2]bool) {
 				runs++
 				return crash(t, scenario, open, first, then)
 			}
 			for _, fate := range everyFault {
 				for i, met := 1, true; met; i++ {
-					met, _ = run([]fault{{i, fate}}, nil)
+					met = run([]fault{{i, fate}}, nil)[0]
 					for _, then := range second {
 						for j, more := 1, met; more; j++ {
-							_, more = run([]fault{{i, fate}}, []fault{{j, then}})
+							more = run([]fault{{i, fate}}, []fault{{j, then}})[1]
 						}
 						for j, more := i+1, met && fate == Cancel; more; j++ {
-							more, _ = run([]fault{{i, fate}, {j, then}}, nil)
+							more = run([]fault{{i, fate}, {j, then}}, nil)[0]
 						}
 					}
 				}
@@ -96,21 +96,17 @@ func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process)
 	}
 }
 
-// crash is one run. It reports whether all faults were met: if not, there are no further steps to try.
+// crash is one run. It reports whether each process met all its faults: if not, there are no further steps to try.
 func crash(
 	t *testing.T, scenario []Fate, open func(t *testing.T) func(*Process) once.Journal, first, second []fault,
-) (metFirst, metSecond bool) {
+) (met [2]bool) {
 	synctest.Test(t, func(t *testing.T) {
 		world, director, journal := NewWorld(), &script{scenario: scenario}, open(t)
 		world.Add("older")
 		for i, faults := range [][]fault{first, second} {
 			director.next(faults...)
 			buyOnce(NewProcess(world, director, journal), faults)
-			if met := director.met == len(faults); i == 0 {
-				metFirst = met
-			} else {
-				metSecond = met
-			}
+			met[i] = director.met == len(faults)
 		}
 		director.next()
 		director.scenario = nil
@@ -120,7 +116,7 @@ func crash(
 			t.Errorf("first %+v, second %+v; %s", first, second, violation)
 		}
 	})
-	return metFirst, metSecond
+	return met
 }
 
 // buyOnce is a process that starts, settles, buys and ends. What it said is held against the history, if it lived to say it,
