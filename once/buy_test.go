@@ -258,16 +258,6 @@ func TestBuyOfAnotherKeyIsBlockedAtOnce(t *testing.T) {
 		})
 }
 
-func TestBuyOfAnotherKeyLooksFirst(t *testing.T) {
-	inBench(t, func(b *bench) {
-		b.lag(time.Minute)
-		b.leaveUnknown("a", proof.LoseAnswer)
-		time.Sleep(time.Minute)
-		b.Equal("instance-2", b.bought("b").InstanceID)
-		b.Equal("instance-1", b.purchase("a").InstanceID)
-	})
-}
-
 // Other keys keep the service busy all the time.
 func TestAWaitingBuySeesThatItsOwnKeyIsBought(t *testing.T) {
 	inBench(t, func(b *bench) {

@@ -18,8 +18,6 @@ func TestErrorTexts(t *testing.T) {
 	assert.EqualError(t, &once.BlockedError{Key: "a", ServiceID: "svco-1", Since: at, NotBefore: at.Add(time.Hour), Candidates: []string{"i"}},
 		`the purchase with key "a" for service "svco-1" is open since 2030-01-02T03:04:05Z, and new instances were listed since then that belong to no key: `+
 			`["i"]; a listing may still settle it, or a person with ResolveBought, or after 2030-01-02T04:04:05Z with ResolveNotPurchased`)
-	assert.EqualError(t, &once.BlockedError{Key: "a", ServiceID: "svco-1", Since: at},
-		`the purchase with key "a" for service "svco-1" is open since 2030-01-02T03:04:05Z; a listing may still settle it, or a person with ResolveBought`)
 	assert.EqualError(t, &once.TooEarlyError{Until: at},
 		"too early: an attempt can still make an order until 2030-01-02T03:04:05Z by the service's clock; look for an order after that, and call again")
 }
@@ -30,7 +28,9 @@ func TestABlockedErrorOfABoughtKeyNamesNoTime(t *testing.T) {
 		b.lag(time.Hour)
 		b.fates(proof.OrderOnly)
 		b.bought("a")
-		b.Zero(b.blocked("b").NotBefore)
+		blocked := b.blocked("b")
+		b.Zero(blocked.NotBefore)
+		b.NotContains(blocked.Error(), "ResolveNotPurchased")
 	})
 }
 

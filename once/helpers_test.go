@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 	"github.com/qianfan-go/computeunit/once/internal/store"
@@ -38,7 +39,6 @@ type bench struct {
 	sent     int
 	deleted  atomic.Bool   // every row is gone
 	clock    time.Duration // of the journal, since what it has was written
-	deaf     bool          // no write is acknowledged
 }
 
 // inBench runs a test in faked time.
@@ -63,22 +63,18 @@ func (b *bench) Direct(_ context.Context, _ *proof.Process, kind proof.Kind) pro
 	b.mu.Lock()
 	direct := b.direct
 	b.mu.Unlock()
+	fate := proof.Go
 	if direct != nil {
-		if fate := direct(kind); fate != proof.Go {
-			return fate
-		}
+		fate = direct(kind)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if kind != proof.Request {
-		return proof.Go
+	if kind == proof.Request && fate == proof.Go {
+		b.sent++
+		if len(b.requests) > 0 {
+			fate, b.requests = b.requests[0], b.requests[1:]
+		}
 	}
-	b.sent++
-	if len(b.requests) == 0 {
-		return proof.Go
-	}
-	fate := b.requests[0]
-	b.requests = b.requests[1:]
 	return fate
 }
 
@@ -140,15 +136,6 @@ func (s altered) Find(ctx context.Context, column store.Column, values ...string
 		found[i].Age += s.clock
 	}
 	return found, err
-}
-
-// Put does not say what it has done when nobody hears it.
-func (s altered) Put(ctx context.Context, version string, record store.Record) (bool, error) {
-	done, err := s.Store.Put(ctx, version, record)
-	if s.deaf {
-		return false, errors.New("the acknowledgement is lost")
-	}
-	return done, err
 }
 
 // fates are those of the next purchase requests.
@@ -250,7 +237,7 @@ func (b *bench) buySlowly(key string) (bought chan once.Purchase) {
 
 // prepaid and postpaid are requests for the same service.
 var (
-	prepaid  = computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(1), ReplicasCount: 1}
+	prepaid  = model.Prepaid("svco-1")
 	postpaid = computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Postpaid(), ReplicasCount: 1}
 )
 
@@ -316,9 +303,3 @@ func (l *logged) messages() []string {
 	return l.all(`msg="?(?:once: )([^"\n]*?)"? (?:key|schema|error)=`)
 }
 func (l *logged) errors() []string { return l.all(`level=ERROR msg="once: ([^"]*)"`) }
-
-func client(t *testing.T, endpoint string) *computeunit.Client {
-	c, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint(endpoint))
-	require.NoError(t, err)
-	return c
-}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 	"github.com/qianfan-go/computeunit/once/internal/store"
@@ -61,7 +62,9 @@ func TestSchemaCreatesTheTable(t *testing.T) {
 func buyers(t *testing.T, endpoints ...string) (buyers []*once.Buyer) {
 	journal := once.JournalOf(new(store.Memory))
 	for _, endpoint := range endpoints {
-		b, err := once.New(client(t, endpoint), journal)
+		client, err := model.NewClient(nil, computeunit.WithEndpoint(endpoint))
+		require.NoError(t, err)
+		b, err := once.New(client, journal)
 		require.NoError(t, err)
 		buyers = append(buyers, b)
 	}

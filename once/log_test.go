@@ -5,11 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
-
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/computeunittest"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
@@ -58,17 +55,16 @@ func TestARecordNamesThePurchase(t *testing.T) {
 
 // The client's records of the call are no reason to wake a person, either.
 func TestTheClientsRecordOfAnUnknownOutcomeIsAWarning(t *testing.T) {
-	service := computeunittest.NewServer()
-	defer service.Close()
-	service.NextPurchases(computeunittest.LoseAnswer())
-	log := new(logged)
-	c, err := computeunit.NewClient(computeunit.StaticCredentials(service.Credentials.AccessKeyID, service.Credentials.SecretAccessKey),
-		computeunit.WithEndpoint(service.URL), computeunit.WithLogger(log.logger()))
-	require.NoError(t, err)
-	buyer, err := once.New(c, once.InMemory(), once.WithLogger(log.logger()))
-	require.NoError(t, err)
-	_, err = buyer.Buy(t.Context(), "a", prepaid)
-	require.NoError(t, err)
-	assert.Contains(t, log.String(), `level=WARN msg="computeunit: outcome unknown"`)
-	assert.NotContains(t, log.String(), "level=ERROR")
+	inBench(t, func(b *bench) {
+		memory := func(*proof.Process) once.Journal { return once.InMemory() }
+		c, err := model.NewClient(proof.NewProcess(b.world, b, memory), computeunit.WithLogger(b.log.logger()))
+		b.NoError(err)
+		buyer, err := once.New(c, once.InMemory())
+		b.NoError(err)
+		b.fates(proof.LoseAnswer)
+		_, err = buyer.Buy(b.ctx, "a", prepaid)
+		b.NoError(err)
+		b.Contains(b.log.String(), `level=WARN msg="computeunit: outcome unknown"`)
+		b.NotContains(b.log.String(), "level=ERROR")
+	})
 }

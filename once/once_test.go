@@ -2,19 +2,21 @@ package once_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
 
 func TestNewRefusesWhatMakesNoSense(t *testing.T) {
-	c, journal := client(t, "http://127.0.0.1:1"), once.InMemory()
+	c, err := model.NewClient(nil)
+	require.NoError(t, err)
+	journal := once.InMemory()
 	for name, option := range map[string]once.Option{
 		"no option": nil, "no logger": once.WithLogger(nil), "no take-over time": once.WithTakeoverAfter(0),
 		"a negative take-over": once.WithTakeoverAfter(-1), "a negative margin": once.WithFenceMargin(-1),
@@ -22,14 +24,12 @@ func TestNewRefusesWhatMakesNoSense(t *testing.T) {
 		_, err := once.New(c, journal, option)
 		assert.ErrorContains(t, err, "once: ", name)
 	}
-	_, err := once.New(nil, journal)
+	_, err = once.New(nil, journal)
 	assert.ErrorContains(t, err, "once: the client")
 	for _, none := range []once.Journal{nil, (*once.SQLJournal)(nil)} {
 		_, err := once.New(c, none)
 		assert.ErrorContains(t, err, "once: the journal")
 	}
-	_, err = once.New(c, journal, once.WithLogger(slog.New(slog.DiscardHandler)), once.WithTakeoverAfter(1), once.WithFenceMargin(0))
-	require.NoError(t, err)
 }
 
 // The default time covers an attempt of the client. What was claimed and not sent is closed after it.

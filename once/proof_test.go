@@ -1,7 +1,6 @@
 package once_test
 
 import (
-	"flag"
 	"testing"
 
 	"github.com/qianfan-go/computeunit/once"
@@ -15,13 +14,7 @@ func inMemory(*testing.T) func(*proof.Process) once.Journal {
 	return func(p *proof.Process) once.Journal { return once.JournalOf(p.Store(records)) }
 }
 
-var everyPair = flag.Bool("pairs", false, "TestCrashes: every pair of faults, and not only those whose second is a crash")
-
 // TestCrashes stops or cancels a purchase at each of its steps, and the process that goes on after it at each of its own.
 func TestCrashes(t *testing.T) {
-	second := []proof.Fate{proof.CrashAfter}
-	if *everyPair {
-		second = proof.Faults()
-	}
-	proof.Crashes(t, second, inMemory)
+	proof.Crashes(t, []proof.Fate{proof.CrashAfter}, inMemory)
 }

@@ -28,20 +28,6 @@ func TestAPurchaseIsTheSameAfterJSON(t *testing.T) {
 	}
 }
 
-// What keeps its service closed.
-func TestOpen(t *testing.T) {
-	for _, test := range []struct {
-		p    Purchase
-		want bool
-	}{
-		{Purchase{}, false}, {Purchase{State: StatePreparing}, true}, {Purchase{State: StateSending}, true},
-		{Purchase{State: StateBought, OrderID: "o"}, true}, {Purchase{State: StateBought, InstanceID: "i"}, false},
-		{Purchase{State: StateNotPurchased}, false},
-	} {
-		assert.Equal(t, test.want, test.p.Open(), "%+v", test.p)
-	}
-}
-
 // Rule 7, from every state: the answer is what is known then.
 func TestAnAnswerBeatsEverything(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)

@@ -20,15 +20,15 @@ var (
 func TestSchedule(t *testing.T) {
 	counters := map[string]int{}
 	for seed := *firstSeed; seed < *firstSeed+*seeds; seed++ {
-		run := proof.Schedule(t, seed, inMemory(t), *seeds == 1)
-		for name, n := range run.Counters {
+		world, log := proof.Schedule(t, seed, inMemory(t), *seeds == 1)
+		for name, n := range world.Counts() {
 			counters[name] += n
 		}
-		if len(run.Violations) > 0 {
-			t.Fatalf("seed %d: %q\n%s", seed, run.Violations, run.Log)
+		if violations := world.Violations(); len(violations) > 0 {
+			t.Fatalf("seed %d: %q\n%s", seed, violations, log)
 		}
 		if *seeds == 1 {
-			t.Log(run.Log)
+			t.Log(log)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(counters)) {

@@ -141,20 +141,6 @@ func TestSeveralCandidatesEverNeedAPerson(t *testing.T) {
 	})
 }
 
-// The order may be listed after somebody else's instance was released.
-func TestACandidateThatVanishedStaysOne(t *testing.T) {
-	inBench(t, func(b *bench) {
-		b.lag(time.Hour)
-		b.leaveUnknown("a", proof.LoseAnswer)
-		b.world.AddOutside("outside", false)
-		for range 3 {
-			b.Len(b.settle(), 1)
-			time.Sleep(time.Hour)
-		}
-		b.Equal([]string{"outside", "instance-1"}, b.purchase("a").Candidates)
-	})
-}
-
 // What an answer names for another key was never a candidate.
 func TestACandidateThatBecomesAnotherKeysIsNone(t *testing.T) {
 	inBench(t, func(b *bench) {

@@ -1,42 +1,19 @@
 package integration
 
 import (
-	"context"
+	"database/sql"
 	"flag"
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 )
 
 var cost = flag.Bool("cost", false, "measure what a purchase costs, as ratios")
-
-// TestStatementsOfAPurchase counts what a Buy costs the database if nothing goes wrong: docs/once-design.md, Capacity.
-func TestStatementsOfAPurchase(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, d database) {
-		d.empty(t)
-		var queries, writes int
-		db := d.watch(t, func(ctx context.Context, query string, do func(context.Context) error) error {
-			if queries++; isWrite(query) {
-				queries, writes = queries-1, writes+1
-			}
-			return do(ctx)
-		})
-		s := proof.NewShop(t, d.journalIn(t, db))
-		requests := s.Service.Requests()
-		queries, writes = 0, 0
-		for range 10 {
-			s.Buy(t)
-		}
-		assert.Equal(t, 1*10, queries, "the key")
-		assert.Equal(t, 3*10, writes, "claimed, sending, bought")
-		assert.Equal(t, 2*10, s.Service.Requests()-requests, "a listing and the purchase")
-	})
-}
 
 // TestCostBesideSQLByHand compares Buy with the same two requests and the same statements, written down in a row.
 func TestCostBesideSQLByHand(t *testing.T) {
@@ -44,7 +21,7 @@ func TestCostBesideSQLByHand(t *testing.T) {
 		t.Skip("without -cost")
 	}
 	onEachDatabase(t, func(t *testing.T, d database) {
-		db := d.empty(t).open(t)
+		db := d.open(t)
 		s := proof.NewShop(t, d.journalIn(t, db))
 		data := `{"request":{"serviceId":"` + strings.Repeat("x", 500) + `"}}`
 		read := numbered(d.dialect, "SELECT count(*) FROM computeunit_purchases WHERE purchase_key = ?")
@@ -55,11 +32,18 @@ func TestCostBesideSQLByHand(t *testing.T) {
 			_, err := db.Exec(statement, arguments...)
 			require.NoError(t, err)
 		}
-		s.BesideByHand(t, d.dialect,
-			func(r proof.Row) { require.NoError(t, db.QueryRow(read, r.Key).Scan(new(int))) },
-			func(r proof.Row) { exec(insert, r.Key, r.Service, data) },
-			func(r proof.Row) { exec(update, "2", r.Service, nil, "sending", data, r.Key, "1") },
-			func(r proof.Row) { exec(update, "3", nil, r.Instance, "bought", data, r.Key, "2") })
+		s.BesideByHand(t, d.dialect, func(what string, r proof.Row) {
+			switch what {
+			case "read":
+				require.NoError(t, db.QueryRow(read, r.Key).Scan(new(int)))
+			case "claim":
+				exec(insert, r.Key, r.Service, data)
+			case "send":
+				exec(update, "2", r.Service, nil, "sending", data, r.Key, "1")
+			case "record":
+				exec(update, "3", nil, r.Instance, "bought", data, r.Key, "2")
+			}
+		})
 	})
 }
 
@@ -77,39 +61,25 @@ func TestCostWithAMillionSettledRows(t *testing.T) {
 		t.Skip("without -cost")
 	}
 	onEachDatabase(t, func(t *testing.T, d database) {
-		few, many := d.filled(t, "few", 1_000), d.filled(t, "many", 1_000_000)
+		db := d.open(t)
+		few, many := filled(t, d, db, "few", 7), filled(t, d, db, "many", 17)
 		many.BesideFew(t, d.dialect, few)
 	})
 }
 
-// filled is a shop whose journal has settled rows, in a database of its own.
-func (d database) filled(t *testing.T, name string, rows int) *proof.Shop {
-	switch d.dialect {
-	case "sqlite":
-		d = databaseOf(t, "sqlite")
-	case "postgresql":
-		execute(t, d.open(t), "DROP DATABASE IF EXISTS "+name, "CREATE DATABASE "+name)
-		d.dsn = strings.Replace(d.dsn, "/postgres?", "/"+name+"?", 1)
-	case "mysql":
-		execute(t, d.open(t), "DROP DATABASE IF EXISTS "+name, "CREATE DATABASE "+name)
-		d.dsn = strings.TrimSuffix(d.dsn, "once") + name
+// filled is a shop whose ten purchases were doubled, again and again, in a table of its own.
+func filled(t *testing.T, d database, db *sql.DB, table string, doublings int) *proof.Shop {
+	execute(t, db, "DROP TABLE IF EXISTS "+table)
+	journal, err := once.SQL(db, once.Dialect(d.dialect), once.WithTable(table))
+	require.NoError(t, err)
+	require.NoError(t, journal.Migrate(t.Context()))
+	shop := proof.NewShop(t, journal)
+	for n := range doublings {
+		execute(t, db, fmt.Sprintf("INSERT INTO %[1]s SELECT concat(purchase_key, '-%[2]d'), version, NULL, concat(instance_id, '-%[2]d'), "+
+			"state, 0, data FROM %[1]s WHERE instance_id IS NOT NULL", table, n))
 	}
-	db := d.open(t)
-	d.journalIn(t, db)
-	series := map[string]string{
-		"sqlite":     "WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < %d) SELECT %s FROM s",
-		"postgresql": "SELECT %[2]s FROM generate_series(1, %[1]d) AS s(n)",
-		"mysql":      "SELECT %[2]s FROM (SELECT seq AS n FROM seq_1_to_%[1]d) AS s",
-	}[d.dialect]
-	concat := map[string]string{"mysql": "concat('%s', n)"}[d.dialect]
-	if concat == "" {
-		concat = "'%s' || n"
-	}
-	columns := fmt.Sprintf(concat, "key-") + ", 'v', NULL, " + fmt.Sprintf(concat, "settled-") +
-		", 'bought', 0, '{\"request\":{\"serviceId\":\"" + strings.Repeat("x", 500) + "\"}}'"
-	execute(t, db, "INSERT INTO computeunit_purchases "+fmt.Sprintf(series, rows, columns))
 	if d.dialect == "postgresql" {
-		execute(t, db, "ANALYZE computeunit_purchases") // as autovacuum does, but now
+		execute(t, db, "ANALYZE "+table) // as autovacuum does, but now
 	}
-	return proof.NewShop(t, d.journalIn(t, db))
+	return shop
 }

@@ -1,15 +1,9 @@
 package integration
 
 import (
-	"context"
 	"database/sql"
-	"database/sql/driver"
 	"net/url"
-	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -34,24 +28,25 @@ func onEachDatabase(t *testing.T, test func(t *testing.T, d database)) {
 	}
 }
 
+// databaseOf is one without a table of an earlier test.
 func databaseOf(t *testing.T, dialect string) database {
 	if dialect == "sqlite" {
 		return sqliteFile(t, durable...)
 	}
-	asked := strings.Split(os.Getenv("ONCE_DATABASES"), ",")
-	if !slices.Contains(asked, dialect) && !slices.Contains(asked, "all") {
-		t.Skipf("ONCE_DATABASES does not ask for %s: make integration runs the tests on all databases", dialect)
-	}
-	return serverOf(t, dialect)
+	d := serverOf(t, dialect)
+	execute(t, d.open(t), "DROP TABLE IF EXISTS "+table)
+	return d
 }
 
 var durable = []string{"journal_mode(wal)", "synchronous(full)", "busy_timeout(60000)"}
 
 // sqliteFile is a new database in a file, with pragmas for each connection.
-func sqliteFile(t *testing.T, pragmas ...string) database {
+func sqliteFile(t *testing.T, settings ...string) database {
 	path := filepath.Join(t.TempDir(), "journal.db")
-	return database{"sqlite", "sqlite", "file:" + path + "?" + url.Values{"_pragma": pragmas}.Encode()}
+	return database{"sqlite", "sqlite", "file:" + path + "?" + pragmas(settings...)}
 }
+
+func pragmas(settings ...string) string { return url.Values{"_pragma": settings}.Encode() }
 
 // open is a pool of connections that is closed at the end of the test.
 func (d database) open(t *testing.T) *sql.DB {
@@ -59,12 +54,6 @@ func (d database) open(t *testing.T) *sql.DB {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db
-}
-
-// empty is a database without a table of an earlier test.
-func (d database) empty(t *testing.T) database {
-	execute(t, d.open(t), "DROP TABLE IF EXISTS "+table)
-	return d
 }
 
 func execute(t *testing.T, db *sql.DB, statements ...string) {
@@ -83,86 +72,15 @@ func (d database) journalIn(t *testing.T, pool *sql.DB) *once.SQLJournal {
 	return journal
 }
 
-// process is one with a Buyer, on a journal in a database, and the pool that it has there.
-func process(t *testing.T, d database, service *model.Service, options ...once.Option) (*once.Buyer, *sql.DB) {
-	pool := d.open(t)
-	return buyerOn(t, d.journalIn(t, pool), service, options...), pool
+// process is one with a Buyer, on a journal in a database.
+func process(t *testing.T, d database, service *model.Service) *once.Buyer {
+	return buyerOn(t, d.journalIn(t, d.open(t)), service)
 }
 
-func buyerOn(t *testing.T, journal once.Journal, service *model.Service, options ...once.Option) *once.Buyer {
-	client, err := service.Client(computeunit.WithTimeout(300 * time.Millisecond))
+func buyerOn(t *testing.T, journal once.Journal, service *model.Service) *once.Buyer {
+	client, err := model.NewClient(service, computeunit.WithTimeout(300*time.Millisecond))
 	require.NoError(t, err)
-	buyer, err := once.New(client, journal, options...)
+	buyer, err := once.New(client, journal)
 	require.NoError(t, err)
 	return buyer
-}
-
-func prepaid(service string) computeunit.PurchaseComputeUnitRequest {
-	return computeunit.PurchaseComputeUnitRequest{ServiceID: service, Billing: computeunit.Prepaid(1), ReplicasCount: 1}
-}
-
-// around does a statement, or not.
-type around func(ctx context.Context, query string, do func(context.Context) error) error
-
-// watched is a driver's connector of which around does each statement. It prepares each, which every driver can.
-type watched struct {
-	database
-	driver driver.Driver
-	around around
-}
-
-// watch is a pool of such connections.
-func (d database) watch(t *testing.T, around around) *sql.DB {
-	pool := sql.OpenDB(&watched{d, d.open(t).Driver(), around})
-	t.Cleanup(func() { require.NoError(t, pool.Close()) })
-	return pool
-}
-
-func (w *watched) Driver() driver.Driver { return w.driver }
-
-func (w *watched) Connect(context.Context) (driver.Conn, error) {
-	conn, err := w.driver.Open(w.dsn)
-	return &watchedConn{conn, w}, err
-}
-
-type watchedConn struct {
-	driver.Conn
-	*watched
-}
-
-func (c *watchedConn) Prepare(query string) (driver.Stmt, error) {
-	// In a synctest bubble SQLite has the machine's clock, and not the bubble's.
-	now := strconv.FormatFloat(2440587.5+float64(time.Now().UnixMilli())/86_400_000, 'f', 9, 64)
-	stmt, err := c.Conn.Prepare(strings.ReplaceAll(query, "julianday('now')", now))
-	return &watchedStmt{stmt, query, c.watched}, err
-}
-
-type watchedStmt struct {
-	driver.Stmt
-	query string
-	*watched
-}
-
-func (s *watchedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (rows driver.Rows, err error) {
-	err = s.around(ctx, s.query, func(ctx context.Context) (err error) {
-		rows, err = s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
-		return err
-	})
-	if err != nil && rows != nil {
-		_ = rows.Close()
-		rows = nil
-	}
-	return rows, err
-}
-
-func (s *watchedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
-	err = s.around(ctx, s.query, func(ctx context.Context) (err error) {
-		result, err = s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
-		return err
-	})
-	return result, err
-}
-
-func isWrite(query string) bool {
-	return strings.HasPrefix(query, "INSERT") || strings.HasPrefix(query, "UPDATE")
 }

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"database/sql"
 	"strings"
 	"sync"
 	"testing"
@@ -13,42 +12,30 @@ import (
 	"github.com/qianfan-go/computeunit/once"
 )
 
-// Many rounds: what one process sees of a table that another is about to create depends on a few microseconds.
+// Many rounds: what one process sees of a table that another is about to create depends on a few microseconds. A new SQLite
+// file is switched to its write-ahead log by the first connection, and the others do not wait for that.
 func TestMigrateIsCalledByManyAtOnceAndAgain(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		others := d.pools(t, 8) // as other processes have
 		for range 25 {
-			d.empty(t)
-			migrateByMany(t, d, others)
+			d = databaseOf(t, d.dialect)
+			migrateByMany(t, d)
 		}
 		withOldKey(t, d)
-		migrateByMany(t, d, others)
+		migrateByMany(t, d)
 		unchanged(t, d)
 	})
 }
 
-// A new SQLite file is switched to its write-ahead log by the first connection, and the others do not wait for that.
-func TestMigrateOfANewFileIsCalledByManyAtOnce(t *testing.T) {
-	for range 50 {
-		d := databaseOf(t, "sqlite")
-		migrateByMany(t, d, d.pools(t, 8))
-	}
-}
-
-func (d database) pools(t *testing.T, n int) (pools []*sql.DB) {
-	for range n {
-		pools = append(pools, d.open(t))
-	}
-	return pools
-}
-
-func migrateByMany(t *testing.T, d database, many []*sql.DB) {
+// migrateByMany has pools of their own, as other processes have.
+func migrateByMany(t *testing.T, d database) {
 	var all sync.WaitGroup
-	for _, pool := range many {
+	for range 8 {
+		pool := d.open(t)
 		all.Go(func() {
 			journal, err := once.SQL(pool, once.Dialect(d.dialect))
 			assert.NoError(t, err)
 			assert.NoError(t, journal.Migrate(t.Context()))
+			assert.NoError(t, pool.Close())
 		})
 	}
 	all.Wait()
@@ -57,7 +44,7 @@ func migrateByMany(t *testing.T, d database, many []*sql.DB) {
 // Schema is for those who manage schemas themselves: what it creates is what Migrate would. Without it, Check says so.
 func TestSchemaIsTheTableOfMigrate(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		pool := d.empty(t).open(t)
+		pool := d.open(t)
 		journal, err := once.SQL(pool, once.Dialect(d.dialect))
 		require.NoError(t, err)
 		require.ErrorContains(t, buyerOn(t, journal, &model.Service{}).Check(t.Context()), "call Migrate")
@@ -70,48 +57,43 @@ func TestSchemaIsTheTableOfMigrate(t *testing.T) {
 // A table that would not do, in a way that nobody notices until two keys buy at once, is refused.
 func TestAnotherTableIsRefused(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, d database) {
-		schema := once.Schema(once.Dialect(d.dialect))
 		again := func(old, new string) []string {
+			schema := once.Schema(once.Dialect(d.dialect))
 			changed := strings.Replace(schema, old, new, 1)
 			require.NotEqual(t, schema, changed)
 			return []string{"DROP TABLE " + table, changed}
 		}
-		var nocase []string
-		if d.dialect == "sqlite" {
-			nocase = again("purchase_key TEXT", "purchase_key TEXT COLLATE NOCASE")
-		}
-		for change, statements := range map[string][]string{
+		changes := map[string][]string{
 			"no unique key":      again(" PRIMARY KEY", ""),
 			"no unique service":  again(" UNIQUE,   -- closed", ",   -- closed"),
 			"no unique instance": again(" UNIQUE,   -- belongs", ",   -- belongs"),
 			"a missing column":   {"ALTER TABLE " + table + " DROP COLUMN data"},
-			"letters compared without case": map[string][]string{
-				"sqlite": nocase,
-				"postgresql": {
-					`CREATE COLLATION IF NOT EXISTS nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
-					`ALTER TABLE ` + table + ` ALTER COLUMN instance_id TYPE TEXT COLLATE nocase`,
-				},
-				"mysql": {"ALTER TABLE " + table + " MODIFY purchase_key VARCHAR(255) CHARACTER SET latin1 NOT NULL"},
-			}[d.dialect],
-			"values cut off": map[string][]string{
-				"sqlite":     {"ALTER TABLE " + table + " RENAME COLUMN data TO text"},
-				"postgresql": {`ALTER TABLE ` + table + ` ALTER COLUMN version TYPE VARCHAR(9)`},
-				"mysql":      {"ALTER TABLE " + table + " MODIFY data BLOB NOT NULL"},
-			}[d.dialect],
-			"rows that a crash empties": map[string][]string{
-				"sqlite":     {"DROP TABLE " + table, "CREATE VIEW " + table + " AS SELECT 1 AS purchase_key"},
-				"postgresql": {"ALTER TABLE " + table + " SET UNLOGGED"},
-				"mysql":      {"ALTER TABLE " + table + " ENGINE = Aria"},
-			}[d.dialect],
-		} {
+		}
+		switch d.dialect {
+		case "sqlite":
+			changes["letters compared without case"] = again("purchase_key TEXT", "purchase_key TEXT COLLATE NOCASE")
+			changes["no table"] = []string{"DROP TABLE " + table, "CREATE VIEW " + table + " AS SELECT 1 AS purchase_key"}
+		case "postgresql":
+			changes["letters compared without case"] = []string{
+				`CREATE COLLATION IF NOT EXISTS nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
+				`ALTER TABLE ` + table + ` ALTER COLUMN instance_id TYPE TEXT COLLATE nocase`,
+			}
+			changes["values cut off"] = []string{"ALTER TABLE " + table + " ALTER COLUMN version TYPE VARCHAR(9)"}
+			changes["rows that a crash empties"] = []string{"ALTER TABLE " + table + " SET UNLOGGED"}
+		case "mysql":
+			changes["letters compared without case"] = []string{
+				"ALTER TABLE " + table + " MODIFY purchase_key VARCHAR(255) CHARACTER SET latin1 NOT NULL",
+			}
+			changes["values cut off"] = []string{"ALTER TABLE " + table + " MODIFY data BLOB NOT NULL"}
+			changes["rows that a crash empties"] = []string{"ALTER TABLE " + table + " ENGINE = Aria"}
+		}
+		for change, statements := range changes {
 			t.Run(change, func(t *testing.T) {
-				pool := d.empty(t).open(t)
+				d := databaseOf(t, d.dialect)
+				pool := d.open(t)
 				journal := d.journalIn(t, pool)
 				execute(t, pool, statements...)
 				require.Error(t, journal.Migrate(t.Context()))
-				if d.dialect == "sqlite" && change == "rows that a crash empties" {
-					execute(t, pool, "DROP VIEW "+table)
-				}
 			})
 		}
 	})
@@ -135,7 +117,7 @@ func TestATableInASchemaOfItsOwn(t *testing.T) {
 		_, found, err := other.Lookup(t.Context(), "old")
 		require.NoError(t, err)
 		assert.False(t, found)
-		_, err = other.Buy(t.Context(), "new", prepaid("svco-new"))
+		_, err = other.Buy(t.Context(), "new", model.Prepaid("svco-new"))
 		require.NoError(t, err)
 		unchanged(t, d)
 	})

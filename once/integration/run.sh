@@ -51,5 +51,5 @@ test)
 	go test -count=1 -timeout 30m "$@" ./...
 	;;
 fleet) go test -count=1 -timeout 0 -v -run 'TestFleet$' ./fleet "$@" ;;
-cost) go test -count=1 -timeout 30m -v -run 'TestStatements|TestCost' . -cost "$@" ;;
+cost) go test -count=1 -timeout 30m -v -run TestCost . -cost "$@" ;;
 esac

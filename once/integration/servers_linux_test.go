@@ -3,7 +3,6 @@ package integration
 import (
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"testing"
 
@@ -23,37 +22,33 @@ var shared struct {
 }
 
 func serverOf(t *testing.T, dialect string) database {
+	if !servers.Asked(dialect) {
+		t.Skipf("ONCE_DATABASES does not ask for %s: make integration runs the tests on all databases", dialect)
+	}
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.servers == nil {
 		shared.servers = map[string]*servers.Server{}
 	}
 	if shared.servers[dialect] == nil {
-		shared.servers[dialect] = startServer(t, dialect)
+		s, err := servers.New(dialect)
+		require.NoError(t, err)
+		shared.servers[dialect] = s
 	}
-	s := shared.servers[dialect]
-	return database{s.Dialect, s.Driver, s.DSN}
+	return databaseAt(shared.servers[dialect])
 }
 
-func startServer(t *testing.T, dialect string) *servers.Server {
-	if dialect == "mysql" {
-		s, err := servers.MariaDB()
-		require.NoError(t, err)
-		return s
-	}
-	s, err := servers.PostgreSQL()
-	require.NoError(t, err)
-	return s
-}
+func databaseAt(s *servers.Server) database { return database{s.Dialect, s.Driver, s.DSN} }
 
 // behindProxy is a server of its own, whose connections can be cut.
 func behindProxy(t *testing.T, dialect string) (database, *servers.Proxy) {
 	databaseOf(t, dialect) // if it was asked for
-	server := startServer(t, dialect)
-	t.Cleanup(func() { _ = server.Remove() })
-	proxy, err := servers.NewProxy(server.Address)
+	server, err := servers.New(dialect)
 	require.NoError(t, err)
-	return database{server.Dialect, server.Driver, strings.Replace(server.DSN, server.Address, proxy.Address(), 1)}, proxy
+	t.Cleanup(func() { _ = server.Remove() })
+	proxy, err := servers.NewProxy(server)
+	require.NoError(t, err)
+	return database{server.Dialect, server.Driver, proxy.DSN}, proxy
 }
 
 // A database that fails over is away for longer than a write tries; meanwhile the service refuses.
@@ -71,17 +66,17 @@ func TestARefusalDuringAFailoverIsWrittenAfterIt(t *testing.T) {
 				}
 				return serve(), nil
 			}
-			buyer, _ := process(t, d, service)
-			_, err := buyer.Buy(t.Context(), "key", prepaid("svco-1"))
+			buyer := process(t, d, service)
+			_, err := buyer.Buy(t.Context(), "key", model.Prepaid("svco-1"))
 			require.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
 			require.ErrorIs(t, err, once.ErrPending)
 			require.ErrorIs(t, err, computeunit.ErrAccessDenied)
 			proxy.SetDown(false)
 			refuse = false
 
-			_, err = buyer.Buy(t.Context(), "other key", prepaid("svco-1"))
+			_, err = buyer.Buy(t.Context(), "other key", model.Prepaid("svco-1"))
 			assert.NoError(t, err, "the service is free: its process knows")
-			_, err = buyer.Buy(t.Context(), "key", prepaid("svco-1"))
+			_, err = buyer.Buy(t.Context(), "key", model.Prepaid("svco-1"))
 			assert.NoError(t, err)
 			assert.Len(t, service.Orders(0), 2)
 		})
@@ -94,7 +89,7 @@ func TestAPostgreSQLStandbyIsRefused(t *testing.T) {
 	server, err := shared.servers[d.dialect].Standby()
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Remove()) })
-	refused(t, database{server.Dialect, server.Driver, server.DSN}, "standby")
+	refused(t, databaseAt(server), "standby")
 	unchanged(t, d)
 }
 
@@ -104,7 +99,7 @@ func TestAMariaDBWhoseBinaryLogForgetsIsRefused(t *testing.T) {
 	server, err := servers.MariaDB("--log-bin", "--server-id=1", "--sync-binlog=1", "--binlog-format=ROW")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Remove()) })
-	d := withOldKey(t, database{server.Dialect, server.Driver, server.DSN})
+	d := withOldKey(t, databaseAt(server))
 	execute(t, d.open(t), "SET GLOBAL sync_binlog = 0")
 	refused(t, d, "sync_binlog is not 1")
 	execute(t, d.open(t), "SET GLOBAL sync_binlog = 1", "SET GLOBAL binlog_format = 'STATEMENT'")

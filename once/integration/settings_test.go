@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"net/url"
 	"testing"
 	"time"
 
@@ -12,30 +11,35 @@ import (
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
+	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 // refused checks that a database which forgets, or is behind, is noticed before anything is sent: by Migrate, by Check, and
-// by a Buy for which neither was called, with the name of the setting.
+// by a Buy for which neither was called, with the name of the setting; and that nothing is written, whoever has read.
 func refused(t *testing.T, d database, setting string) {
 	t.Helper()
-	service := &model.Service{}
-	journal, err := once.SQL(d.open(t), once.Dialect(d.dialect))
+	service, pool := &model.Service{}, d.open(t)
+	journal, err := once.SQL(pool, once.Dialect(d.dialect))
 	require.NoError(t, err)
 	buyer := buyerOn(t, journal, service)
 	assert.ErrorContains(t, journal.Migrate(t.Context()), setting)
 	assert.ErrorContains(t, buyer.Check(t.Context()), setting)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err = buyer.Buy(ctx, "new", prepaid("svco-new"))
+	_, err = buyer.Buy(ctx, "new", model.Prepaid("svco-new"))
 	assert.ErrorIs(t, err, computeunit.ErrOutcomeUnknown)
 	assert.ErrorContains(t, err, setting)
 	assert.Zero(t, service.Requests())
+	s, err := store.NewSQL(pool, d.dialect, table)
+	require.NoError(t, err)
+	done, _ := s.Put(t.Context(), "", store.Record{Key: "new", Version: "v", State: "preparing", Data: []byte(`{}`)})
+	assert.False(t, done)
 }
 
 // unchanged checks that a database has what it had: the key that was bought, and no other.
 func unchanged(t *testing.T, d database) {
 	t.Helper()
-	buyer, _ := process(t, d, &model.Service{})
+	buyer := process(t, d, &model.Service{})
 	require.NoError(t, buyer.Check(t.Context()))
 	kept, _, err := buyer.Lookup(t.Context(), "old")
 	require.NoError(t, err)
@@ -45,10 +49,10 @@ func unchanged(t *testing.T, d database) {
 	assert.False(t, found)
 }
 
-// withOldKey is an empty database in which one key is bought.
+// withOldKey is a database in which one key is bought.
 func withOldKey(t *testing.T, d database) database {
-	buyer, _ := process(t, d.empty(t), &model.Service{})
-	_, err := buyer.Buy(t.Context(), "old", prepaid("svco-old"))
+	buyer := process(t, d, &model.Service{})
+	_, err := buyer.Buy(t.Context(), "old", model.Prepaid("svco-old"))
 	require.NoError(t, err)
 	return d
 }
@@ -75,12 +79,8 @@ func TestADatabaseThatForgetsOrIsBehindIsRefused(t *testing.T) {
 	}
 }
 
-func pragmas(pragmas ...string) string { return url.Values{"_pragma": pragmas}.Encode() }
-
 func TestASQLiteInMemoryIsRefused(t *testing.T) {
-	db := database{driver: "sqlite", dsn: ":memory:"}.open(t)
-	db.SetMaxOpenConns(1)
-	journal, err := once.SQL(db, once.SQLite)
+	journal, err := once.SQL(database{driver: "sqlite", dsn: ":memory:"}.open(t), once.SQLite)
 	require.NoError(t, err)
 	require.ErrorContains(t, journal.Migrate(t.Context()), "InMemory")
 }
@@ -97,50 +97,4 @@ func TestAMariaDBThatForgetsOrIsReadOnlyIsRefused(t *testing.T) {
 		execute(t, d.open(t), "SET GLOBAL "+c.good)
 		unchanged(t, d)
 	}
-}
-
-// The pool's first connection is durable, its second is not: which of them a statement has decides.
-func TestSettingsOfTheConnectionThatWritesCount(t *testing.T) {
-	d := withOldKey(t, sqliteFile(t, "busy_timeout(60000)"))
-	service := &model.Service{}
-	buyer, pool := process(t, d, service)
-	durable, err := pool.Conn(t.Context())
-	require.NoError(t, err)
-	other, err := pool.Conn(t.Context())
-	require.NoError(t, err)
-	_, err = other.ExecContext(t.Context(), "PRAGMA synchronous = normal")
-	require.NoError(t, err)
-	require.NoError(t, other.Close()) // the only idle one
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, err = buyer.Buy(ctx, "new", prepaid("svco-new"))
-	assert.ErrorContains(t, err, "synchronous is below FULL")
-	assert.Zero(t, service.Requests())
-	unchanged(t, d)
-	require.NoError(t, durable.Close())
-}
-
-// Without busy_timeout, SQLite answers at once that it is busy: an error, and never a wrong answer.
-func TestABusySQLiteIsAnError(t *testing.T) {
-	d := withOldKey(t, sqliteFile(t))
-	service := &model.Service{}
-	buyer, pool := process(t, d, service)
-	busy, err := pool.Conn(t.Context())
-	require.NoError(t, err)
-	for _, statement := range []string{"PRAGMA locking_mode = exclusive", "BEGIN EXCLUSIVE"} {
-		_, err = busy.ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	_, err = buyer.Buy(ctx, "new", prepaid("svco-new"))
-	assert.ErrorIs(t, err, once.ErrPending)
-	assert.ErrorContains(t, err, "locked")
-	assert.Zero(t, service.Requests())
-	for _, statement := range []string{"ROLLBACK", "PRAGMA locking_mode = normal", "SELECT 1 FROM " + table} {
-		_, err = busy.ExecContext(t.Context(), statement)
-		require.NoError(t, err)
-	}
-	require.NoError(t, busy.Close())
-	unchanged(t, d)
 }

@@ -16,7 +16,7 @@ func TestEachDatabaseIsAStore(t *testing.T) {
 func testStore(t *testing.T, d database) {
 	pool := d.open(t)
 	storetest.Test(t, func(t *testing.T) store.Store {
-		d.empty(t)
+		execute(t, pool, "DROP TABLE IF EXISTS "+table)
 		s, err := store.NewSQL(pool, d.dialect, table)
 		require.NoError(t, err)
 		require.NoError(t, s.Migrate(t.Context()))

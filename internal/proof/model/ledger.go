@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 )
@@ -13,10 +14,11 @@ const (
 	FalseAnswer = "a false answer"
 	OpenListed  = "open although its order is listed"
 	WrongRecord = "a record that is not the ledger's"
+	NotByDesign = "not as the design has it"
 )
 
 // Promises are all of them.
-var Promises = []string{TwoOrders, ToldTwice, FalseAnswer, OpenListed, WrongRecord}
+var Promises = []string{TwoOrders, ToldTwice, FalseAnswer, OpenListed, WrongRecord, NotByDesign}
 
 // Ledger holds what is said of keys against the orders, in any order of calls. It is safe for concurrent use. Moments are
 // whatever grows: a count, or a time.
@@ -28,6 +30,7 @@ type Ledger struct {
 	told       map[string]string // by id: the key that it was told to
 	overlooked map[*Order]bool
 	broken     map[string][]string
+	counts     map[string]int
 }
 
 // Attempt is who sends with a request id.
@@ -48,6 +51,7 @@ func NewLedger() *Ledger {
 	return &Ledger{
 		attempts: map[string]Attempt{}, orders: map[string][]*Order{}, denials: map[string][]denial{},
 		told: map[string]string{}, overlooked: map[*Order]bool{}, broken: map[string][]string{},
+		counts: map[string]int{},
 	}
 }
 
@@ -58,14 +62,6 @@ func (l *Ledger) Sent(requestID string, a Attempt) {
 	if _, known := l.attempts[requestID]; !known {
 		l.attempts[requestID] = a
 	}
-}
-
-// KeyOf returns whose an attempt is.
-func (l *Ledger) KeyOf(requestID string) (key string, known bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a, known := l.attempts[requestID]
-	return a.Key, known
 }
 
 // Ordered adds an order, whose attempt was noted.
@@ -166,6 +162,13 @@ func (l *Ledger) Overlook(o *Order) {
 	l.overlooked[o] = true
 }
 
+// Violate notes a promise that was broken.
+func (l *Ledger) Violate(promise, format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.violate(promise, format, args...)
+}
+
 func (l *Ledger) violate(promise, format string, args ...any) {
 	l.broken[promise] = append(l.broken[promise], promise+": "+fmt.Sprintf(format, args...))
 }
@@ -175,6 +178,20 @@ func (l *Ledger) Broken(promise string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.broken[promise]
+}
+
+// Count counts something that must have happened, so that the promises are tried at all.
+func (l *Ledger) Count(what string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.counts[what]++
+}
+
+// Counts is what was counted.
+func (l *Ledger) Counts() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.counts)
 }
 
 // Violations are those of every promise.

@@ -15,7 +15,7 @@ import (
 
 // Network stands between clients and the service, and does to each purchase what its fault says.
 type Network struct {
-	Service http.RoundTripper            // what serves the requests
+	Service *Service                     // what serves the requests
 	Fault   func(serviceID string) Fault // what meets the purchases for a service
 
 	attempts  sync.Map // by service id
@@ -101,7 +101,10 @@ func (n *Network) serve(conn net.Conn) {
 
 func (n *Network) act(conn net.Conn, request *http.Request) (goOn bool) {
 	serviceID := ServiceOf(request)
-	fault := n.Fault(serviceID)
+	fault := Fault{}
+	if IsPurchase(request) {
+		fault = n.Fault(serviceID)
+	}
 	attempt := n.Reached(serviceID) + 1 // one caller at a time buys for a service
 	n.attempts.Store(serviceID, attempt)
 	if fault.Times > 0 && attempt > fault.Times {
@@ -115,7 +118,7 @@ func (n *Network) act(conn net.Conn, request *http.Request) (goOn bool) {
 
 func (n *Network) answer(request *http.Request, fault Fault) []byte {
 	if fault.Status != 0 && !fault.Orders {
-		return fault.response("none", "none")
+		return fault.response(n.Service.Now(), "none", "none")
 	}
 	response, err := n.Service.RoundTrip(request)
 	if err != nil {
@@ -132,14 +135,13 @@ func (n *Network) answer(request *http.Request, fault Fault) []byte {
 		panic(err)
 	}
 	if ids := bought.Result; fault.Status != 0 && ids.OrderID != "" { // the service's own refusal stays as it is
-		return fault.response(ids.InstanceID, ids.OrderID)
+		return fault.response(n.Service.Now(), ids.InstanceID, ids.OrderID)
 	}
-	served := Fault{Status: response.StatusCode, Text: "Date: " + response.Header.Get("Date") + "\n\n" + string(body)}
-	return served.response("", "")
+	return Fault{Status: response.StatusCode, Text: "\n\n" + string(body)}.response(n.Service.Now(), "", "")
 }
 
-// response is the fault's own, as the service's with this Date.
-func (f Fault) response(instanceID, orderID string) []byte {
+// response is the fault's own, as the service's with its Date.
+func (f Fault) response(date time.Time, instanceID, orderID string) []byte {
 	head, body, hasHead := strings.Cut(f.Text, "\n\n")
 	if !hasHead {
 		head, body = "", f.Text
@@ -153,7 +155,7 @@ func (f Fault) response(instanceID, orderID string) []byte {
 		}
 	}
 	if !strings.Contains(head, "Date: ") {
-		fmt.Fprintf(&lines, "Date: %s\r\n", time.Now().UTC().Format(http.TimeFormat))
+		fmt.Fprintf(&lines, "Date: %s\r\n", date.UTC().Format(http.TimeFormat))
 	}
 	lines.WriteString("X-Bce-Request-Id: r-1\r\n")
 	if !strings.Contains(head, "Transfer-Encoding") && bodyAllowed(f.Status) {

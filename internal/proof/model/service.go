@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -24,6 +25,7 @@ type Service struct {
 	Leeway time.Duration        // how long after its expiry a signature is still accepted
 	Lag    func() time.Duration // until an order is listed
 	NoDate bool                 // responses have no Date header
+	Ledger *Ledger              // if not nil, it holds every order
 	// Between decides what becomes of a request that a client sends: serve serves it, as often as it is called.
 	Between func(r *http.Request, serve func() *http.Response) (*http.Response, error)
 
@@ -41,13 +43,7 @@ type Order struct {
 	OrderID    string
 	ServiceID  string
 	Instance   computeunit.Instance
-	Made       time.Time
 	ListedFrom time.Time
-}
-
-// Client returns a client of the service.
-func (s *Service) Client(options ...computeunit.Option) (*computeunit.Client, error) {
-	return NewClient(s, options...)
 }
 
 // NewClient returns a client with a way to the service, of whatever a test needs.
@@ -69,16 +65,9 @@ func (s *Service) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 // ServeHTTP is the service on a network.
-func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { Write(w, s.Serve(r, true)) }
-
-// Write sends a response to whoever waits for it.
-func Write(w http.ResponseWriter, response *http.Response) {
-	for name, values := range response.Header {
-		w.Header()[name] = values
-	}
-	if response.Header.Get("Date") == "" {
-		w.Header()["Date"] = nil // or net/http adds one
-	}
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	response := s.Serve(r, true)
+	maps.Copy(w.Header(), response.Header)
 	w.WriteHeader(response.StatusCode)
 	_, _ = io.Copy(w, response.Body)
 }
@@ -134,12 +123,15 @@ func (s *Service) purchase(requestID string, body []byte, withInstance bool) *ht
 	s.made++
 	o := &Order{
 		RequestID: requestID, OrderID: fmt.Sprintf("order-%d", s.made), ServiceID: asked.ServiceID,
-		Instance: Instance(fmt.Sprintf("instance-%d", s.made), asked), Made: s.Now(), ListedFrom: s.Now(),
+		Instance: Instance(fmt.Sprintf("instance-%d", s.made), asked), ListedFrom: s.Now(),
 	}
 	if s.Lag != nil {
 		o.ListedFrom = s.Now().Add(s.Lag())
 	}
 	s.orders = append(s.orders, o)
+	if s.Ledger != nil {
+		s.Ledger.Ordered(o)
+	}
 	result := map[string]any{"orderId": o.OrderID}
 	if withInstance {
 		result["instanceId"] = o.Instance.InstanceID
@@ -158,6 +150,11 @@ func (s *Service) list(body []byte) *http.Response {
 		}
 	}
 	return s.Response(http.StatusOK, map[string]any{"requestId": "l", "result": map[string]any{"instances": listed}})
+}
+
+// Prepaid is a request for one replica of a service.
+func Prepaid(serviceID string) computeunit.PurchaseComputeUnitRequest {
+	return computeunit.PurchaseComputeUnitRequest{ServiceID: serviceID, Billing: computeunit.Prepaid(1), ReplicasCount: 1}
 }
 
 // Instance is one of the timing and size of a request.

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -58,12 +60,10 @@ type job struct {
 	Timeout time.Duration // of the caller's context
 }
 
-// seen is what a buyer says before it goes on: that an attempt of a job will be sent with a request id, or that the service
-// refused one as expired.
+// seen is what a buyer says before it goes on: that an attempt of a job will be sent with a request id.
 type seen struct {
 	Job            int
 	Key, RequestID string
-	Expired        bool
 }
 
 // outcome is how a Buy ended.
@@ -95,12 +95,13 @@ func runBuyer(p place) error {
 		return err
 	}
 	go func() { _, _ = buyer.Settle(context.Background()) }()
-	serveUntilTold(httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	fmt.Println(httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var j job
 		if json.NewDecoder(r.Body).Decode(&j) == nil {
 			_ = json.NewEncoder(w).Encode(j.do(p, buyer))
 		}
 	})).URL)
+	_, _ = os.Stdin.Read(make([]byte, 1))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	_ = buyer.Shutdown(ctx) // what it could not write, somebody finds
@@ -116,12 +117,6 @@ func (j job) do(p place, buyer *once.Buyer) *answer {
 				return nil
 			}
 			return post(p.Observer, seen{Job: j.ID, Key: j.Key, RequestID: a.RequestID}, nil)
-		},
-		AfterAttempt: func(_ context.Context, _ computeunit.AttemptInfo, err error) error {
-			if errors.Is(err, computeunit.ErrRequestExpired) {
-				return post(p.Observer, seen{Expired: true}, nil)
-			}
-			return nil
 		},
 	})
 	return answerOf(buyer.Buy(ctx, j.Key, j.Request))

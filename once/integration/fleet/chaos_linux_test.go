@@ -4,16 +4,9 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 )
-
-// counters show that what the test is about did happen.
-type counters struct {
-	kills, stops, stopsPastTheFence, jumps, cuts, serverKills atomic.Int64
-	tooEarly, saidBought, saidNot, expired, gaveUp, short     atomic.Int64
-}
 
 // pastTheFence is more than a signature's life and the margin.
 const pastTheFence = 5*time.Minute + fenceMargin + 10*time.Second
@@ -37,7 +30,7 @@ func (f *fleet) chaos(stop chan struct{}) {
 			going.Go(func() { f.stopMember(m, long, n < 73) })
 		case n < 97 && f.proxy != nil:
 			f.proxy.Cut()
-			f.counters.cuts.Add(1)
+			f.ledger.Count("connections cut")
 		case n >= 97 && f.database != nil:
 			f.killServer(long)
 		}
@@ -48,7 +41,7 @@ func (f *fleet) killMember(m *member) {
 	m.chaos.Lock()
 	defer m.chaos.Unlock()
 	m.end(false)
-	f.counters.kills.Add(1)
+	f.ledger.Count("processes killed")
 	f.must(m.start())
 }
 
@@ -58,26 +51,18 @@ func (f *fleet) stopMember(m *member, long time.Duration, past bool) {
 	defer m.chaos.Unlock()
 	m.signal(syscall.SIGSTOP)
 	defer m.signal(syscall.SIGCONT)
-	f.counters.stops.Add(1)
+	f.ledger.Count("processes stopped")
 	time.Sleep(long / 2)
 	if past {
-		f.jump()
-		f.counters.stopsPastTheFence.Add(1)
+		f.service.jump()
+		f.ledger.Count("processes stopped past the fence")
 	}
 	time.Sleep(long / 2)
 }
 
-// jump moves the service's clock past the fence of everything that is signed by now.
-func (f *fleet) jump() {
-	f.clock.Lock()
-	defer f.clock.Unlock()
-	f.must(f.service.post("/jump?by=" + pastTheFence.String()))
-	f.counters.jumps.Add(1)
-}
-
 func (f *fleet) killServer(long time.Duration) {
 	f.database.Kill()
-	f.counters.serverKills.Add(1)
+	f.ledger.Count("database servers killed")
 	time.Sleep(long)
 	f.must(f.database.Start())
 }

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 )
 
 // A customer wants one purchase under a key, and asks until that is bought, or was refused so often that it gives up.
@@ -40,7 +42,7 @@ func (c *customer) buy() {
 		}
 	}
 	if refusals < refusalsAccepted {
-		c.fleet.counters.gaveUp.Add(1)
+		c.fleet.ledger.Violate(model.NotByDesign, "key %s is not finished after %s", c.key, patience)
 	}
 }
 
@@ -57,16 +59,12 @@ func (c *customer) ask() (answers []*answer) {
 			if short == 0 {
 				m = &member{place: c.fleet.here}
 				c.fleet.must(m.start())
-				c.fleet.counters.short.Add(1)
+				c.fleet.ledger.Count("processes for one call")
 				defer m.end(j.ID%2 == 0)
 			}
 			began := time.Now()
-			a, asked := m.do(j)
-			if !asked {
-				return
-			}
-			c.fleet.history.add(call{key: c.key, job: j.ID, began: began, answer: a})
-			if a != nil {
+			if a := m.do(j); a != nil {
+				c.fleet.said(j, began, a)
 				mu.Lock()
 				defer mu.Unlock()
 				answers = append(answers, a)

@@ -12,9 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -43,18 +40,14 @@ func customers() int { return 2 * services() }
 func TestMain(m *testing.M) {
 	flag.Parse()
 	_ = mysql.SetLogger(log.New(io.Discard, "", 0)) // it would report each connection that is cut
-	var err error
-	switch os.Getenv(roleVariable) {
-	case "":
+	where, isBuyer := os.LookupEnv(placeVariable)
+	if !isBuyer {
 		os.Exit(m.Run())
-	case "buyer":
-		var p place
-		if err = json.Unmarshal([]byte(os.Getenv(placeVariable)), &p); err == nil {
-			err = runBuyer(p)
-		}
-	case "service":
-		n, _ := strconv.ParseUint(os.Getenv(seedVariable), 10, 64)
-		runService(n)
+	}
+	var p place
+	err := json.Unmarshal([]byte(where), &p)
+	if err == nil {
+		err = runBuyer(p)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -67,8 +60,7 @@ func TestMain(m *testing.M) {
 func TestFleet(t *testing.T) {
 	for _, dialect := range []string{"sqlite", "postgresql", "mysql"} {
 		t.Run(dialect, func(t *testing.T) {
-			asked := strings.Split(os.Getenv("ONCE_DATABASES"), ",")
-			if dialect != "sqlite" && !slices.Contains(asked, dialect) && !slices.Contains(asked, "all") {
+			if dialect != "sqlite" && !servers.Asked(dialect) {
 				t.Skipf("ONCE_DATABASES does not ask for %s: make fleet runs on all databases", dialect)
 			}
 			newFleet(t, dialect).sail(t)
@@ -82,16 +74,12 @@ type fleet struct {
 	random   *rand.Rand // of the chaos
 	database *servers.Server
 	proxy    *servers.Proxy
-	service  service
+	service  *service
 	observer *httptest.Server
-	clock    sync.RWMutex // the service's: it does not jump while somebody holds it
 	here     place
 	members  []*member
-	bill     *bill
 	ledger   *model.Ledger
 	operator *operator
-	history  *history
-	counters counters
 	requests map[string]computeunit.PurchaseComputeUnitRequest
 }
 
@@ -99,18 +87,14 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	f := &fleet{
 		seed:     *seed,
 		ledger:   model.NewLedger(),
-		history:  &history{},
 		requests: map[string]computeunit.PurchaseComputeUnitRequest{},
 	}
 	if f.seed == 0 {
 		f.seed = rand.Uint64()
 	}
+	t.Logf("-seed=%d", f.seed)
 	f.random = rand.New(rand.NewPCG(f.seed, 0))
-	p, err := start(roleVariable+"=service", fmt.Sprintf("%s=%d", seedVariable, f.seed))
-	require.NoError(t, err)
-	t.Cleanup(func() { p.end(false) })
-	f.service = service{endpoint: p.urls[0], control: p.urls[1]}
-	f.bill = &bill{service: f.service}
+	f.service = startService(t, f.seed, f.ledger)
 	f.observer = httptest.NewServer(http.HandlerFunc(f.observe))
 	t.Cleanup(f.observer.Close)
 
@@ -123,7 +107,7 @@ func newFleet(t *testing.T, dialect string) *fleet {
 	require.NoError(t, journal.Migrate(t.Context()))
 	buyer, err := f.here.buyer(pool)
 	require.NoError(t, err)
-	f.operator = &operator{buyer: buyer, pool: pool, journal: journal, fleet: f, since: map[string]time.Time{}}
+	f.operator = &operator{buyer: buyer, pool: pool, journal: journal, fleet: f}
 	for range fleetSize {
 		m := &member{place: f.here}
 		require.NoError(t, m.start())
@@ -139,11 +123,7 @@ func newFleet(t *testing.T, dialect string) *fleet {
 // observe is told of each attempt before it is sent.
 func (f *fleet) observe(_ http.ResponseWriter, r *http.Request) {
 	var s seen
-	switch {
-	case json.NewDecoder(r.Body).Decode(&s) != nil: // whoever told it was killed
-	case s.Expired:
-		f.counters.expired.Add(1)
-	default:
+	if json.NewDecoder(r.Body).Decode(&s) == nil { // else whoever told it was killed
 		f.ledger.Sent(s.RequestID, model.Attempt{Key: s.Key, Call: s.Job, At: time.Now().UnixNano()})
 	}
 }
@@ -157,16 +137,12 @@ func (f *fleet) place(t *testing.T, dialect string) place {
 		return p
 	}
 	var err error
-	if dialect == "mysql" {
-		f.database, err = servers.MariaDB()
-	} else {
-		f.database, err = servers.PostgreSQL()
-	}
+	f.database, err = servers.New(dialect)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.database.Remove() })
-	f.proxy, err = servers.NewProxy(f.database.Address)
+	f.proxy, err = servers.NewProxy(f.database)
 	require.NoError(t, err)
-	p.Driver, p.DSN = f.database.Driver, strings.Replace(f.database.DSN, f.database.Address, f.proxy.Address(), 1)
+	p.Driver, p.DSN = f.database.Driver, f.proxy.DSN
 	return p
 }
 
@@ -200,8 +176,7 @@ func (f *fleet) sail(t *testing.T) {
 	for key := range f.requests {
 		queue <- key
 		if done++; done%100 == 0 {
-			t.Logf("%d keys begun after %s; a person said bought %d times, not purchased %d times", done,
-				time.Since(began).Round(time.Second), f.counters.saidBought.Load(), f.counters.saidNot.Load())
+			t.Logf("%d keys begun after %s", done, time.Since(began).Round(time.Second))
 		}
 	}
 	close(queue)
@@ -214,7 +189,7 @@ func (f *fleet) sail(t *testing.T) {
 
 // calm has nothing more go wrong, and waits for what is late.
 func (f *fleet) calm(t *testing.T) {
-	require.NoError(t, f.service.post("/calm"))
+	f.service.calm.Store(true)
 	time.Sleep(5 * time.Second) // no request is held longer
 	deadline := time.Now().Add(5 * time.Minute)
 	for open := 1; open > 0 && time.Now().Before(deadline); time.Sleep(time.Second) {

@@ -4,72 +4,50 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/qianfan-go/computeunit/once/integration/servers"
 )
 
-// The test's binary is also that of the buyers and of the service.
-const (
-	roleVariable  = "ONCE_FLEET_ROLE"
-	placeVariable = "ONCE_FLEET_PLACE"
-	seedVariable  = "ONCE_FLEET_SEED"
-)
+// placeVariable makes the test's binary that of a buyer.
+const placeVariable = "ONCE_FLEET_PLACE"
 
-// process is this binary in another role, which serves. The kernel kills it when the test ends, however that ends.
+// process is a buyer, which serves. The kernel kills it when the test ends, however that ends.
 type process struct {
 	cmd   *exec.Cmd
 	in    io.WriteCloser
-	urls  []string // where it serves
+	url   string // where it serves
 	ended chan struct{}
 }
 
-// start runs a role, and returns when it has said where it serves.
-func start(environment ...string) (*process, error) {
-	p := &process{ended: make(chan struct{})}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the process dies with the thread that started it
-		defer close(p.ended)
-		err := p.run(environment)
-		started <- err
-		if err == nil {
-			_ = p.cmd.Wait()
-		}
-	}()
-	return p, <-started
-}
-
-func (p *process) run(environment []string) (err error) {
-	p.cmd = exec.Command(os.Args[0])
-	p.cmd.Env = append(os.Environ(), environment...)
+// start returns when the process has said where it serves.
+func start(at place) (*process, error) {
+	where, err := json.Marshal(at)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.Command(os.Args[0])}
+	p.cmd.Env = append(os.Environ(), placeVariable+"="+string(where))
 	p.cmd.Stderr = os.Stderr
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
-		return err
+		return nil, err
 	}
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
-		err = p.cmd.Start()
+		p.ended, err = servers.Run(p.cmd)
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
-	p.urls = strings.Fields(line)
-	return err
-}
-
-// serveUntilTold is the end of every role: it says where it serves, and ends with its input.
-func serveUntilTold(urls ...string) {
-	fmt.Println(strings.Join(urls, " "))
-	_, _ = os.Stdin.Read(make([]byte, 1))
+	p.url = strings.TrimSpace(line)
+	return p, err
 }
 
 func (p *process) signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
@@ -94,11 +72,7 @@ type member struct {
 }
 
 func (m *member) start() error {
-	where, err := json.Marshal(m.place)
-	if err != nil {
-		return err
-	}
-	p, err := start(roleVariable+"=buyer", placeVariable+"="+string(where))
+	p, err := start(m.place)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.process = p
@@ -125,18 +99,15 @@ func (m *member) signal(s syscall.Signal) {
 	}
 }
 
-// do gives a job to the process and waits for its answer; nil if the process was killed, false if there is none now.
-func (m *member) do(j job) (a *answer, asked bool) {
+// do gives a job to the process and waits for its answer; nil if the process was killed, or there is none now.
+func (m *member) do(j job) (a *answer) {
 	m.mu.Lock()
 	p := m.process
 	m.mu.Unlock()
-	if p == nil {
-		return nil, false
+	if p == nil || post(p.url, j, &a) != nil {
+		return nil
 	}
-	if err := post(p.urls[0], j, &a); err != nil {
-		return nil, true
-	}
-	return a, true
+	return a
 }
 
 // unpooled asks each process on a connection of its own.

@@ -3,10 +3,7 @@ package fleet
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"net/http"
 	"sync"
 	"time"
 
@@ -15,16 +12,14 @@ import (
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
-// An operator looks after what is open, from a process that nobody kills, and knows the bill: what is open for long is
-// resolved by the truth.
+// An operator looks after what is open, from a process that nobody kills, and knows the bill, which is the ledger: what is
+// open for long is resolved by the truth.
 type operator struct {
 	buyer   *once.Buyer
 	pool    *sql.DB
 	journal *store.SQL // to see what is open without looking after it, which takes its time
 	fleet   *fleet
-	since   map[string]time.Time // since when a key is seen open, by key and request id
 	turn    int
-	wrong   []string // what must not be, in words
 }
 
 // openForLong is when listings had their time.
@@ -62,28 +57,22 @@ func (o *operator) round() int {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	open, err := o.journal.Find(ctx, store.OpenService)
-	seen := map[string]time.Time{}
+	if err != nil {
+		return 1 // it could not look
+	}
 	var long []once.Purchase
 	for _, row := range open {
-		p, found, lookupErr := o.buyer.Lookup(ctx, row.Key)
-		if err = errors.Join(err, lookupErr); lookupErr != nil || !found || p.State == once.StatePreparing {
+		p, found, err := o.buyer.Lookup(ctx, row.Key)
+		if err != nil || !found || p.State == once.StatePreparing {
 			continue
 		}
-		id := p.Key + " " + p.RequestID
-		if seen[id] = o.since[id]; seen[id].IsZero() {
-			seen[id] = time.Now()
-		}
-		if time.Since(seen[id]) > openForLong {
+		if time.Since(p.Since) > openForLong {
 			long = append(long, p)
 		} else if o.turn++; o.turn%20 == 0 {
 			o.tryTooEarly(ctx, p)
 		}
 	}
-	o.since = seen
 	o.resolve(ctx, long)
-	if err != nil {
-		return len(open) + 1 // it could not look at everything
-	}
 	return len(open)
 }
 
@@ -92,9 +81,8 @@ func (o *operator) resolve(ctx context.Context, open []once.Purchase) {
 	var none []once.Purchase
 	for _, p := range open {
 		o.turn++
-		orders, certain := o.fleet.ordersOf(p.Key)
+		orders := o.fleet.ledger.OrdersOf(p.Key)
 		switch {
-		case !certain:
 		case len(orders) == 0:
 			none = append(none, p)
 		case o.turn%2 == 0 || p.State == once.StateBought:
@@ -113,92 +101,37 @@ func (o *operator) resolveBought(ctx context.Context, p once.Purchase, made *mod
 	}
 	found := once.Found{InstanceID: made.Instance.InstanceID, OrderID: orderID, Unlisted: true}
 	if _, err := o.buyer.ResolveBought(ctx, p.Key, found); err == nil {
-		o.fleet.counters.saidBought.Add(1)
+		o.fleet.ledger.Count("a person said bought")
 	}
 }
 
 // tryTooEarly says before the fence that nothing was bought, as an impatient person does. That must be refused, also if
 // it is true.
 func (o *operator) tryTooEarly(ctx context.Context, p once.Purchase) {
-	o.fleet.clock.RLock()
-	defer o.fleet.clock.RUnlock()
-	now, err := o.fleet.service.now()
-	if err != nil || p.State != once.StateSending || now.After(p.SignatureExpires.Add(fenceMargin)) {
+	o.fleet.service.clock.RLock()
+	defer o.fleet.service.clock.RUnlock()
+	now := o.fleet.service.Now()
+	if p.State != once.StateSending || now.After(p.SignatureExpires.Add(fenceMargin)) {
 		return
 	}
 	resolved, err := o.buyer.ResolveNotPurchased(ctx, p.Key)
 	var early *once.TooEarlyError
 	if errors.As(err, &early) {
-		o.fleet.counters.tooEarly.Add(1)
+		o.fleet.ledger.Count("a person was too early")
 	} else if err == nil && resolved.Evidence == once.EvidencePerson && resolved.RequestID == p.RequestID {
-		o.wrong = append(o.wrong, fmt.Sprintf("at %s resolved as not purchased: %+v", now, p))
+		o.fleet.ledger.Violate(model.NotByDesign, "at %s resolved as not purchased: %+v", now, p)
 	}
 }
 
 // resolveNotPurchased looks at the bill when the fence of all has passed: then nothing is added to it.
 func (o *operator) resolveNotPurchased(ctx context.Context, open []once.Purchase) {
-	o.fleet.jump()
-	o.fleet.must(o.fleet.service.post("/drain")) // what was let in before the jump is in the bill by then
+	o.fleet.service.jump()
 	for _, p := range open {
-		if orders, certain := o.fleet.ordersOf(p.Key); !certain || len(orders) > 0 {
+		if len(o.fleet.ledger.OrdersOf(p.Key)) > 0 {
 			continue
 		}
 		if _, err := o.buyer.ResolveNotPurchased(ctx, p.Key); err == nil {
-			o.fleet.counters.saidNot.Add(1)
+			o.fleet.ledger.Count("a person said not purchased")
 		}
 	}
 }
-
-// service is where the service serves, and where it is controlled.
-type service struct{ endpoint, control string }
-
-// bill is the service's: every order.
-type bill struct {
-	service service
-	mu      sync.Mutex
-	orders  []*model.Order
-}
-
-// all reads what is new and returns everything.
-func (b *bill) all() ([]*model.Order, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var more []*model.Order
-	if err := b.service.get(fmt.Sprintf("/orders?from=%d", len(b.orders)), &more); err != nil {
-		return nil, err
-	}
-	b.orders = append(b.orders, more...)
-	return b.orders, nil
-}
-
-// ordersOf returns the orders of a key. It is uncertain while there is an order of which nobody knows yet whose it is.
-func (f *fleet) ordersOf(key string) (orders []*model.Order, certain bool) {
-	all, err := f.bill.all()
-	certain = err == nil
-	for _, order := range all {
-		switch owner, known := f.ledger.KeyOf(order.RequestID); {
-		case !known:
-			certain = false
-		case owner == key:
-			orders = append(orders, order)
-		}
-	}
-	return orders, certain
-}
-
-// now is the service's clock.
-func (s service) now() (now time.Time, err error) {
-	err = s.get("/now", &now)
-	return now, err
-}
-
-func (s service) get(path string, into any) error {
-	response, err := http.Get(s.control + path)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	return json.NewDecoder(response.Body).Decode(into)
-}
-
-func (s service) post(path string) error { return post(s.control+path, nil, nil) }

@@ -3,10 +3,9 @@
 package servers
 
 import (
-	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
-	"strings"
 
 	_ "github.com/go-sql-driver/mysql" // the driver "mysql"
 )
@@ -21,7 +20,7 @@ func MariaDB(options ...string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := directory()
+	dir, err := os.MkdirTemp("", "once-server-")
 	if err != nil {
 		return nil, err
 	}
@@ -42,17 +41,7 @@ func MariaDB(options ...string) (*Server, error) {
 		dir:     dir,
 		command: append([]string{server, "--no-defaults", "--datadir=" + data, "--bind-address=127.0.0.1", "--port=" + port,
 			"--socket=" + filepath.Join(dir, "socket"), "--pid-file=" + filepath.Join(dir, "pid"), "--max-connections=200"}, options...),
-		ping: createDatabase,
+		first: [2]string{fmt.Sprintf("root@tcp(127.0.0.1:%s)/", port), "CREATE DATABASE IF NOT EXISTS once"},
 	}
 	return s, s.Start()
-}
-
-func createDatabase(s *Server) error {
-	db, err := sql.Open(s.Driver, strings.TrimSuffix(s.DSN, "once"))
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.Exec("CREATE DATABASE IF NOT EXISTS once")
-	return err
 }

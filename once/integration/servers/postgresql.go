@@ -3,8 +3,8 @@
 package servers
 
 import (
-	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -16,7 +16,7 @@ func PostgreSQL() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := directory()
+	dir, err := os.MkdirTemp("", "once-server-")
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func PostgreSQL() (*Server, error) {
 
 // Standby starts a copy of a PostgreSQL server that follows it, and can be read.
 func (s *Server) Standby() (*Server, error) {
-	dir, err := directory()
+	dir, err := os.MkdirTemp("", "once-server-")
 	if err != nil {
 		return nil, err
 	}
@@ -48,24 +48,15 @@ func startPostgreSQL(postgres, dir, data string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	dsn := fmt.Sprintf("postgres://once@127.0.0.1:%s/postgres?sslmode=disable", port)
 	s := &Server{
 		Dialect: "postgresql", Driver: "pgx",
-		DSN:     fmt.Sprintf("postgres://once@127.0.0.1:%s/postgres?sslmode=disable", port),
+		DSN:     dsn,
 		Address: "127.0.0.1:" + port,
 		dir:     dir,
 		command: []string{postgres, "-D", data, "-h", "127.0.0.1", "-p", port,
 			"-c", "unix_socket_directories=", "-c", "max_connections=200"},
-		ping: ping,
+		first: [2]string{dsn, "SELECT 1"},
 	}
 	return s, s.Start()
-}
-
-func ping(s *Server) error {
-	db, err := sql.Open(s.Driver, s.DSN)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	_, err = db.Exec("SELECT 1")
-	return err
 }

@@ -5,11 +5,14 @@ package servers
 import (
 	"io"
 	"net"
+	"strings"
 	"sync"
 )
 
 // A Proxy stands before a server, so that its connections can be cut in the middle of a statement.
 type Proxy struct {
+	DSN string // of the server, through the proxy
+
 	listener net.Listener
 	target   string
 
@@ -18,19 +21,19 @@ type Proxy struct {
 	down  bool
 }
 
-// NewProxy listens on a free port of loopback and connects to the target. It ends with the process.
-func NewProxy(target string) (*Proxy, error) {
+// NewProxy listens on a free port of loopback and connects to a server. It ends with the process.
+func NewProxy(s *Server) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{listener: listener, target: target, conns: map[net.Conn]bool{}}
+	p := &Proxy{
+		DSN:      strings.Replace(s.DSN, s.Address, listener.Addr().String(), 1),
+		listener: listener, target: s.Address, conns: map[net.Conn]bool{},
+	}
 	go p.accept()
 	return p, nil
 }
-
-// Address is where it listens.
-func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
 // Cut closes every connection, in both directions, whatever is on its way.
 func (p *Proxy) Cut() { p.SetDown(p.isDown()) }

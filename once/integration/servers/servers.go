@@ -5,18 +5,33 @@
 package servers
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
+
+// Asked reports whether ONCE_DATABASES, which is all or some of postgresql,mysql, asks for a dialect.
+func Asked(dialect string) bool {
+	asked := strings.Split(os.Getenv("ONCE_DATABASES"), ",")
+	return slices.Contains(asked, dialect) || slices.Contains(asked, "all")
+}
+
+// New starts a new server of a dialect.
+func New(dialect string) (*Server, error) {
+	if dialect == "mysql" {
+		return MariaDB()
+	}
+	return PostgreSQL()
+}
 
 // A Server can be killed and started again with the same data and address.
 type Server struct {
@@ -27,7 +42,7 @@ type Server struct {
 
 	dir     string
 	command []string
-	ping    func(*Server) error
+	first   [2]string // a data source name and a statement there, which is done when the server answers
 	process *os.Process
 	ended   chan struct{}
 }
@@ -37,61 +52,65 @@ const startTimeout = 2 * time.Minute
 
 // Start starts the server and returns when it answers.
 func (s *Server) Start() error {
-	deadline := time.Now().Add(startTimeout)
-	for {
-		err := s.start(deadline)
-		if err == nil || time.Now().After(deadline) {
-			return err
-		}
-		time.Sleep(200 * time.Millisecond) // what is left of the server that was killed still holds its data
-	}
-}
-
-func (s *Server) start(deadline time.Time) error {
-	if err := s.run(); err != nil {
+	err := s.run()
+	if err != nil {
 		return err
 	}
-	for {
-		err := s.ping(s)
-		if err == nil {
+	for deadline := time.Now().Add(startTimeout); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if err = s.ping(); err == nil {
 			return nil
 		}
 		select {
-		case <-s.ended:
-			return fmt.Errorf("%s ended at its start: %w; its log is %s", s.command[0], err, s.log())
-		case <-time.After(50 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			s.Kill()
-			return fmt.Errorf("%s does not answer: %w; its log is %s", s.command[0], err, s.log())
+		case <-s.ended: // what is left of the server that was killed still holds its data
+			if err := s.run(); err != nil {
+				return err
+			}
+		default:
 		}
 	}
+	s.Kill()
+	return fmt.Errorf("%s does not answer: %w; its log is in %s", s.command[0], err, s.dir)
 }
 
-func (s *Server) log() string { return filepath.Join(s.dir, "log") }
+func (s *Server) ping() error {
+	db, err := sql.Open(s.Driver, s.first[0])
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.Exec(s.first[1])
+	return err
+}
 
-// run starts the process from a thread that waits for it: the kernel kills the process when that thread ends.
 func (s *Server) run() error {
+	cmd, log, err := asOrdinaryUser(s.dir, s.command...)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s.ended, err = Run(cmd)
+	s.process = cmd.Process
+	return err
+}
+
+// Run starts a command from a thread that waits for it, and returns what is closed when it has ended: the kernel kills the
+// process when that thread ends, however this one ends.
+func Run(cmd *exec.Cmd) (ended chan struct{}, err error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	started, ended := make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		defer close(ended)
-		cmd, log, err := asOrdinaryUser(s.dir, s.command...)
+		err := cmd.Start()
+		started <- err
 		if err == nil {
-			cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
-			defer log.Close()
-			err = cmd.Start()
+			_ = cmd.Wait()
 		}
-		if err != nil {
-			started <- err
-			return
-		}
-		s.process = cmd.Process
-		started <- nil
-		_ = cmd.Wait()
 	}()
-	s.ended = ended
-	return <-started
+	return ended, <-started
 }
 
 // Kill ends the server at once, as a power failure does for it, and returns when it has ended.
@@ -113,58 +132,23 @@ func (s *Server) Remove() error {
 	return err
 }
 
-// directory makes one for a server that runs as an ordinary user.
-func directory() (string, error) {
-	dir, err := os.MkdirTemp("", "once-server-")
-	if err != nil {
-		return "", err
-	}
-	if credential, err := ordinaryUser(); err != nil {
-		return "", err
-	} else if credential != nil {
-		err = os.Chown(dir, int(credential.Uid), int(credential.Gid))
-		if err != nil {
-			return "", err
+// nobody is the ordinary user's number on every Linux: databases refuse to run as root.
+const nobody = 65534
+
+// asOrdinaryUser is a command that works in a directory of its own and writes to the log in it.
+func asOrdinaryUser(dir string, command ...string) (*exec.Cmd, *os.File, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		if err := os.Chown(dir, nobody, nobody); err != nil {
+			return nil, nil, err
 		}
 	}
-	return dir, nil
-}
-
-// ordinaryUser is nobody for root, as whom databases refuse to run, and nil for everybody else.
-func ordinaryUser() (*syscall.Credential, error) {
-	if os.Geteuid() != 0 {
-		return nil, nil
-	}
-	nobody, err := user.Lookup("nobody")
-	if err != nil {
-		return nil, err
-	}
-	uid, err := strconv.ParseUint(nobody.Uid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	gid, err := strconv.ParseUint(nobody.Gid, 10, 32)
-	if err != nil {
-		return nil, err
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
-}
-
-// asOrdinaryUser is a command that works in a directory and writes to the log in it.
-func asOrdinaryUser(dir string, command ...string) (*exec.Cmd, *os.File, error) {
-	credential, err := ordinaryUser()
-	if err != nil {
-		return nil, nil, err
-	}
 	log, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return nil, nil, err
-	}
-	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LC_ALL=C"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential, Setpgid: true}
-	return cmd, log, nil
+	return cmd, log, err
 }
 
 // setUp runs a command to its end.

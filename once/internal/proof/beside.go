@@ -33,18 +33,14 @@ const (
 var besides = [...]beside{outsider, nothing, slowPerson, nothing, glimpse, nothing, hastyPerson, nothing}
 
 // lags are what orders take to be listed: so long that others act before, if that is what the world is for.
-func (b beside) lags() []time.Duration {
-	switch b {
-	case slowPerson:
-		return []time.Duration{2 * time.Hour}
-	case outsider:
-		return []time.Duration{2 * time.Minute, 10 * time.Minute}
-	case hastyPerson:
-		return []time.Duration{20 * time.Minute, 2 * time.Hour}
-	default:
-		return lags
-	}
+var lags = map[beside][]time.Duration{
+	nothing: anyLag, glimpse: anyLag,
+	slowPerson:  {2 * time.Hour},
+	outsider:    {2 * time.Minute, 10 * time.Minute},
+	hastyPerson: {20 * time.Minute, 2 * time.Hour},
 }
+
+var anyLag = []time.Duration{0, 0, 10 * time.Second, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour}
 
 // goBeside does, now and then, what the seed's world has beside the others. It reports whether it did.
 func (s *scheduler) goBeside() bool {
@@ -105,11 +101,8 @@ func (s *scheduler) addOutside(limit int, stays bool) bool {
 func (w *World) AddOutside(id string, stays bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.strangers == nil {
-		w.strangers = map[string]bool{}
-	}
 	w.strangers[id] = stays
-	w.Service.Add(model.Instance(id, request()), stays)
+	w.Service.Add(model.Instance(id, request), stays)
 }
 
 // ReleaseOutside has whoever bought outside release everything.

@@ -20,37 +20,33 @@ const measured = 1000
 
 // Shop buys once for new keys, each for a new service, in a service in this process.
 type Shop struct {
-	Service *model.Service
-	client  *computeunit.Client
-	buyer   *once.Buyer
-	bought  int
+	client *computeunit.Client
+	buyer  *once.Buyer
+	bought int
 }
 
 // NewShop has a journal in which nothing is open.
 func NewShop(t *testing.T, journal once.Journal) *Shop {
-	service := &model.Service{}
-	server := httptest.NewServer(service)
+	server := httptest.NewServer(&model.Service{})
 	t.Cleanup(server.Close)
 	client, err := computeunit.NewClient(computeunit.StaticCredentials("ak", "sk"), computeunit.WithEndpoint(server.URL))
 	require.NoError(t, err)
 	buyer, err := once.New(client, journal)
 	require.NoError(t, err)
-	s := &Shop{Service: service, client: client, buyer: buyer}
+	s := &Shop{client: client, buyer: buyer}
 	for range 10 { // connections are there, and the endpoint is known
-		s.Buy(t)
+		s.buy(t)
 	}
 	return s
 }
 
 func (s *Shop) request() computeunit.PurchaseComputeUnitRequest {
 	s.bought++
-	return computeunit.PurchaseComputeUnitRequest{
-		ServiceID: "svco-" + strconv.Itoa(s.bought), Billing: computeunit.Prepaid(1), ReplicasCount: 1,
-	}
+	return model.Prepaid("svco-" + strconv.Itoa(s.bought))
 }
 
-// Buy returns how long a Buy took.
-func (s *Shop) Buy(t *testing.T) time.Duration {
+// buy returns how long a Buy took.
+func (s *Shop) buy(t *testing.T) time.Duration {
 	request := s.request()
 	began := time.Now()
 	_, err := s.buyer.Buy(t.Context(), "bought-"+request.ServiceID, request)
@@ -62,28 +58,28 @@ func (s *Shop) Buy(t *testing.T) time.Duration {
 // Row is what a statement by hand has to write.
 type Row struct{ Key, Service, Instance string }
 
-// byHand is what a Buy does if nothing goes wrong, written down in a row.
-func (s *Shop) byHand(t *testing.T, read, claim, send, record func(Row)) time.Duration {
+// byHand is what a Buy does if nothing goes wrong, written down in a row: do reads it, and writes claim, send and record.
+func (s *Shop) byHand(t *testing.T, do func(what string, r Row)) time.Duration {
 	request := s.request()
 	row := Row{Key: "by-hand-" + request.ServiceID, Service: request.ServiceID}
 	began := time.Now()
-	read(row)
-	claim(row)
+	do("read", row)
+	do("claim", row)
 	_, err := s.client.DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: request.ServiceID})
 	require.NoError(t, err)
-	send(row)
+	do("send", row)
 	bought, err := s.client.PurchaseComputeUnit(t.Context(), request)
 	require.NoError(t, err)
 	row.Instance = bought.Result.InstanceID
-	record(row)
+	do("record", row)
 	return time.Since(began)
 }
 
 // BesideByHand logs how many times as long Buy takes as the same requests and statements by hand.
-func (s *Shop) BesideByHand(t *testing.T, name string, read, claim, send, record func(Row)) {
+func (s *Shop) BesideByHand(t *testing.T, name string, do func(what string, r Row)) {
 	var once, hand []time.Duration
 	for range measured {
-		once, hand = append(once, s.Buy(t)), append(hand, s.byHand(t, read, claim, send, record))
+		once, hand = append(once, s.buy(t)), append(hand, s.byHand(t, do))
 	}
 	t.Logf("%s: Buy takes %.2f times as long as the same by hand (medians of %d, in turn)", name, ratio(once, hand), measured)
 }
@@ -93,7 +89,7 @@ func (s *Shop) BesideByHand(t *testing.T, name string, read, claim, send, record
 func (s *Shop) BesideFew(t *testing.T, name string, few *Shop) {
 	var withFew, withMany []time.Duration
 	for range measured {
-		withFew, withMany = append(withFew, few.Buy(t)), append(withMany, s.Buy(t))
+		withFew, withMany = append(withFew, few.buy(t)), append(withMany, s.buy(t))
 	}
 	buy, settle := ratio(withMany, withFew), s.settle(t)/few.settle(t)
 	t.Logf("%s: with a million settled rows beside a thousand Buy takes %.2f times as long (medians of %d, in turn), "+

@@ -2,6 +2,7 @@ package proof
 
 import (
 	"context"
+	"flag"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -11,23 +12,16 @@ import (
 	"github.com/qianfan-go/computeunit/once"
 )
 
-// Scenario is what the service and the network do in a run of the crash suite.
-type Scenario struct {
-	Name string
-	// Fates are those of the requests, in order. After them every request is served.
-	Fates []Fate
-}
+var everyPair = flag.Bool("pairs", false, "TestCrashes: every pair of faults, and not only those whose second is a crash")
 
-// Scenarios are those that the crash suite runs.
-func Scenarios() []Scenario {
-	return []Scenario{
-		{"bought", nil},
-		{"bought without an instance id", []Fate{OrderOnly}},
-		{"refused, then bought", []Fate{RefuseRetry}},
-		{"refused", []Fate{Refuse}},
-		{"the request is lost", []Fate{Lose}},
-		{"the answer is lost", []Fate{LoseAnswer}},
-	}
+// scenarios are the fates of the requests, in order. After them every request is served.
+var scenarios = map[string][]Fate{
+	"bought":                        nil,
+	"bought without an instance id": {OrderOnly},
+	"refused, then bought":          {RefuseRetry},
+	"refused":                       {Refuse},
+	"the request is lost":           {Lose},
+	"the answer is lost":            {LoseAnswer},
 }
 
 // fault is what happens at one step of one process.
@@ -36,12 +30,12 @@ type fault struct {
 	fate Fate
 }
 
-// Faults are what can happen to every step.
-func Faults() []Fate { return []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel, Leave} }
+// everyFault is what can happen to every step.
+var everyFault = []Fate{Fail, FailAfter, Crash, CrashAfter, Cancel, Leave}
 
 // script directs one process after the other: each has one fault or two, and the last has none.
 type script struct {
-	scenario Scenario
+	scenario []Fate
 	requests int
 	faults   []fault
 	steps    int
@@ -55,8 +49,8 @@ func (s *script) Direct(_ context.Context, _ *Process, kind Kind) Fate {
 	s.steps++
 	served := Go
 	if kind == Request {
-		if s.requests++; s.requests <= len(s.scenario.Fates) {
-			served = s.scenario.Fates[s.requests-1]
+		if s.requests++; s.requests <= len(s.scenario) {
+			served = s.scenario[s.requests-1]
 		}
 	}
 	for _, f := range s.faults {
@@ -70,26 +64,29 @@ func (s *script) Direct(_ context.Context, _ *Process, kind Kind) Fate {
 }
 
 // Crashes runs each scenario with every pair of faults: one process meets the first, and another one the second, which is one
-// of those given (without any, it meets none); or the same one, if its caller has left and its attempt goes on without it. A
-// third process finishes. Each run has a journal of its own, from open.
+// of those given, or with -pairs any (without any, it meets none); or the same one, if its caller has left and its attempt goes
+// on without it. A third process finishes. Each run has a journal of its own, from open.
 func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process) once.Journal) {
-	for _, scenario := range Scenarios() {
-		t.Run(scenario.Name, func(t *testing.T) {
+	if *everyPair {
+		second = everyFault
+	}
+	for name, scenario := range scenarios {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			runs := 0
-			run := func(first, then []fault) (bool, bool) {
+			run := func(first, then []fault) (met [2]bool) {
 				runs++
 				return crash(t, scenario, open, first, then)
 			}
-			for _, fate := range Faults() {
+			for _, fate := range everyFault {
 				for i, met := 1, true; met; i++ {
-					met, _ = run([]fault{{i, fate}}, nil)
+					met = run([]fault{{i, fate}}, nil)[0]
 					for _, then := range second {
 						for j, more := 1, met; more; j++ {
-							_, more = run([]fault{{i, fate}}, []fault{{j, then}})
+							more = run([]fault{{i, fate}}, []fault{{j, then}})[1]
 						}
 						for j, more := i+1, met && fate == Cancel; more; j++ {
-							more, _ = run([]fault{{i, fate}, {j, then}}, nil)
+							more = run([]fault{{i, fate}, {j, then}}, nil)[0]
 						}
 					}
 				}
@@ -99,31 +96,27 @@ func Crashes(t *testing.T, second []Fate, open func(t *testing.T) func(*Process)
 	}
 }
 
-// crash is one run. It reports whether all faults were met: if not, there are no further steps to try.
+// crash is one run. It reports whether each process met all its faults: if not, there are no further steps to try.
 func crash(
-	t *testing.T, scenario Scenario, open func(t *testing.T) func(*Process) once.Journal, first, second []fault,
-) (metFirst, metSecond bool) {
+	t *testing.T, scenario []Fate, open func(t *testing.T) func(*Process) once.Journal, first, second []fault,
+) (met [2]bool) {
 	synctest.Test(t, func(t *testing.T) {
 		world, director, journal := NewWorld(), &script{scenario: scenario}, open(t)
 		world.Add("older")
 		for i, faults := range [][]fault{first, second} {
 			director.next(faults...)
 			buyOnce(NewProcess(world, director, journal), faults)
-			if met := director.met == len(faults); i == 0 {
-				metFirst = met
-			} else {
-				metSecond = met
-			}
+			met[i] = director.met == len(faults)
 		}
 		director.next()
-		director.scenario.Fates = nil
+		director.scenario = nil
 		finish(world, NewProcess(world, director, journal), []string{"key"})
 		time.Sleep(time.Hour) // what is left of dead processes ends
 		for _, violation := range world.Violations() {
 			t.Errorf("first %+v, second %+v; %s", first, second, violation)
 		}
 	})
-	return metFirst, metSecond
+	return met
 }
 
 // buyOnce is a process that starts, settles, buys and ends. What it said is held against the history, if it lived to say it,
@@ -132,7 +125,7 @@ func buyOnce(p *Process, faults []fault) {
 	ctx, c := p.begin(3*time.Minute, "key")
 	defer c.cancel()
 	_, _ = p.Buyer.Settle(ctx)
-	bought, err := p.Buyer.Buy(ctx, "key", request())
+	bought, err := p.Buyer.Buy(ctx, "key", request)
 	if !p.dead.Load() {
 		p.world.Answered(c, bought, err)
 	}
@@ -178,7 +171,7 @@ func finish(world *World, p *Process, keys []string) {
 		bought, err := once.Purchase{}, error(nil)
 		for range 2 { // after what was refused
 			ctx, c := p.begin(time.Hour, key)
-			bought, err = p.Buyer.Buy(ctx, key, request())
+			bought, err = p.Buyer.Buy(ctx, key, request)
 			world.Answered(c, bought, err)
 			c.cancel()
 			if err == nil {
@@ -223,7 +216,7 @@ func sayNotPurchased(ctx context.Context, world *World, c *call) error {
 	}
 	if err == nil && resolved.State == once.StateNotPurchased && !c.process.dead.Load() {
 		world.Count("resolved not purchased")
-		world.Denied(c.key)
+		world.NotPurchased(c.key, 0, world.Moment())
 	}
 	return err
 }

@@ -19,17 +19,19 @@ import (
 // against the table of docs/once-design.md, and answers against the records that their call has read and written.
 type History struct {
 	*model.Ledger
-	Counters map[string]int
 
 	mu       sync.Mutex // for what goes on without the scheduler: the end of a time-out
 	now      int64      // counts what happens
 	last     map[string]written
 	said     map[string]once.Purchase // by key: what a Buy was told by an answer
-	attempts []attempt
-	broken   []string
+	attempts map[string]*attempt      // by request id: those that were put down
 
 	strangers map[string]bool // by id: instances from outside; true if it stays listed, so that a key can be given it
 	harmed    bool            // one was given to a key, or a person was believed who overlooked an order
+}
+
+func newHistory(ledger *model.Ledger) History {
+	return History{Ledger: ledger, said: map[string]once.Purchase{}, attempts: map[string]*attempt{}, strangers: map[string]bool{}}
 }
 
 // written is a record as it was written last.
@@ -39,43 +41,15 @@ type written struct {
 	by *call
 }
 
-// attempt is one that was put down.
 type attempt struct {
 	process        *Process
-	key, requestID string
+	key            string
 	left, answered bool
 }
 
-// Violations are the promises that were broken.
-func (h *History) Violations() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return append(h.Ledger.Violations(), h.broken...)
-}
-
-// Count counts something that a search must have seen.
-func (h *History) Count(what string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.count(what)
-}
-
-func (h *History) count(what string) {
-	if h.Counters == nil {
-		h.Counters = map[string]int{}
-	}
-	h.Counters[what]++
-}
-
-// Violate notes a promise that was broken.
+// Violate notes that what was written or said is not as docs/once-design.md has it.
 func (h *History) Violate(format string, args ...any) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.violate(format, args...)
-}
-
-func (h *History) violate(format string, args ...any) {
-	h.broken = append(h.broken, fmt.Sprintf(format, args...))
+	h.Ledger.Violate(model.NotByDesign, format, args...)
 }
 
 func (h *History) tick() int64 {
@@ -110,17 +84,17 @@ func (w *World) wrote(c *call, row store.Record) {
 	case p.State == once.StateSending && p.RequestID != was.RequestID:
 		w.put(c, p.Key, p.RequestID)
 	case p.State == once.StateNotPurchased && p.Evidence == "":
-		w.count("closed before anything was sent")
+		w.Count("closed before anything was sent")
 	case p.Evidence == once.EvidenceListing:
-		w.count("settled by a listing")
+		w.Count("settled by a listing")
 	case p.Evidence == once.EvidenceAnswer && was.State == once.StateBought:
-		w.count("answers after a listing or a person")
+		w.Count("answers after a listing or a person")
 	}
 }
 
 // put notes an attempt that was put down.
 func (w *World) put(c *call, key, requestID string) {
-	w.attempts = append(w.attempts, attempt{process: c.process, key: key, requestID: requestID})
+	w.attempts[requestID] = &attempt{process: c.process, key: key}
 	w.Sent(requestID, model.Attempt{Key: key, At: w.tick()})
 }
 
@@ -131,29 +105,26 @@ func (w *World) left(c *call, requestID string) {
 	if w.last == nil { // the journal's writes can't be observed
 		w.put(c, c.key, requestID)
 	}
-	for i := range w.attempts {
-		if w.attempts[i].requestID == requestID {
-			w.attempts[i].left = true
-			return
-		}
+	if a := w.attempts[requestID]; a != nil {
+		a.left = true
+	} else {
+		w.Violate("an attempt of key %s left, and no record has it", c.key)
 	}
-	w.violate("an attempt of key %s left, and no record has it", c.key)
 }
 
 // answered notes that an attempt was answered.
 func (w *World) answered(requestID string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range w.attempts {
-		w.attempts[i].answered = w.attempts[i].answered || w.attempts[i].requestID == requestID
+	if a := w.attempts[requestID]; a != nil {
+		a.answered = true
 	}
 }
 
 // mayOrder reports whether an attempt has left, and no answer says what became of it.
 func (w *World) mayOrder(requestID string) bool {
-	return w.onItsWay(requestID) || slices.ContainsFunc(w.attempts, func(a attempt) bool {
-		return a.requestID == requestID && a.left && !a.answered
-	})
+	a := w.attempts[requestID]
+	return w.onItsWay(requestID) || a != nil && a.left && !a.answered
 }
 
 // stage is a state, with "bought, and no instance is known" apart.
@@ -186,23 +157,23 @@ func (w *World) changed(c *call, was written, is once.Purchase) {
 	}
 	if !slices.Contains(table[from], to) &&
 		(is.Evidence != was.Evidence || !slices.Contains(table[from], stage(is)+" =")) {
-		w.violate("key %s: %s became %s, which is in no row of the table", is.Key, brief(was.Purchase), brief(is))
+		w.Violate("key %s: %s became %s, which is in no row of the table", is.Key, brief(was.Purchase), brief(is))
 	}
 	if said, known := w.said[is.Key]; known && !keeps(is, said) {
-		w.violate("key %s was said to be %s, and its record has become %s", is.Key, brief(said), brief(is))
+		w.Violate("key %s was said to be %s, and its record has become %s", is.Key, brief(said), brief(is))
 	}
 	if was.State == once.StateSending {
 		w.notSending(was.Purchase, is)
 	}
 	if is.State == once.StatePreparing && was.State == once.StateNotPurchased && was.Evidence != "" &&
 		was.at > c.firstRead && !was.isOf(c) {
-		w.violate("key %s was %s, for which a Buy has waited, and that claims it again", is.Key, brief(was.Purchase))
+		w.Violate("key %s was %s, for which a Buy has waited, and that claims it again", is.Key, brief(was.Purchase))
 	}
 	if was.InstanceID != "" && is.InstanceID == "" {
-		w.count("opened again")
+		w.Count("opened again")
 	}
 	if is.InstanceID != was.InstanceID && w.strangers[is.InstanceID] {
-		w.count("given an instance from outside")
+		w.Count("given an instance from outside")
 		w.harmed = true
 	}
 	if is.State == once.StateNotPurchased && is.Evidence == once.EvidencePerson && c.overlooks != nil {
@@ -221,10 +192,10 @@ func (was written) isOf(c *call) bool {
 func (w *World) notSending(was, is once.Purchase) {
 	switch {
 	case is.State == once.StateSending && is.RequestID != was.RequestID:
-		w.violate("key %s: an attempt was put down while another may be on its way", is.Key)
+		w.Violate("key %s: an attempt was put down while another may be on its way", is.Key)
 	case (is.State == once.StatePreparing || is.State == once.StateNotPurchased && is.Evidence != once.EvidencePerson) &&
 		w.mayOrder(was.RequestID):
-		w.violate("key %s: an attempt is called refused that was not: %s", is.Key, brief(is))
+		w.Violate("key %s: an attempt is called refused that was not: %s", is.Key, brief(is))
 	}
 }
 
@@ -241,9 +212,9 @@ func brief(p once.Purchase) string {
 
 // overlooked notes that a person was believed who overlooked an order. It must not have been listed (rule 10).
 func (h *History) overlooked(c *call) {
-	h.count("overlooked an order")
+	h.Count("overlooked an order")
 	if c.listed {
-		h.violate("key %s was said to have no order, and its instance was listed: %s", c.key, c.overlooks.Instance.InstanceID)
+		h.Violate("key %s was said to have no order, and its instance was listed: %s", c.key, c.overlooks.Instance.InstanceID)
 	}
 	h.Overlook(c.overlooks)
 	h.harmed = true
@@ -251,13 +222,6 @@ func (h *History) overlooked(c *call) {
 
 // byAnswer reports whether an answer named everything that a purchase has.
 func byAnswer(p once.Purchase) bool { return p.Evidence == once.EvidenceAnswer && p.NamedBy == "" }
-
-// Denied notes that somebody was told that a key has no order.
-func (h *History) Denied(key string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.NotPurchased(key, 0, h.tick())
-}
 
 // Moment is one that later answers can be about.
 func (h *History) Moment() int64 {
@@ -285,15 +249,15 @@ func (h *History) Answered(c *call, p once.Purchase, err error) {
 	refused, unknown := errors.Is(err, computeunit.ErrNotPurchased), errors.Is(err, computeunit.ErrOutcomeUnknown)
 	switch {
 	case err == nil:
-		h.count("bought")
+		h.Count("bought")
 		h.bought(c, p)
 	case refused == unknown:
-		h.violate("an error without exactly one outcome: %v", err)
+		h.Violate("an error without exactly one outcome: %v", err)
 	case refused:
-		h.count("not purchased")
+		h.Count("not purchased")
 		h.NotPurchased(c.key, 0, h.tick())
 	default:
-		h.count("unknown")
+		h.Count("unknown")
 	}
 	if err != nil {
 		h.pending(unknown, err)
@@ -306,7 +270,7 @@ func (h *History) Answered(c *call, p once.Purchase, err error) {
 // bought holds an answer against the ledger. After harm that is sure of what an answer named only.
 func (h *History) bought(c *call, p once.Purchase) {
 	if p.State != once.StateBought {
-		h.violate("key %s was said to be bought, as %s", c.key, brief(p))
+		h.Violate("key %s was said to be bought, as %s", c.key, brief(p))
 	}
 	if h.harmed && !byAnswer(p) {
 		return
@@ -316,10 +280,7 @@ func (h *History) bought(c *call, p once.Purchase) {
 		return
 	}
 	if is := h.last[c.key].Purchase; !keeps(is, p) { // an answer is written over every state (rule 7)
-		h.violate("key %s was said to be %s, and its record is %s", c.key, brief(p), brief(is))
-	}
-	if h.said == nil {
-		h.said = map[string]once.Purchase{}
+		h.Violate("key %s was said to be %s, and its record is %s", c.key, brief(p), brief(is))
 	}
 	h.said[c.key] = p
 }
@@ -331,7 +292,7 @@ func (h *History) pending(unknown bool, err error) {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	is, final := errors.Is(err, once.ErrPending), !unknown && errors.Is(err, computeunit.ErrAccessDenied)
 	if again && !is || is && final {
-		h.violate("ErrPending is %t for: %v", is, err)
+		h.Violate("ErrPending is %t for: %v", is, err)
 	}
 }
 
@@ -339,7 +300,7 @@ func (h *History) pending(unknown bool, err error) {
 func (h *History) asRead(c *call, refused, unknown bool, err error) {
 	open, bought := c.seen.Open(), c.seen.State == once.StateBought
 	if unknown && !open && c.err() == nil && c.firstRead > 0 || refused && (open || bought) || err == nil && !bought {
-		h.violate("key %s was %q when the call read it last, and it said: %v", c.key, stage(c.seen), err)
+		h.Violate("key %s was %q when the call read it last, and it said: %v", c.key, stage(c.seen), err)
 	}
 }
 
@@ -348,11 +309,11 @@ func (h *History) asRead(c *call, refused, unknown bool, err error) {
 func (h *History) Ended(p *Process) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, a := range h.attempts {
+	for requestID, a := range h.attempts {
 		is := h.last[a.key]
 		known := a.process == p && (a.answered || !a.left) && !h.harmed
-		if known && is.State == once.StateSending && is.RequestID == a.requestID {
-			h.violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left",
+		if known && is.State == once.StateSending && is.RequestID == requestID {
+			h.Violate("key %s is sending at the end of its process, and its attempt was answered (%t) or has not left",
 				a.key, a.answered)
 		}
 	}

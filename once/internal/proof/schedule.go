@@ -16,24 +16,17 @@ import (
 	"github.com/qianfan-go/computeunit/once"
 )
 
-// Run is what a seed came to.
-type Run struct {
-	Violations []string
-	Counters   map[string]int
-	Log        string // only if it was asked for
-}
-
 // Schedule runs one seed: processes buy two keys for one service, settle and resolve, some of them for one call only, and a
 // scheduler picks at each step who goes on and what becomes of that step. Half of the seeds have one thing more in their
-// world: see beside.
-func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, verbose bool) (run Run) {
+// world: see beside. The log is only there if it is asked for.
+func Schedule(t *testing.T, seed uint64, journal func(*Process) once.Journal, verbose bool) (world *World, log string) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduler(seed, journal, verbose)
 		s.search()
 		s.drain()
-		run = Run{s.world.Violations(), s.world.Counters, s.log.String()}
+		world, log = s.world, s.log.String()
 	})
-	return run
+	return world, log
 }
 
 // maxSteps ends a search; what is under way then goes on without faults.
@@ -78,7 +71,6 @@ var (
 	keys    = []string{"key-1", "key-2"}
 	clocks  = []time.Duration{0, 0, -3 * time.Minute, -20 * time.Minute, -5 * time.Hour, 5 * time.Hour}
 	leeways = []time.Duration{0, 25 * time.Minute}
-	lags    = []time.Duration{0, 0, 10 * time.Second, 2 * time.Minute, 20 * time.Minute, 2 * time.Hour}
 	waits   = []time.Duration{time.Second, 15 * time.Second, time.Minute, time.Hour}
 	passing = []time.Duration{time.Second, 5 * time.Second, 20 * time.Second, time.Minute, 6 * time.Minute, 40 * time.Minute}
 	limits  = []time.Duration{5 * time.Second, 25 * time.Second, 5 * time.Minute, 90 * time.Minute}
@@ -94,7 +86,7 @@ func newScheduler(seed uint64, journal func(*Process) once.Journal, verbose bool
 	s.beside = besides[seed%uint64(len(besides))]
 	s.faults = pick(random, []int{0, 3, 8, 20})
 	s.world.Leeway, s.world.RetryAfter = pick(random, leeways), pick(random, waits)
-	s.world.Lag = func() time.Duration { return pick(random, s.beside.lags()) }
+	s.world.Lag = func() time.Duration { return pick(random, lags[s.beside]) }
 	if random.IntN(2) == 0 {
 		s.world.Add("older")
 	}
@@ -294,7 +286,7 @@ func (s *scheduler) start() {
 	a := s.living()
 	switch what {
 	case buy:
-		s.run(a, buy, key, func(ctx context.Context, c *call) { s.buy(ctx, c) })
+		s.run(a, buy, key, s.buy)
 	case settle:
 		s.run(a, settle, "", s.settle)
 	case lookup:
@@ -307,8 +299,7 @@ func (s *scheduler) start() {
 
 // living is a process that is called again, or a new one.
 func (s *scheduler) living() *actor {
-	living := s.alive()
-	living = slices.DeleteFunc(living, func(a *actor) bool { return a.short || s.stands(a) })
+	living := s.alive(func(a *actor) bool { return !a.short && !s.stands(a) })
 	if len(living) > 0 && s.sometimes(2) {
 		return pick(s.random, living)
 	}
@@ -326,18 +317,17 @@ func (s *scheduler) newActor(short bool) *actor {
 	return a
 }
 
-func (s *scheduler) alive() []*actor {
+// alive returns those of the living processes that a condition holds for.
+func (s *scheduler) alive(holds func(*actor) bool) []*actor {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() })
+	return slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() || !holds(a) })
 }
 
 // end ends a process that has no call any more: by Shutdown, or as a function's is ended, also in the middle of an attempt that
 // goes on in the background.
 func (s *scheduler) end() {
-	s.mu.Lock()
-	idle := slices.DeleteFunc(slices.Clone(s.actors), func(a *actor) bool { return a.dead.Load() || a.running() > 0 })
-	s.mu.Unlock()
+	idle := s.alive(func(a *actor) bool { return a.running() == 0 })
 	if len(idle) == 0 {
 		return
 	}
@@ -354,7 +344,7 @@ func (s *scheduler) end() {
 }
 
 func (s *scheduler) buy(ctx context.Context, c *call) {
-	bought, err := c.process.Buyer.Buy(ctx, c.key, request())
+	bought, err := c.process.Buyer.Buy(ctx, c.key, request)
 	s.note("Buy %s: %v %s", c.key, err, brief(bought))
 	if c.process.dead.Load() {
 		return
@@ -445,7 +435,7 @@ func (s *scheduler) drain() {
 	for s.world.Deliver() || s.world.Land() {
 	}
 	s.world.ReleaseOutside()
-	for _, a := range s.alive() {
+	for _, a := range s.alive(func(*actor) bool { return true }) {
 		s.run(a, last, "", func(ctx context.Context, c *call) {
 			if err := c.shutDown(ctx); err != nil {
 				s.world.Violate("Shutdown: %v", err)

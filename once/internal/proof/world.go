@@ -9,6 +9,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -21,45 +22,45 @@ type World struct {
 	History
 	Offset     time.Duration // the service's clock, of the processes'
 	RetryAfter time.Duration // what a 429 asks for
-	late       []*http.Request
-	unlanded   []func() // statements of the journal that failed, and are still on their way
+	requests   []late        // that are still on their way
+	statements []late        // of the journal, that failed and are, too
 	away       time.Time
 	hangs      bool // the database does not answer while it is away, instead of refusing
-	served     int  // orders that the ledger has
 }
 
 // NewWorld is one in which nothing has happened.
 func NewWorld() *World {
-	w := &World{RetryAfter: time.Second, History: History{Ledger: model.NewLedger()}}
+	ledger := model.NewLedger()
+	w := &World{RetryAfter: time.Second, History: newHistory(ledger)}
+	w.Service.Ledger = ledger
 	w.Clock = func() time.Time { return time.Now().Add(w.Offset) }
 	return w
 }
 
 // Add lists an instance that no key's order made: one that was there before, or that somebody outside bought.
-func (w *World) Add(instanceID string) { w.AddLike(instanceID, request()) }
+func (w *World) Add(instanceID string) { w.AddLike(instanceID, request) }
 
 // AddLike lists one of the timing and size of a request.
 func (w *World) AddLike(instanceID string, like computeunit.PurchaseComputeUnitRequest) {
 	w.Service.Add(model.Instance(instanceID, like), true)
 }
 
-func request() computeunit.PurchaseComputeUnitRequest {
-	return computeunit.PurchaseComputeUnitRequest{ServiceID: "svco-1", Billing: computeunit.Prepaid(1), ReplicasCount: 1}
-}
+// request is every process's.
+var request = model.Prepaid("svco-1")
 
-// serve serves a request, and has the ledger hold what was ordered.
+// serve serves a request.
 func (w *World) serve(r *http.Request, withInstance bool) *http.Response {
 	response := w.Serve(r, withInstance)
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if response.StatusCode == http.StatusBadRequest && model.IsPurchase(r) {
-		w.count("refused by the fence")
-	}
-	for _, o := range w.Orders(w.served) {
-		w.served++
-		w.Ordered(o)
+		w.Count("refused by the fence")
 	}
 	return response
+}
+
+// late is what arrives when nobody waits for it any more.
+type late struct {
+	requestID string
+	arrive    func()
 }
 
 // Delay keeps a request on its way, with its body: its sender is about to give up.
@@ -69,67 +70,47 @@ func (w *World) Delay(r *http.Request) {
 	kept.Body = io.NopCloser(bytes.NewReader(body))
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.late = append(w.late, kept)
-}
-
-// Delayed reports whether a request is still on its way.
-func (w *World) Delayed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.late) > 0
-}
-
-// Deliver serves the oldest request that is still on its way, if there is one. Its answer reaches nobody.
-func (w *World) Deliver() bool {
-	request, found := first(w, &w.late)
-	if found {
-		w.Count("served late")
-		w.serve(request, true)
-	}
-	return found
-}
-
-// first takes the oldest of what is on its way.
-func first[T any](w *World, from *[]T) (oldest T, found bool) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(*from) == 0 {
-		return oldest, false
-	}
-	oldest, *from = (*from)[0], (*from)[1:]
-	return oldest, true
-}
-
-// onItsWay reports whether an attempt can still make an order, or has made one.
-func (w *World) onItsWay(requestID string) bool {
-	for _, r := range w.late {
-		if r.Header.Get("X-Bce-Request-Id") == requestID {
-			return true
-		}
-	}
-	for _, o := range w.Orders(0) {
-		if o.RequestID == requestID {
-			return true
-		}
-	}
-	return false
+	w.requests = append(w.requests, late{r.Header.Get("X-Bce-Request-Id"), func() { w.serve(kept, true) }})
 }
 
 // Postpone keeps a statement, which failed for its caller, on its way to the journal.
 func (w *World) Postpone(statement func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.unlanded = append(w.unlanded, statement)
+	w.statements = append(w.statements, late{"", statement})
 }
 
+// Deliver serves the oldest request that is still on its way, if there is one. Its answer reaches nobody.
+func (w *World) Deliver() bool { return w.arrives(&w.requests, "served late") }
+
 // Land does the oldest statement that is still on its way to the journal, if there is one.
-func (w *World) Land() bool {
-	statement, found := first(w, &w.unlanded)
-	if found {
-		w.Count("landed late")
-		statement()
+func (w *World) Land() bool { return w.arrives(&w.statements, "landed late") }
+
+func (w *World) arrives(from *[]late, how string) bool {
+	w.mu.Lock()
+	if len(*from) == 0 {
+		w.mu.Unlock()
+		return false
 	}
-	return found
+	oldest := (*from)[0]
+	*from = (*from)[1:]
+	w.mu.Unlock()
+	w.Count(how)
+	oldest.arrive()
+	return true
+}
+
+// Delayed reports whether a request is still on its way.
+func (w *World) Delayed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.requests) > 0
+}
+
+// onItsWay reports whether an attempt can still make an order, or has made one.
+func (w *World) onItsWay(requestID string) bool {
+	return slices.ContainsFunc(w.requests, func(r late) bool { return r.requestID == requestID }) ||
+		slices.ContainsFunc(w.Orders(0), func(o *model.Order) bool { return o.RequestID == requestID })
 }
 
 // Away has the database be away for a time, for everybody.
@@ -137,7 +118,7 @@ func (w *World) Away(d time.Duration, hangs bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.away, w.hangs = time.Now().Add(d), hangs
-	w.count("the journal was away")
+	w.Count("the journal was away")
 }
 
 // reach waits for the database, and fails while it is away.

@@ -25,8 +25,6 @@ type database struct {
 	undone   int
 }
 
-var errDatabase = errors.New("the database says no")
-
 // newSQL is a store in a stand-in.
 func newSQL(t *testing.T, d *database, name string) *SQL {
 	db := sql.OpenDB(d)
@@ -36,58 +34,58 @@ func newSQL(t *testing.T, d *database, name string) *SQL {
 	return s
 }
 
-func (d *database) Connect(context.Context) (driver.Conn, error) { return connection{d}, nil }
+func (d *database) Connect(context.Context) (driver.Conn, error) { return d, nil }
 func (d *database) Driver() driver.Driver                        { return nil }
+func (d *database) Prepare(string) (driver.Stmt, error)          { return nil, errors.ErrUnsupported }
+func (d *database) Close() error                                 { return nil }
+func (d *database) Begin() (driver.Tx, error)                    { d.begun++; return d, nil }
+func (d *database) Commit() error                                { return nil }
+func (d *database) Rollback() error                              { d.undone++; return nil }
 
-type connection struct{ *database }
-
-func (c connection) Prepare(string) (driver.Stmt, error) { return nil, errors.ErrUnsupported }
-func (c connection) Close() error                        { return nil }
-func (c connection) Begin() (driver.Tx, error)           { c.begun++; return c, nil }
-func (c connection) Commit() error                       { return nil }
-func (c connection) Rollback() error                     { c.undone++; return nil }
-
-func (c connection) ExecContext(_ context.Context, statement string, arguments []driver.NamedValue) (driver.Result, error) {
-	c.executed, c.missing = append(c.executed, statement), false
-	c.written = nil
+func (d *database) ExecContext(_ context.Context, statement string, arguments []driver.NamedValue) (driver.Result, error) {
+	d.executed, d.missing, d.written = append(d.executed, statement), false, nil
 	for _, argument := range arguments {
-		c.written = append(c.written, argument.Value)
+		d.written = append(d.written, argument.Value)
 	}
-	if len(arguments) > 0 && (c.keeps == nil || c.keeps(len(c.executed))) {
-		c.row = append([]driver.Value{}, c.written[:6]...)
+	if len(arguments) > 0 && (d.keeps == nil || d.keeps(len(d.executed))) {
+		d.row = append([]driver.Value{}, d.written[:6]...)
 		return driver.RowsAffected(1), nil
 	}
 	return driver.RowsAffected(0), nil
 }
 
-func (c connection) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
-	switch {
-	case c.missing:
-		return nil, errDatabase
-	case query[:16] == "SELECT COALESCE(":
-		return &rows{2, [][]driver.Value{{"public", c.refusal}}}, nil
-	case c.silent:
-		return &rows{width: 8}, nil
-	case c.row == nil:
-		return &rows{8, [][]driver.Value{{c.refusal, nil, nil, nil, nil, nil, nil, nil}}}, nil
+func (d *database) QueryContext(_ context.Context, query string, _ []driver.NamedValue) (driver.Rows, error) {
+	found := make([]driver.Value, 8)
+	if found[0] = d.refusal; d.row != nil {
+		found[1] = int64(1_500_000)
+		copy(found[2:], d.row)
 	}
-	return &rows{8, [][]driver.Value{append([]driver.Value{c.refusal, int64(1_500_000)}, c.row...)}}, nil
+	switch {
+	case d.missing:
+		return nil, errors.New("there is no such table")
+	case query[:16] == "SELECT COALESCE(":
+		return &oneRow{2, []driver.Value{"public", d.refusal}}, nil
+	case d.silent:
+		found = nil
+	}
+	return &oneRow{8, found}, nil
 }
 
-type rows struct {
-	width  int
-	values [][]driver.Value
+// oneRow is an answer of at most one.
+type oneRow struct {
+	width int
+	row   []driver.Value
 }
 
-func (r *rows) Columns() []string { return make([]string, r.width) }
-func (r *rows) Close() error      { return nil }
+func (r *oneRow) Columns() []string { return make([]string, r.width) }
+func (r *oneRow) Close() error      { return nil }
 
-func (r *rows) Next(row []driver.Value) error {
-	if len(r.values) == 0 {
+func (r *oneRow) Next(row []driver.Value) error {
+	if r.row == nil {
 		return io.EOF
 	}
-	copy(row, r.values[0])
-	r.values = r.values[1:]
+	copy(row, r.row)
+	r.row = nil
 	return nil
 }
 

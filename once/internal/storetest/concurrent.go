@@ -34,44 +34,29 @@ func (s suite) race(version string, write func(i int) store.Record) (won store.R
 	return won
 }
 
-func (s suite) testClaimKey() {
+// testClaim is about a key, a service, an instance of records that are there, and a version that was read.
+func (s suite) testClaim() {
 	for round := range rounds {
-		s.race("", func(i int) store.Record {
-			return with(record(fmt.Sprint("k", round), fmt.Sprint("v", i)), fmt.Sprint("svc", round, "-", i), "")
-		})
-	}
-	s.Len(s.find(store.OpenService), rounds)
-}
+		same := fmt.Sprint(round)
+		each := func(i int) string { return fmt.Sprint(round, "-", i) }
+		s.race("", func(i int) store.Record { return with(record("key "+same, each(i)), "of key "+each(i), "") })
 
-func (s suite) testClaimService() {
-	for round := range rounds {
-		service := fmt.Sprint("svc", round)
-		won := s.race("", func(i int) store.Record { return with(record(fmt.Sprint("k", round, "-", i), "v"), service, "") })
-		s.ownedBy(store.OpenService, service, won.Key)
-	}
-}
+		won := s.race("", func(i int) store.Record { return with(record("service "+each(i), "v"), same, "") })
+		s.ownedBy(store.OpenService, same, won.Key)
 
-func (s suite) testClaimInstance() {
-	for round := range rounds {
-		instance := fmt.Sprint("i", round)
-		key := func(i int) string { return fmt.Sprint("k", round, "-", i) }
 		for i := range claimers {
-			s.put("", record(key(i), "v1"))
+			s.put("", record("instance "+each(i), "v"))
 		}
-		won := s.race("v1", func(i int) store.Record { return with(record(key(i), "v2"), "", instance) })
-		s.ownedBy(store.InstanceID, instance, won.Key)
+		won = s.race("v", func(i int) store.Record { return with(record("instance "+each(i), "w"), "", same) })
+		s.ownedBy(store.InstanceID, same, won.Key)
 		for i := range claimers {
-			if key(i) != won.Key {
-				s.kept(record(key(i), "v1"))
+			if loser := record("instance "+each(i), "v"); loser.Key != won.Key {
+				s.kept(loser)
 			}
 		}
-	}
-}
 
-func (s suite) testClaimVersion() {
-	last := record("k", "v")
-	s.put("", last)
-	for round := range rounds {
-		last = s.race(last.Version, func(i int) store.Record { return with(record("k", fmt.Sprint("v", round, "-", i)), "svc", "") })
+		s.put("", record("version "+same, "v"))
+		s.race("v", func(i int) store.Record { return record("version "+same, each(i)) })
 	}
+	s.Len(s.find(store.OpenService), 2*rounds)
 }

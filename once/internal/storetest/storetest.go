@@ -26,10 +26,7 @@ func Test(t *testing.T, open func(t *testing.T) store.Store) {
 		"ManyValuesAtOnce":                        suite.testMany,
 		"WhatIsReadSharesNothing":                 suite.testSharesNothing,
 		"ADoneContextWritesNothing":               suite.testDoneContext,
-		"OneOfManyClaimsAKey":                     suite.testClaimKey,
-		"OneOfManyClaimsAService":                 suite.testClaimService,
-		"OneOfManyClaimsAnInstance":               suite.testClaimInstance,
-		"OneOfManyWritesOverAVersion":             suite.testClaimVersion,
+		"OneOfManyClaims":                         suite.testClaim,
 	} {
 		t.Run(name, func(t *testing.T) { test(suite{require.New(t), t, open(t)}) })
 	}
@@ -95,11 +92,6 @@ func (s suite) ownedBy(column store.Column, value, key string) {
 	s.Equal(key, got, "%s %q", column, value)
 }
 
-func (s suite) absent(key string) {
-	s.t.Helper()
-	s.ownedBy(store.Key, key, "")
-}
-
 func (s suite) testTaken() {
 	a, b := with(record("a", "v1"), "svc", "i-1"), with(record("b", "w1"), "svc-b", "i-b")
 	s.put("", a)
@@ -116,7 +108,7 @@ func (s suite) testTaken() {
 
 func (s suite) testReplace() {
 	s.notPut("v0", record("k", "v1"))
-	s.absent("k")
+	s.Empty(s.find(store.Key, "k"))
 	s.put("", with(record("k", "v1"), "svc", ""))
 	second := with(record("k", "v2"), "svc", "i-1")
 	second.State, second.Data = "bought", []byte(`{"orderId":"o-1"}`)
@@ -170,18 +162,13 @@ func (s suite) testAge() {
 }
 
 func (s suite) testMany() {
-	ids, want := []string{"I-1"}, 0
-	for i := range 70 {
-		id := fmt.Sprint("i-", i)
-		if ids = append(ids, id); i%2 == 0 {
-			want++
-			s.put("", with(record(fmt.Sprint("k-", i), "v"), "", id))
-		}
-	}
+	var ids []string
 	for i := range 3000 {
-		ids = append(ids, fmt.Sprint("nobody's-", i))
+		ids = append(ids, fmt.Sprint("i-", i))
 	}
-	s.Len(s.find(store.InstanceID, ids...), want)
+	s.put("", with(record("first", "v"), "", ids[0]))
+	s.put("", with(record("last", "v"), "", ids[len(ids)-1]))
+	s.Len(s.find(store.InstanceID, ids...), 2)
 }
 
 func (s suite) testSharesNothing() {
@@ -205,7 +192,7 @@ func (s suite) testDoneContext() {
 	_, err = s.Find(done, store.Key, "k")
 	s.ErrorIs(err, context.Canceled)
 	s.kept(r)
-	s.absent("k2")
+	s.Empty(s.find(store.Key, "k2"))
 }
 
 // distinct are strings of which some collation, padding, conversion or pattern takes two for one.
@@ -232,7 +219,7 @@ func (s suite) testBytes() {
 		s.notPut("", with(record("free", "v"), value, ""))
 		s.notPut("", with(record("free", "v"), "", value))
 	}
-	s.absent("free")
+	s.Empty(s.find(store.Key, "free"))
 	s.Len(s.find(store.InstanceID, distinct...), len(distinct))
 	s.Len(s.find(store.OpenService), len(distinct))
 	for i, value := range distinct {
