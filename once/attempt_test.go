@@ -184,7 +184,7 @@ func TestShutdownNamesWhatIsStillBeingWritten(t *testing.T) {
 func TestAPanicOfTheLoggerLeavesNoState(t *testing.T) {
 	for _, at := range []string{"claimed", "sending", ""} { // the last one at each record
 		inBench(t, func(b *bench) {
-			client, err := new(model.Service).Client()
+			client, err := model.NewClient(new(model.Service))
 			b.NoError(err)
 			buyer, err := once.New(client, once.JournalOf(b.records), once.WithLogger(slog.New(panicking{slog.DiscardHandler, at})))
 			b.NoError(err)

@@ -222,9 +222,13 @@ const blockedAfter = 5 * time.Second
 
 // makeWay looks after the purchase that keeps the service closed, if there is one.
 func (c *call) makeWay() error {
-	other, err := c.buyer.owner(c.ctx, store.OpenService, serviceOf(c.asked.Request))
+	service := serviceOf(c.asked.Request)
+	other, err := c.buyer.owner(c.ctx, store.OpenService, service)
 	if err == nil && other.version != "" { // this process may know better (rule 8)
 		err = c.buyer.writeKept(c.ctx, other.Key)
+	}
+	if err == nil && other.version != "" {
+		other, err = c.buyer.owner(c.ctx, store.OpenService, service)
 	}
 	if c.taken = err == nil && other.version != ""; !c.taken {
 		return again(err)

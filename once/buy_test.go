@@ -337,7 +337,7 @@ func TestTheListingBeforeAnAttemptHasALimit(t *testing.T) {
 			}
 			return response, nil
 		}}
-		client, err := service.Client()
+		client, err := model.NewClient(service)
 		require.NoError(t, err)
 		buyer, err := once.New(client, once.InMemory())
 		require.NoError(t, err)

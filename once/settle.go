@@ -121,8 +121,8 @@ func (b *Buyer) tend(ctx context.Context, r record) (record, error) {
 	}
 	reported, err := b.swap(ctx, looked, func(next *record) { next.Reported = true })
 	switch {
-	case errors.Is(err, errLost):
-		return looked, nil
+	case errors.Is(err, errLost): // who has changed it says what there is to say
+		return reported, nil
 	case err == nil:
 		b.log(ctx, slog.LevelError, "not settled", reported, b.blocked(reported))
 	}

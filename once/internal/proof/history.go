@@ -262,7 +262,7 @@ func (h *History) Answered(c *call, p once.Purchase, err error) {
 	if err != nil {
 		h.pending(unknown, err)
 	}
-	if h.last != nil && !c.unsure.Load() {
+	if h.last != nil && !c.unsure() {
 		h.asRead(c, refused, unknown, err)
 	}
 }
@@ -276,7 +276,7 @@ func (h *History) bought(c *call, p once.Purchase) {
 		return
 	}
 	h.Bought(c.key, p.InstanceID, p.OrderID)
-	if h.last == nil || !byAnswer(p) || c.unsure.Load() {
+	if h.last == nil || !byAnswer(p) || c.unsure() {
 		return
 	}
 	if is := h.last[c.key].Purchase; !keeps(is, p) { // an answer is written over every state (rule 7)

@@ -43,6 +43,8 @@ func (s stepped) Put(ctx context.Context, version string, record store.Record) (
 	c := s.process.callOf(ctx)
 	record.Data = shifted(record.Data, s.process.Ahead)
 	err = s.process.Statement(ctx, func(ctx context.Context) (err error) {
+		s.process.world.writing.Lock() // the history has writes in their order
+		defer s.process.world.writing.Unlock()
 		if done, err = s.store.Put(ctx, version, record); done {
 			s.process.world.wrote(c, record)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -60,6 +61,7 @@ type Process struct {
 	world    *World
 	director Director
 	dead     atomic.Bool
+	failed   sync.Map // by key: the last statement that failed
 }
 
 var (
@@ -91,7 +93,7 @@ type call struct {
 	ended     atomic.Pointer[time.Time] // when the context did
 	firstRead int64                     // when it had read its key
 	seen      once.Purchase             // its key, as it read or wrote it last
-	unsure    atomic.Bool               // a statement of its journal failed: it may know more, or less, than the journal
+	failed    any                       // the last statement about its key that had failed in its process when it began
 
 	overlooks *model.Order // what a person overlooks who is about to say that there is none
 	listed    bool         // and it was listed before, and nobody's
@@ -102,6 +104,7 @@ type callName struct{}
 // begin returns the context of a call about a key.
 func (p *Process) begin(limit time.Duration, key string) (context.Context, *call) {
 	c := &call{process: p, key: key}
+	c.failed, _ = p.failed.Load(key)
 	ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), callName{}, c), limit)
 	c.ctx, c.cancel = ctx, cancel
 	context.AfterFunc(ctx, func() {
@@ -109,6 +112,12 @@ func (p *Process) begin(limit time.Duration, key string) (context.Context, *call
 		c.ended.Store(&now)
 	})
 	return ctx, c
+}
+
+// unsure reports whether a statement about its key failed in its process: that may know more, or less, than the journal.
+func (c *call) unsure() bool {
+	failed, _ := c.process.failed.Load(c.key)
+	return failed != c.failed
 }
 
 func (c *call) err() error {
@@ -154,7 +163,7 @@ func (p *Process) step(ctx context.Context, kind Kind) (fate Fate, done bool, er
 func (p *Process) Statement(ctx context.Context, statement func(context.Context) error) (err error) {
 	defer func() {
 		if err != nil {
-			p.callOf(ctx).unsure.Store(true)
+			p.failed.Store(p.callOf(ctx).key, new(int))
 		}
 	}()
 	if err := ctx.Err(); err != nil {

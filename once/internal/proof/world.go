@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -25,7 +26,8 @@ type World struct {
 	requests   []late        // that are still on their way
 	statements []late        // of the journal, that failed and are, too
 	away       time.Time
-	hangs      bool // the database does not answer while it is away, instead of refusing
+	writing    sync.Mutex // a record and its place in the history
+	hangs      bool       // the database does not answer while it is away, instead of refusing
 }
 
 // NewWorld is one in which nothing has happened.
