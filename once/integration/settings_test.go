@@ -79,10 +79,21 @@ func TestADatabaseThatForgetsOrIsBehindIsRefused(t *testing.T) {
 	}
 }
 
-func TestASQLiteInMemoryIsRefused(t *testing.T) {
-	journal, err := once.SQL(database{driver: "sqlite", dsn: ":memory:"}.open(t), once.SQLite)
-	require.NoError(t, err)
-	require.ErrorContains(t, journal.Migrate(t.Context()), "InMemory")
+// It is another one for each connection, and gone with it.
+func TestASQLiteThatIsTemporaryIsRefused(t *testing.T) {
+	for _, c := range []struct{ dsn, table, says string }{
+		{":memory:", table, "InMemory"},
+		{"file:?" + pragmas(durable...), table, "set it to a file"},
+		{sqliteFile(t, durable...).dsn, "temp." + table, "refused"},
+		{sqliteFile(t, durable...).dsn, "other." + table, "refused"},
+	} {
+		pool := database{driver: "sqlite", dsn: c.dsn}.open(t)
+		pool.SetMaxOpenConns(1)
+		execute(t, pool, "ATTACH ':memory:' AS other")
+		journal, err := once.SQL(pool, once.SQLite, once.WithTable(c.table))
+		require.NoError(t, err)
+		assert.ErrorContains(t, journal.Migrate(t.Context()), c.says)
+	}
 }
 
 // A setting that changes while the server runs is noticed by the next connection.
