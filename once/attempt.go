@@ -30,7 +30,7 @@ func (c *call) buy(r record) (bought record, outcome, why error) {
 	if err := cmp.Or(checkRequest(c.asked.Request), c.ended()); err != nil {
 		return r, computeunit.ErrNotPurchased, err
 	}
-	if !r.hasEndpoint { // which takes time, in which the key may be bought
+	if !c.buyer.isOurs.Load() { // which takes time, in which the key may be bought
 		c.over = again(c.buyer.keepEndpoint(c.ctx))
 		return r, outcome, errLost
 	}

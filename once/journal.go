@@ -156,7 +156,7 @@ func sameEndpoint(a, b string) bool {
 		defaults := map[string]string{"http": "80", "https": "443"}
 		return [4]string{u.Scheme, strings.ToLower(u.Hostname()), cmp.Or(u.Port(), defaults[u.Scheme]), strings.TrimRight(u.Path, "/")}
 	}
-	return a == b || parts(a) == parts(b)
+	return parts(a) == parts(b)
 }
 
 func changeEndpoint(ctx context.Context, journal store.Store, from, to string) error {

@@ -30,6 +30,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/qianfan-go/computeunit"
@@ -51,6 +52,7 @@ type Buyer struct {
 	takeover time.Duration
 	margin   time.Duration
 
+	isOurs  atomic.Bool     // the journal is the client's endpoint's: see lookup
 	closing context.Context // ends when Shutdown begins
 	close   context.CancelFunc
 	mu      sync.Mutex

@@ -23,10 +23,9 @@ import (
 type record struct {
 	Purchase
 	beside
-	version     string        // empty if the journal has no such key
-	service     string        // what it keeps closed while it is open
-	age         time.Duration // since it was written, by the journal's clock
-	hasEndpoint bool          // the journal is an endpoint's: see lookup
+	version string        // empty if the journal has no such key
+	service string        // what it keeps closed while it is open
+	age     time.Duration // since it was written, by the journal's clock
 }
 
 // beside is what only this package reads.
@@ -137,36 +136,40 @@ func journalContext(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), journalTimeout)
 }
 
-// lookup returns the record of a key, without a version if there is none, and reads the journal's own record in the same
-// statement. The error is errEndpoint if only that does not fit.
+// lookup returns the record of a key, without a version if there is none. The same statement reads the journal's own record,
+// until that is known to fit: only ChangeEndpoint changes it. The error is errEndpoint if only that does not.
 func (b *Buyer) lookup(ctx context.Context, key string) (r record, err error) {
 	if ctx == nil {
 		return r, errNoContext
 	}
-	rows, err := b.store.Find(ctx, store.Key, key, endpointKey)
+	keys := []string{key, endpointKey}
+	if b.isOurs.Load() {
+		keys = keys[:1]
+	}
+	rows, err := b.store.Find(ctx, store.Key, keys...)
 	if err != nil {
 		return r, again(fmt.Errorf("reading the journal: %w", err))
 	}
-	known, other := false, error(nil)
+	other := error(nil)
 	for _, row := range rows {
 		if row.Key == endpointKey {
-			known, other = true, checkEndpoint(row, b.client.Endpoint())
+			other = checkEndpoint(row, b.client.Endpoint())
+			b.isOurs.Store(other == nil)
 		} else if r, err = b.decode(row); err != nil {
 			return r, err
 		}
 	}
-	r.hasEndpoint = known
 	return r, other
 }
 
 // keepEndpoint makes the journal the client's endpoint's if it is nobody's.
 func (b *Buyer) keepEndpoint(ctx context.Context) error {
-	r, err := b.lookup(ctx, endpointKey)
-	if err != nil || r.hasEndpoint {
+	if _, err := b.lookup(ctx, endpointKey); err != nil || b.isOurs.Load() {
 		return err
 	}
 	_, failed := b.store.Put(ctx, "", endpointRow(b.client.Endpoint()))
-	if r, err = b.lookup(ctx, endpointKey); err == nil && !r.hasEndpoint {
+	_, err := b.lookup(ctx, endpointKey)
+	if err == nil && !b.isOurs.Load() {
 		err = fmt.Errorf("writing the journal: %w", cmp.Or(failed, errUnexplained))
 	}
 	return err
