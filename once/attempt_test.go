@@ -78,6 +78,8 @@ func TestAPurchaseThatIsOpenedAgainWaitsForItsService(t *testing.T) {
 		b.leaveUnknown("c", proof.LoseAnswer)
 		<-bought
 		b.world.ListAll()
+		_, err := b.buy("b") // which looks for b's order only
+		b.says("unknown, pending", err)
 		for range 2 {
 			open := b.settle()
 			b.Len(open, 1, "c is settled, and b is not given c's instance")
