@@ -3,11 +3,14 @@ package once_test
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/qianfan-go/computeunit"
 	"github.com/qianfan-go/computeunit/internal/proof/model"
@@ -61,7 +64,9 @@ func TestAnAnswerOpensThePurchaseAgainThatHasItsInstance(t *testing.T) {
 		proof.OrderOnly: {State: once.StateBought, Evidence: once.EvidenceAnswer, OrderID: "order-2"}, // its order is known
 	}, func(b *bench, fate proof.Fate, want once.Purchase) {
 		b.Equal("instance-1", (<-given(b, fate)).InstanceID)
+		began := time.Now()
 		b.Equal("b", b.blocked("c").Key, "b keeps the service closed again")
+		b.Less(time.Since(began), 5*time.Second, "nobody works on it")
 		said := b.log.errors()
 		b.Equal("opened again: its instance is another key's", said[len(said)-1], "and not that a look has not settled it")
 		again := b.purchase("b")
@@ -72,6 +77,33 @@ func TestAnAnswerOpensThePurchaseAgainThatHasItsInstance(t *testing.T) {
 }
 
 // The purchase that is opened again can't close its service while a third key has it, and no listing settles it then.
+// Then something that all rests on is broken: the first keeps it, and the second one's caller hears of it all the same.
+func TestTwoAnswersThatNameOneInstanceAreNotBothWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := &model.Service{}
+		service.Between = func(r *http.Request, serve func() *http.Response) (*http.Response, error) {
+			if model.IsPurchase(r) {
+				return service.Response(http.StatusOK, map[string]any{"requestId": "r", "result": map[string]string{"instanceId": "one"}}), nil
+			}
+			return serve(), nil
+		}
+		client, err := model.NewClient(service)
+		require.NoError(t, err)
+		log := new(logged)
+		buyer, err := once.New(client, once.InMemory(), once.WithLogger(log.logger()))
+		require.NoError(t, err)
+		for _, key := range []string{"a", "b"} {
+			bought, err := buyer.Buy(t.Context(), key, model.Prepaid("svco-"+key))
+			require.NoError(t, err)
+			assert.Equal(t, "one", bought.InstanceID)
+		}
+		kept, _, err := buyer.Lookup(t.Context(), "a")
+		require.NoError(t, err)
+		assert.Equal(t, "one", kept.InstanceID)
+		assert.Equal(t, []string{"bought, but the journal can't be written"}, log.errors())
+	})
+}
+
 func TestAPurchaseThatIsOpenedAgainWaitsForItsService(t *testing.T) {
 	inBench(t, func(b *bench) {
 		bought := given(b, proof.Lose)
