@@ -2,10 +2,13 @@ package once_test
 
 import (
 	"flag"
+	"strconv"
 	"testing"
 
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
+	"github.com/qianfan-go/computeunit/once/internal/store"
+	"github.com/stretchr/testify/require"
 )
 
 var cost = flag.Bool("cost", false, "TestCost: measure what a purchase costs, as ratios")
@@ -28,4 +31,19 @@ func TestCostInMemory(t *testing.T) {
 		t.Skip("without -cost")
 	}
 	proof.NewShop(t, once.InMemory()).BesideByHand(t, "in memory", func(string, proof.Row) {})
+	filledMemory(t, 1_000_000).BesideFew(t, "in memory", filledMemory(t, 1_000))
+}
+
+// filledMemory is a shop whose journal has settled rows.
+func filledMemory(t *testing.T, rows int) *proof.Shop {
+	records := new(store.Memory)
+	for n := range rows {
+		done, err := records.Put(t.Context(), "", store.Record{
+			Key: "key-" + strconv.Itoa(n), Version: "v", State: "bought", InstanceID: "settled-" + strconv.Itoa(n),
+			Data: []byte(`{"format":1,"request":{"serviceId":"svco-x"}}`),
+		})
+		require.NoError(t, err)
+		require.True(t, done)
+	}
+	return proof.NewShop(t, once.JournalOf(records))
 }

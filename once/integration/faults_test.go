@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -121,5 +122,64 @@ func TestARefusalInAnyLanguageIsWrittenDown(t *testing.T) {
 			assert.Equal(t, once.StateNotPurchased, kept.State)
 			assert.Contains(t, kept.Refusal, "余额不足，请充值：喆 镕 😀 é")
 		}
+	})
+}
+
+// crash has a process end when it has sent a request: its purchase, or its listing before that. A purchase is ordered.
+func crash(t *testing.T, d database, service *model.Service, key string, during func(*http.Request) bool) {
+	pool := d.open(t)
+	dying := &model.Service{Between: func(r *http.Request, _ func() *http.Response) (*http.Response, error) {
+		response := service.Serve(r, true)
+		if during(r) {
+			require.NoError(t, pool.Close())
+			return nil, http.ErrServerClosed
+		}
+		return response, nil
+	}}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err := buyerOn(t, d.journalIn(t, pool), dying).Buy(ctx, key, model.Prepaid(key))
+	require.Error(t, err)
+}
+
+// A cron job or a function has a new process for each call, and each has less time than a take-over waits.
+func TestProcessesThatLiveForOneCallSettle(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, d database) {
+		service := &model.Service{}
+		crash(t, d, service, "preparing", func(r *http.Request) bool { return !model.IsPurchase(r) })
+		crash(t, d, service, "sending", model.IsPurchase)
+		time.Sleep(time.Second)
+
+		bought, err := process(t, d, service).Buy(t.Context(), "sending", model.Prepaid("sending"))
+		assert.NoError(t, err, "its sender's time-out has passed")
+		assert.Equal(t, once.EvidenceListing, bought.Evidence)
+		for range 3 {
+			cron := buyerOn(t, d.journalIn(t, d.open(t)), service, once.WithTakeoverAfter(500*time.Millisecond))
+			_, err := cron.Settle(t.Context())
+			require.NoError(t, err)
+		}
+		kept, _, err := process(t, d, service).Lookup(t.Context(), "preparing")
+		require.NoError(t, err)
+		assert.Equal(t, once.StateNotPurchased, kept.State, "nobody is at work on it")
+		assert.Len(t, service.Orders(0), 1)
+	})
+}
+
+// It is a mistake, and must not hang.
+func TestBuyInTheCallersTransactionOnAPoolOfOneConnectionEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := sqliteFile(t, durable...)
+		pool := d.open(t)
+		buyer := buyerOn(t, d.journalIn(t, pool), &model.Service{})
+		pool.SetMaxOpenConns(1)
+		tx, err := pool.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = buyer.Buy(t.Context(), "key", model.Prepaid("svco-1"))
+		assert.ErrorIs(t, err, once.ErrPending)
+		assert.Less(t, time.Since(began), time.Minute)
+		require.NoError(t, tx.Rollback())
+		_, err = buyer.Buy(t.Context(), "key", model.Prepaid("svco-1"))
+		assert.NoError(t, err)
 	})
 }

@@ -77,10 +77,10 @@ func process(t *testing.T, d database, service *model.Service) *once.Buyer {
 	return buyerOn(t, d.journalIn(t, d.open(t)), service)
 }
 
-func buyerOn(t *testing.T, journal once.Journal, service *model.Service) *once.Buyer {
+func buyerOn(t *testing.T, journal once.Journal, service *model.Service, options ...once.Option) *once.Buyer {
 	client, err := model.NewClient(service, computeunit.WithTimeout(300*time.Millisecond))
 	require.NoError(t, err)
-	buyer, err := once.New(client, journal)
+	buyer, err := once.New(client, journal, options...)
 	require.NoError(t, err)
 	return buyer
 }
