@@ -284,30 +284,33 @@ func (b *Buyer) over(ctx context.Context, r record, change func(next *record) er
 	})
 }
 
-// kept is an outcome that the journal could not take (rule 8).
+// kept is an outcome until the journal has it (rule 8).
 type kept struct {
 	record
-	write func(ctx context.Context) error // of whoever writes it; nil while its call does
+	write func(ctx context.Context) error
+	turn  chan struct{} // has room while nobody writes it. No mutex: it is held over pauses, and a context must end the wait
 }
 
 // finish writes an outcome, or keeps it. What somebody else has changed since is not written.
 func (b *Buyer) finish(ctx context.Context, what string, r record, cause error, write func(context.Context) error) error {
-	b.kept.Store(r.Claim, kept{record: r})
+	k := &kept{r, write, make(chan struct{}, 1)}
+	k.turn <- struct{}{}
+	defer func() { <-k.turn }()
+	b.kept.Store(k, true)
 	err := write(ctx)
 	if err == nil || errors.Is(err, errLost) {
-		b.kept.Delete(r.Claim)
+		b.kept.Delete(k)
 		return err
 	}
-	b.kept.Store(r.Claim, kept{r, write})
 	b.log(ctx, slog.LevelError, what+", but the journal can't be written", r, join(cause, err))
 	return err
 }
 
 // writeKept writes the outcomes that are kept for a key, or all of them. What somebody else has changed since is dropped.
 func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
-	b.kept.Range(func(claim, value any) bool {
-		if k := value.(kept); key == "" || key == k.Key {
-			if failed := b.writeOne(ctx, claim, k); failed != nil {
+	b.kept.Range(func(keep, _ any) bool {
+		if k := keep.(*kept); key == "" || key == k.Key {
+			if failed := b.writeOne(ctx, k); failed != nil {
 				err = errors.Join(err, fmt.Errorf("once: key %q, instance %q, order %q, request id %q: %w",
 					k.Key, k.InstanceID, k.OrderID, k.RequestID, failed))
 			}
@@ -317,25 +320,22 @@ func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
 	return err
 }
 
-// writeOne returns an error if the journal is still away.
-func (b *Buyer) writeOne(ctx context.Context, claim any, k kept) error {
-	if k.write == nil {
-		return ctx.Err()
-	}
-	select { // until it is written nobody reads the key
+// writeOne returns an error if the journal is still away. Until it is written nobody reads the key.
+func (b *Buyer) writeOne(ctx context.Context, k *kept) error {
+	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case b.writing <- struct{}{}:
+	case k.turn <- struct{}{}:
 	}
-	defer func() { <-b.writing }()
-	if _, still := b.kept.Load(claim); !still || ctx.Err() != nil {
+	defer func() { <-k.turn }()
+	if _, still := b.kept.Load(k); !still || ctx.Err() != nil {
 		return ctx.Err()
 	}
 	err := k.write(ctx)
 	if errors.Is(err, ErrPending) {
 		return err
 	}
-	b.kept.Delete(claim)
+	b.kept.Delete(k)
 	if err != nil {
 		b.log(ctx, slog.LevelWarn, "dropped what could not be written", k.record, err)
 	}

@@ -57,8 +57,7 @@ type Buyer struct {
 	close   context.CancelFunc
 	mu      sync.Mutex
 	calls   sync.WaitGroup // of Buy
-	kept    sync.Map       // by claim: outcomes that could not be written, of type kept (rule 8)
-	writing chan struct{}  // has room while none of them is being written
+	kept    sync.Map       // outcomes that are not written yet, of type *kept (rule 8)
 }
 
 // Option changes a default of [New]. New fails if one gets a nil or invalid value.
@@ -78,7 +77,6 @@ func New(client *computeunit.Client, journal Journal, options ...Option) (*Buyer
 		logger:   slog.New(slog.DiscardHandler),
 		takeover: client.Timeout() + takeoverMargin,
 		margin:   defaultFenceMargin,
-		writing:  make(chan struct{}, 1), // no mutex: it is held over pauses, and a context must end the wait for it
 	}
 	b.closing, b.close = context.WithCancel(context.Background())
 	for _, option := range options {

@@ -139,17 +139,27 @@ func TestResolveNotPurchasedOfWhatWasNotSent(t *testing.T) {
 	})
 }
 
-// An answer that could not be written is known to the process that a person asks.
+// An answer that could not be written, or is being written, is known to the process that a person asks.
 func TestAPersonIsNotBelievedAgainstWhatTheProcessKnows(t *testing.T) {
-	inBench(t, func(b *bench) {
+	inBenches(t, map[string]func(b *bench){
+		"not written": func(b *bench) { b.journalIsAway(proof.Received, 30*time.Second) },
+		"being written": func(b *bench) { // by a process that stood still until the fence had passed
+			b.at(proof.Received, func() {
+				time.Sleep(2 * time.Hour)
+				b.at(proof.Journal, func() { time.Sleep(5 * time.Second) })
+			})
+		},
+	}, func(b *bench, _ string, arrange func(b *bench)) {
 		b.lag(10 * time.Hour)
-		b.journalIsAway(proof.Received, 30*time.Second)
-		buyer := b.process()
-		bought, err := buyer.Buy(b.ctx, "a", prepaid)
-		b.NoError(err)
-		time.Sleep(time.Hour)
-		_, err = buyer.ResolveNotPurchased(b.ctx, "a")
+		arrange(b)
+		buyer, bought := b.process(), make(chan once.Purchase, 1)
+		go func() {
+			p, _ := buyer.Buy(b.ctx, "a", prepaid)
+			bought <- p
+		}()
+		time.Sleep(2*time.Hour + time.Second)
+		_, err := buyer.ResolveNotPurchased(b.ctx, "a")
 		b.ErrorContains(err, "it is bought as")
-		b.Equal(bought, b.purchase("a"))
+		b.Equal(<-bought, b.purchase("a"))
 	})
 }
