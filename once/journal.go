@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 
@@ -118,46 +118,33 @@ func Schema(dialect Dialect, options ...SQLOption) string {
 	return store.Schema(string(dialect), tableOf(options))
 }
 
-// endpointKey is the record that keeps the journal's endpoint. No purchase has a key with a control character.
+// endpointKey is the record that keeps the journal's endpoint, as its state. No purchase has a key with a control character.
 const endpointKey = "\x01endpoint"
-
-type keptEndpoint struct {
-	Format   int    `json:"format"`
-	Endpoint string `json:"endpoint"`
-}
 
 // endpointRow is a new version of the record.
 func endpointRow(endpoint string) store.Record {
-	data, _ := json.Marshal(keptEndpoint{format, endpoint}) // of two fields that always fit
-	return store.Record{Key: endpointKey, Version: newVersion(), State: "endpoint", Data: data}
+	return store.Record{Key: endpointKey, Version: newVersion(), State: whole(endpoint), Data: []byte("{}")}
+}
+
+// whole is an endpoint by what is compared: scheme, host, port and path.
+func whole(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return endpoint
+	}
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port) + strings.TrimRight(u.Path, "/")
 }
 
 var errEndpoint = errors.New("the journal is another endpoint's")
 
 // checkEndpoint refuses a journal that was used with another endpoint: its keys say nothing about this one.
 func checkEndpoint(row store.Record, endpoint string) error {
-	var kept keptEndpoint
-	if err := json.Unmarshal(row.Data, &kept); err != nil || kept.Format != format {
-		return fmt.Errorf("the record of the endpoint: %w", errLater)
-	}
-	if !sameEndpoint(kept.Endpoint, endpoint) {
+	if row.State != whole(endpoint) {
 		return fmt.Errorf("%w: %q, and the client's is %q. If the service has moved, use SQLJournal.ChangeEndpoint; with a new "+
-			"journal every key would be bought again", errEndpoint, kept.Endpoint, endpoint)
+			"journal every key would be bought again", errEndpoint, row.State, endpoint)
 	}
 	return nil
-}
-
-// sameEndpoint compares scheme, host, port and path.
-func sameEndpoint(a, b string) bool {
-	parts := func(endpoint string) [4]string {
-		u, err := url.Parse(endpoint)
-		if err != nil {
-			return [4]string{endpoint}
-		}
-		defaults := map[string]string{"http": "80", "https": "443"}
-		return [4]string{u.Scheme, strings.ToLower(u.Hostname()), cmp.Or(u.Port(), defaults[u.Scheme]), strings.TrimRight(u.Path, "/")}
-	}
-	return parts(a) == parts(b)
 }
 
 func changeEndpoint(ctx context.Context, journal store.Store, from, to string) error {
@@ -179,7 +166,7 @@ func changeEndpoint(ctx context.Context, journal store.Store, from, to string) e
 	case err != nil:
 		return err
 	case len(open) > 0:
-		return fmt.Errorf("%d keys are open, the first is %q: settle them first", len(open), open[0].Key)
+		return fmt.Errorf("%d keys are open, one is %q: settle them first", len(open), open[0].Key)
 	}
 	done, err := journal.Put(ctx, rows[0].Version, endpointRow(to))
 	if err == nil && !done {

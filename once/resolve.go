@@ -110,8 +110,8 @@ func (b *Buyer) checkNotPurchased(ctx context.Context, r record, said time.Time)
 // resolve makes of the record of a key what a person says, if it may be that, is checked, and is as it was read. A person may say
 // the same twice: that changes nothing.
 func (b *Buyer) resolve(ctx context.Context, key string, say func(next *record) error, check func(r record) error) (Purchase, error) {
-	r, err := b.resolvable(ctx, key)
-	if err == nil {
+	r, err := record{}, checkKey(key)
+	if err == nil && ctx != nil {
 		err = b.writeKept(ctx, key) // this process may know better than the person (rule 8)
 	}
 	if err == nil {
@@ -138,12 +138,4 @@ func (b *Buyer) resolve(ctx context.Context, key string, say func(next *record) 
 	}
 	b.log(ctx, slog.LevelWarn, "resolved", r, nil)
 	return r.Purchase, nil
-}
-
-// resolvable returns the record of a key that a person named.
-func (b *Buyer) resolvable(ctx context.Context, key string) (record, error) {
-	if err := checkKey(key); err != nil {
-		return record{}, err
-	}
-	return b.lookup(ctx, key)
 }

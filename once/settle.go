@@ -17,7 +17,10 @@ import (
 // Lookup returns what the journal has of a key. It changes nothing and asks the service nothing. Bought by an answer is
 // final; every other state can still change: bought by a listing can be opened again, and not purchased bought.
 func (b *Buyer) Lookup(ctx context.Context, key string) (p Purchase, found bool, err error) {
-	r, err := b.resolvable(ctx, key)
+	r, err := record{}, checkKey(key)
+	if err == nil {
+		r, err = b.lookup(ctx, key)
+	}
 	if err != nil {
 		return Purchase{}, false, fmt.Errorf("once: key %q: %w", key, err)
 	}
@@ -32,7 +35,7 @@ const (
 )
 
 // Settle looks after every open purchase of the journal, and returns each of those that were open when it began, as it is
-// now: see [Purchase.Open]. It never sends. Call it after a restart and from time to time, in any process, also in one that
+// now, the oldest first: see [Purchase.Open]. It never sends. Call it after a restart and from time to time, in any process, also in one that
 // lives for this call.
 //
 // What was sent is settled if a listing names its order. What was claimed and not sent is closed as not purchased when its
@@ -52,7 +55,12 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 	}
 	purchases, errs := make([]Purchase, len(rows)), make([]error, len(rows))
 	inTurn(len(rows), func(i int) {
-		purchases[i].Key, errs[i] = rows[i].Key, fmt.Errorf("once: key %q: a hook ended the goroutine", rows[i].Key)
+		purchases[i].Key, errs[i] = rows[i].Key, errors.New("a hook ended the goroutine")
+		defer func() {
+			if errs[i] != nil {
+				errs[i] = fmt.Errorf("once: key %q: %w", rows[i].Key, errs[i])
+			}
+		}()
 		r, err := b.decode(rows[i])
 		if err == nil {
 			ctx, cancel := context.WithTimeout(ctx, b.lookTimeout())
@@ -62,12 +70,9 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 		if err == nil && r.version == "" {
 			err = errDeleted
 		}
-		if errs[i] = nil; err != nil {
-			errs[i] = fmt.Errorf("once: key %q: %w", rows[i].Key, err)
-		}
-		r.Key = rows[i].Key
-		purchases[i] = r.Purchase
+		purchases[i], errs[i] = r.Purchase, err
 	})
+	slices.SortFunc(purchases, func(a, b Purchase) int { return a.Since.Compare(b.Since) })
 	return purchases, errors.Join(append(errs, unwritten)...)
 }
 

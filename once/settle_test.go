@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 	"github.com/qianfan-go/computeunit/once/internal/store"
@@ -42,6 +43,21 @@ func TestSettleReturnsWhatWasOpenAsItIsNow(t *testing.T) {
 		b.leaveUnknown("b", proof.Lose)
 		b.Equal([]once.Purchase{b.purchase("b")}, b.settle())
 		b.Equal(2, b.sent)
+	})
+}
+
+// Which is what people want to see first.
+func TestSettleReturnsTheOldestFirst(t *testing.T) {
+	inBench(t, func(b *bench) {
+		for _, key := range []string{"c", "a", "b"} {
+			b.fates(proof.Lose)
+			_, err := b.process().Buy(b.ctx, key, model.Prepaid("svco-"+key))
+			b.Error(err)
+		}
+		for range 3 {
+			settled := b.settle()
+			b.Equal([]string{"c", "a", "b"}, []string{settled[0].Key, settled[1].Key, settled[2].Key})
+		}
 	})
 }
 

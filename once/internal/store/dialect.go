@@ -46,7 +46,7 @@ var dialects = map[string]dialect{
 		text: "TEXT", data: "TEXT", quote: `"`, schema: "'main'", parameter: "?", onConflict: " ON CONFLICT DO NOTHING",
 		place: `SELECT name || ' (' || file || ')' FROM pragma_database_list WHERE name = {schema} AND ` +
 			`EXISTS (SELECT 1 FROM pragma_table_info('{name}', {schema}))`,
-		now: `CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER) * 1000`,
+		now: `CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)`,
 		settings: []setting{
 			{`(SELECT synchronous FROM pragma_synchronous WHERE schema = {schema}) >= 2`,
 				`PRAGMA synchronous is below FULL: set it to FULL on every connection of the pool, in the data source name ` +

@@ -33,7 +33,7 @@ func (m *Memory) Find(ctx context.Context, column Column, values ...string) (fou
 			found = append(found, r.Record)
 		}
 	}
-	return sorted(found), ctx.Err()
+	return found, ctx.Err()
 }
 
 // Put does what Store says.

@@ -103,7 +103,7 @@ func (s *SQL) Find(ctx context.Context, column Column, values ...string) (found 
 		}
 	}
 	if err := rows.Err(); err != nil || answered {
-		return sorted(found), err // by the database it would cost MySQL a temporary file
+		return found, err
 	}
 	return nil, errors.New("the database returned no row, not even the one that says that there is none")
 }

@@ -3,9 +3,7 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 )
 
@@ -49,16 +47,10 @@ func (r Record) Value(c Column) string {
 	return r.Key
 }
 
-// sorted has the record first that is unchanged for longest.
-func sorted(records []Record) []Record {
-	slices.SortFunc(records, func(a, b Record) int { return cmp.Or(cmp.Compare(b.Age, a.Age), cmp.Compare(a.Key, b.Key)) })
-	return records
-}
-
 // Store is safe for concurrent use, by many processes if it is a database. Each write is one atomic statement, and durable
 // when it is confirmed. Reads are not stale.
 type Store interface {
-	// Find returns the records that have one of the values; without values those that have any, the longest unchanged first.
+	// Find returns the records that have one of the values; without values those that have any.
 	Find(ctx context.Context, column Column, values ...string) ([]Record, error)
 	// Put writes a record over the one of the same key that has the version, or adds it if the version is empty. If it was
 	// not done, or an error does not say whether it was, whoever called reads what is in its way: another version, or another

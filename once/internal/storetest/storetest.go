@@ -16,17 +16,17 @@ import (
 // Test holds a store against the doc of store.Store. Each call of open returns an empty one, in the same database or not.
 func Test(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(suite){
-		"ATakenKeyServiceOrInstanceIsNotTaken":    suite.testTaken,
-		"OnlyTheVersionThatWasReadIsWrittenOver":  suite.testReplace,
-		"AWriteTakesAndFreesServiceAndInstance":   suite.testReplaceFrees,
-		"OpenRecordsComeTheLongestUnchangedFirst": suite.testOrder,
-		"TheAgeIsSinceTheLastWrite":               suite.testAge,
-		"BytesAreComparedAsBytes":                 suite.testBytes,
-		"DataOfAnySizeIsKept":                     suite.testData,
-		"ManyValuesAtOnce":                        suite.testMany,
-		"WhatIsReadSharesNothing":                 suite.testSharesNothing,
-		"ADoneContextWritesNothing":               suite.testDoneContext,
-		"OneOfManyClaims":                         suite.testClaim,
+		"ATakenKeyServiceOrInstanceIsNotTaken":   suite.testTaken,
+		"OnlyTheVersionThatWasReadIsWrittenOver": suite.testReplace,
+		"AWriteTakesAndFreesServiceAndInstance":  suite.testReplaceFrees,
+		"WhatIsOpenIsFoundWithoutAValue":         suite.testOpen,
+		"TheAgeIsSinceTheLastWrite":              suite.testAge,
+		"BytesAreComparedAsBytes":                suite.testBytes,
+		"DataOfAnySizeIsKept":                    suite.testData,
+		"ManyValuesAtOnce":                       suite.testMany,
+		"WhatIsReadSharesNothing":                suite.testSharesNothing,
+		"ADoneContextWritesNothing":              suite.testDoneContext,
+		"OneOfManyClaims":                        suite.testClaim,
 	} {
 		t.Run(name, func(t *testing.T) { test(suite{require.New(t), t, open(t)}) })
 	}
@@ -135,10 +135,9 @@ func (s suite) testReplaceFrees() {
 	s.ownedBy(store.InstanceID, "i-2", "k")
 }
 
-func (s suite) testOrder() {
-	for _, key := range []string{"b", "a", "c", "d"} {
+func (s suite) testOpen() {
+	for _, key := range []string{"b", "a"} {
 		s.put("", with(record(key, "v"), "svc-"+key, ""))
-		time.Sleep(2 * time.Millisecond) // the resolution of a database's clock
 	}
 	s.put("", record("settled", "v"))
 	s.put("v", with(record("b", "w"), "svc-b", ""))
@@ -146,7 +145,7 @@ func (s suite) testOrder() {
 	for _, r := range s.find(store.OpenService) {
 		keys = append(keys, r.Key)
 	}
-	s.Equal([]string{"a", "c", "d", "b"}, keys)
+	s.ElementsMatch([]string{"a", "b"}, keys)
 	s.ownedBy(store.OpenService, "", "") // what is empty is nobody's
 	s.ownedBy(store.InstanceID, "", "")
 }
