@@ -306,10 +306,11 @@ func (b *Buyer) finish(ctx context.Context, what string, r record, cause error, 
 	return err
 }
 
-// writeKept writes the outcomes that are kept for a key, or all of them. What somebody else has changed since is dropped.
-func (b *Buyer) writeKept(ctx context.Context, key string) (err error) {
+// writeKept writes the outcomes that are kept for a key or a service, or all of them. What somebody else has changed since is
+// dropped.
+func (b *Buyer) writeKept(ctx context.Context, of string) (err error) {
 	b.kept.Range(func(keep, _ any) bool {
-		if k := keep.(*kept); key == "" || key == k.Key {
+		if k := keep.(*kept); of == "" || of == k.Key || of == serviceOf(k.Request) {
 			if failed := b.writeOne(ctx, k); failed != nil {
 				err = errors.Join(err, fmt.Errorf("once: key %q, instance %q, order %q, request id %q: %w",
 					k.Key, k.InstanceID, k.OrderID, k.RequestID, failed))

@@ -222,12 +222,9 @@ const blockedAfter = 5 * time.Second
 
 // makeWay looks after the purchase that keeps the service closed, if there is one.
 func (c *call) makeWay() error {
-	service := serviceOf(c.asked.Request)
-	other, err := c.buyer.owner(c.ctx, store.OpenService, service)
-	if err == nil && other.version != "" { // this process may know better (rule 8)
-		err = c.buyer.writeKept(c.ctx, other.Key)
-	}
-	if err == nil && other.version != "" {
+	service, other := serviceOf(c.asked.Request), record{}
+	err := c.buyer.writeKept(c.ctx, service) // this process may know better (rule 8)
+	if err == nil {
 		other, err = c.buyer.owner(c.ctx, store.OpenService, service)
 	}
 	if c.taken = err == nil && other.version != ""; !c.taken {
