@@ -315,6 +315,18 @@ func TestShutdownWaitsForAttemptsAndRefusesNewOnes(t *testing.T) {
 	})
 }
 
+// As that of http.Server.
+func TestShutdownOfAnIdleBuyerSucceedsWhateverItsContext(t *testing.T) {
+	inBench(t, func(b *bench) {
+		ended, cancel := context.WithCancel(b.ctx)
+		cancel()
+		buyer := b.process()
+		_, err := buyer.Buy(b.ctx, "a", prepaid)
+		b.NoError(err)
+		b.NoError(buyer.Shutdown(ended))
+	})
+}
+
 func TestBuySaysThatTheContextHasEndedAlsoIfTheJournalIsAway(t *testing.T) {
 	inBench(t, func(b *bench) {
 		b.always(proof.Journal, proof.Fail)

@@ -120,8 +120,8 @@ func WithTakeoverAfter(unchanged time.Duration) Option {
 // that is too short breaks what [Buyer.ResolveNotPurchased] promises.
 func WithFenceMargin(margin time.Duration) Option { return func(b *Buyer) { b.margin = margin } }
 
-// Check returns an error if purchases would fail: the journal can't be reached, has no table, settings by which it can
-// forget, another endpoint than the client's, or records of a later version of this package. Call it at the start of a
+// Check returns an error if purchases would fail: the journal can't be reached or written, has no table, settings by which it
+// can forget, another endpoint than the client's, or records of a later version of this package. Call it at the start of a
 // program. It does not ask the service. A journal that is nobody's yet becomes the client's endpoint's.
 func (b *Buyer) Check(ctx context.Context) (err error) {
 	defer func() {
@@ -141,7 +141,14 @@ func (b *Buyer) Check(ctx context.Context) (err error) {
 	if err := b.keepEndpoint(ctx); err != nil {
 		return err
 	}
-	rows, err := b.store.Find(ctx, store.OpenService)
+	rows, err := b.store.Find(ctx, store.Key, endpointKey)
+	for _, row := range rows { // it is written as it is: a journal can be read only
+		_, err = b.store.Put(ctx, row.Version, row)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the journal: %w", err)
+	}
+	rows, err = b.store.Find(ctx, store.OpenService)
 	for _, row := range rows {
 		_, later := b.decode(row)
 		err = join(err, later)
@@ -181,6 +188,11 @@ func (b *Buyer) Shutdown(ctx context.Context) error {
 	case <-ended:
 		return unwritten
 	case <-ctx.Done():
+	}
+	select {
+	case <-ended: // at once: nothing was left to do
+		return unwritten
+	case <-time.After(leaving):
 		late := fmt.Errorf("once: an attempt is under way still, or an outcome not written: %w", ctx.Err())
 		return errors.Join(late, b.writeKept(ctx, ""))
 	}

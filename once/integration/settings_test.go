@@ -109,3 +109,21 @@ func TestAMariaDBThatForgetsOrIsReadOnlyIsRefused(t *testing.T) {
 		unchanged(t, d)
 	}
 }
+
+func TestCheckNoticesAJournalThatCanOnlyBeRead(t *testing.T) {
+	for dialect, connection := range map[string]string{
+		"sqlite": "&" + pragmas("query_only(1)"), "postgresql": "&default_transaction_read_only=on", "mysql": "?tx_read_only=1",
+	} {
+		t.Run(dialect, func(t *testing.T) {
+			d := withOldKey(t, databaseOf(t, dialect))
+			d.dsn += connection
+			journal, err := once.SQL(d.open(t), once.Dialect(dialect))
+			require.NoError(t, err)
+			buyer := buyerOn(t, journal, &model.Service{})
+			_, found, err := buyer.Lookup(t.Context(), "old")
+			require.NoError(t, err)
+			assert.True(t, found)
+			assert.ErrorContains(t, buyer.Check(t.Context()), "writing the journal")
+		})
+	}
+}
