@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -10,8 +11,11 @@ import (
 	"time"
 )
 
-// errRefused means that trying again does not help.
-var errRefused = errors.New("refused")
+var (
+	// errRefused means that trying again does not help.
+	errRefused = errors.New("refused")
+	errTable   = fmt.Errorf("%w: the table is not that of Schema", errRefused)
+)
 
 // Migrate creates the table if it is missing, and checks settings and constraints. Several processes that create a table at
 // once can fail each other: SQLite does not always wait for a lock, and PostgreSQL finds the other's type.
@@ -72,45 +76,40 @@ func (s *SQL) try(ctx context.Context) error {
 	tried := *s
 	tried.db = tx
 	id := strings.ToLower(rand.Text())
-	upper, long := strings.ToUpper(id), id+strings.Repeat("\x01", most-len(id)) // as escapes it is as long as a text can be
 	data := []byte(`{"long":"` + strings.Repeat("-", 1<<17) + `"}`)
-	for _, row := range []struct {
-		replaces, key, service, instance, state string
-		fits                                    bool
-	}{
-		{"", id, id, id, "not_purchased", true},
-		{id, id, id, id, "sending", true}, // an update
-		{"", upper, upper, upper, "not_purchased", true},
-		{"", id + " ", id + " ", id + " ", "not_purchased", true},
-		{"", long, long, long, "not_purchased", true},
-		{"", id, "", "", "bought", false}, // nothing else is as in the rows above: a constraint must not need more
-		{"", id + "s", id, "", "bought", false},
-		{"", id + "i", "", id, "bought", false},
-	} {
-		r := Record{row.key, id, row.service, row.instance, row.state, data, 0}
-		if !row.fits {
-			r.Version = upper
+	// The last one is as long as a text can be, because it is kept as escapes.
+	for _, text := range []string{id, strings.ToUpper(id), id + " ", id + strings.Repeat("\x01", most-len(id))} {
+		for _, write := range []struct{ over, state string }{{"", "sending"}, {id, "not_purchased"}} {
+			if err := tried.keep(ctx, write.over, Record{text, id, text, text, write.state, data, 0}); err != nil {
+				return err
+			}
 		}
-		done, err := tried.Put(ctx, row.replaces, r)
-		switch {
-		case row.fits && err != nil:
-			return err
-		case done != row.fits:
-			return fmt.Errorf("%w: the table is not that of Schema: a row with key %.60q, service %.60q and instance %.60q is written: %t",
-				errRefused, row.key, row.service, row.instance, done)
-		case !row.fits:
-			continue
+	}
+	// Nothing else is as in the rows above: a constraint must not need more.
+	for _, r := range []Record{{Key: id}, {Key: id + "s", OpenService: id}, {Key: id + "i", InstanceID: id}} {
+		r.Version, r.State, r.Data = "-", "bought", []byte("{}")
+		if done, _ := tried.Put(ctx, "", r); done {
+			return fmt.Errorf("%w: it takes a key, a service or an instance twice", errTable)
 		}
-		found, err := tried.Find(ctx, Key, row.key)
-		if err != nil {
-			return fmt.Errorf("key %.60q is not read as it was written: %w", row.key, err)
-		}
-		if len(found) == 1 && found[0].Age.Abs() < time.Minute {
-			r.Age = found[0].Age
-		}
-		if !reflect.DeepEqual(found, []Record{r}) {
-			return fmt.Errorf("%w: the table is not that of Schema: key %.60q is not read as it was written", errRefused, row.key)
-		}
+	}
+	return nil
+}
+
+// keep writes a row, and reads it.
+func (s *SQL) keep(ctx context.Context, version string, r Record) error {
+	done, err := s.Put(ctx, version, r)
+	if !done {
+		return cmp.Or(err, fmt.Errorf("%w: key %.60q is not written", errTable, r.Key))
+	}
+	found, err := s.Find(ctx, Key, r.Key)
+	if err != nil {
+		return fmt.Errorf("key %.60q is not read as it was written: %w", r.Key, err)
+	}
+	if len(found) == 1 && found[0].Age.Abs() < time.Minute {
+		r.Age = found[0].Age
+	}
+	if !reflect.DeepEqual(found, []Record{r}) {
+		return fmt.Errorf("%w: key %.60q is not read as it was written", errTable, r.Key)
 	}
 	return nil
 }
