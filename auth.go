@@ -29,8 +29,9 @@ type Credentials struct {
 }
 
 // CredentialsProvider gives the credentials to sign with. It is asked at every attempt, so keys can rotate, and
-// it must be safe for concurrent use. Its error ends the call: a purchase as [ErrNotPurchased] and [ErrRetryable]. The context
-// is the attempt's. A provider that outlasts it is not waited for.
+// it must be safe for concurrent use. Its error ends the call: a purchase as [ErrNotPurchased] and [ErrRetryable], but that of
+// [EnvCredentials] is not retryable, as waiting sets no variable. The context is the attempt's. A provider that outlasts it is not
+// waited for.
 type CredentialsProvider interface {
 	Credentials(context.Context) (Credentials, error)
 }

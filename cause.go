@@ -48,11 +48,8 @@ func (r *response) sender() string {
 
 // evidence is what there is of a response that does not speak for itself. It is cut last: half a secret is not recognized.
 func (r *response) evidence() string {
-	const maxSample = 200
 	a := r.attempt
-	sample := a.Redact(string(a.Body))
-	return fmt.Sprintf("content type %.80q, %d bytes: %q",
-		a.Redact(a.Header.Get("Content-Type")), len(a.Body), sample[:min(len(sample), maxSample)])
+	return fmt.Sprintf("content type %.80q, %d bytes: %.200q", a.Redact(a.Header.Get("Content-Type")), len(a.Body), a.Redact(string(a.Body)))
 }
 
 // remark says what the status and the code do not.

@@ -33,6 +33,7 @@ func TestNewClientRefusesSenselessOptions(t *testing.T) {
 	assertConfigurationError(t, client, err)
 	for _, option := range []computeunit.Option{
 		nil, computeunit.WithEndpoint(""), computeunit.WithHTTPClient(nil), computeunit.WithLogger(nil),
+		computeunit.WithHTTPClient(&http.Client{Transport: (*http.Transport)(nil)}),
 		computeunit.WithTimeout(0), computeunit.WithTimeout(-1),
 		computeunit.WithMaxAttempts(0), computeunit.WithMaxAttempts(-1), computeunit.WithUserAgent(""), computeunit.WithUserAgent("  "),
 		computeunit.WithUserAgent("a\r\nX-Evil: 1"), computeunit.WithUserAgent("客户端"),

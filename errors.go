@@ -22,8 +22,8 @@ var (
 )
 
 // ErrRetryable is matched, beside [ErrNotPurchased], by an error after which the same call may succeed later: no connection was
-// made, the service answered 429 or RequestExpired, the context ended before anything was sent, or a [CredentialsProvider]
-// failed. Whoever retries waits in between, and limits how often. An unknown outcome never matches it. An error of a call that
+// made, the service answered 429 or RequestExpired, the context ended before anything was sent, or a
+// [CredentialsProvider] of your own failed. Whoever retries waits in between, and limits how often. An unknown outcome never matches it. An error of a call that
 // may be repeated ([Client.DescribeComputeUnits], [Client.ReleaseComputeUnit]) matches it after whatever is not a refusal, too.
 var ErrRetryable = errors.New("retryable")
 
@@ -121,7 +121,7 @@ func (e *OutcomeError) LogValue() slog.Value {
 // MarshalJSON writes the fields of LogValue, under the names that the API has for such: serviceId, requestId, clientRequestId,
 // attempts.
 func (e *OutcomeError) MarshalJSON() ([]byte, error) {
-	names := strings.NewReplacer("service_id", "serviceId", "client_request_id", "clientRequestId", "request_id", "requestId", "attempt", "attempts")
+	names := strings.NewReplacer("_request", "Request", "_id", "Id", "attempt", "attempts")
 	fields := map[string]any{}
 	for _, field := range e.LogValue().Group() {
 		fields[names.Replace(field.Key)] = field.Value.Any()

@@ -96,7 +96,7 @@ func (r *response) instances() ([]Instance, error) {
 	switch err := r.success(&result); {
 	case err != nil:
 		return nil, err
-	case json.Unmarshal([]byte(result.Instances), &listed) != nil || listed == nil:
+	case json.Unmarshal([]byte(r.attempt.Redact(string(result.Instances))), &listed) != nil || listed == nil:
 		return nil, errors.New("the response has no list of instances")
 	}
 	if json.Unmarshal(r.body, &around); result.hasMore(len(listed)) || around.hasMore(len(listed)) {

@@ -93,9 +93,9 @@ func (r *response) code() string {
 	return cmp.Or(r.Code.String(), r.ErrorCode.String(), r.headerCode)
 }
 
-// codes are all the places where a failure inside can show.
+// codes are all the places where a failure inside can show. The header can be there more than once.
 func (r *response) codes() []string {
-	codes := []string{r.Code.String(), r.ErrorCode.String(), r.headerCode, r.inner.Code.String()}
+	codes := append(strings.Split(r.headerCode, ", "), r.Code.String(), r.ErrorCode.String(), r.inner.Code.String())
 	if r.Error.is(aText) {
 		codes = append(codes, r.Error.String())
 	}
@@ -207,10 +207,10 @@ func (f field) isEmpty() bool {
 	return !f.isSomething()
 }
 
-// String is a value as a person reads it: a text without its quotes. Empty: it says nothing.
+// String is a value as a person reads it: a text without its quotes. Empty: it says nothing, or two things.
 func (f field) String() string {
 	switch {
-	case f.isEmpty():
+	case f == twice || f.isEmpty():
 		return ""
 	case f.kind() != aText:
 		return string(f)

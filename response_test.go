@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/qianfan-go/computeunit"
 )
 
 // shape is what a response says, whatever its status.
@@ -101,6 +104,20 @@ func TestAFieldThatIsThereTwiceContradicts(t *testing.T) {
 	newChecker(t).says(hasID, `{"requestId":"a","requestId":"b","message":1,"message":2,"x":1,"x":2,"result":{"orderId":"o","y":1,"y":2}}`)
 }
 
+// What proves nothing by being there twice is still no text to show.
+func TestAFieldThatIsThereTwiceIsNotShown(t *testing.T) {
+	bought, err := newClient(t, answerWith(200, `{"requestId":"r","RequestId":"r","result":{"instanceId":"i"}}`, "X-Bce-Request-Id", "gateway's")).
+		PurchaseComputeUnit(t.Context(), documentedRequest())
+	assert.NoError(t, err)
+	assert.Equal(t, "gateway's", bought.RequestID)
+	refused := apiError(t, buyAnswered(t, 403, `{"requestId":"r","code":"A","code":"A","message":"m","message":"m"}`))
+	assert.Empty(t, refused.Code+refused.Message)
+	listed, err := newClient(t, answerWith(200, listing(`{"instanceId":"i","status":"Running","Status":"Running"}`))).
+		DescribeComputeUnits(t.Context(), computeunit.DescribeComputeUnitsRequest{ServiceID: testService})
+	assert.NoError(t, err)
+	assert.Empty(t, listed.Result.Instances[0].Status)
+}
+
 func TestWhatAResponseSays(t *testing.T) {
 	wide := func(text, high, low string) (wide string) {
 		for _, character := range text {
@@ -177,7 +194,8 @@ func TestAFailureInsideContradictsInEachPlace(t *testing.T) {
 		}
 		check.says(contradicts, ``, "X-Bce-Error-Code", code)
 		check.says(contradicts, `{"code":"AccessDenied"}`, "X-Bce-Error-Code", code)
-		check.says(contradicts, ``, "X-Bce-Error-Code", "AccessDenied", "X-Bce-Error-Code", "InternalError")
+		check.says(contradicts, ``, "X-Bce-Error-Code", "AccessDenied", "X-Bce-Error-Code", code)
+		check.says(contradicts, ``, "X-Bce-Error-Code", code, "X-Bce-Error-Code", "AccessDenied")
 	}
 	for _, number := range []string{"336000", "336100", "500000"} {
 		check.says(contradicts, `{"code":`+number+`}`)

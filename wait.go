@@ -67,7 +67,7 @@ func (w *wait) run(ctx context.Context) error {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			if failed == nil {
-				return ctx.Err()
+				return retryable{ctx.Err()}
 			}
 			return fmt.Errorf("%w; %w", ctx.Err(), failed)
 		}

@@ -2,6 +2,8 @@ package computeunit_test
 
 import (
 	"context"
+	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +66,7 @@ func TestWaitUntilRunningEndsIfTheInstanceRunsOrIsGone(t *testing.T) {
 			transport, ctx := lettered(script), within(t, 10*time.Minute)
 			instance, err := newClient(t, transport, computeunit.WithMaxAttempts(1)).WaitUntilRunning(ctx, testService, "i-1")
 			assert.ErrorIs(t, err, want)
+			assert.Equal(t, want == late, errors.Is(err, computeunit.ErrRetryable), "waiting again may help")
 			if want == nil {
 				assert.Equal(t, computeunit.Instance{InstanceID: "i-1", Status: computeunit.InstanceRunning, StartTime: "today"}, *instance)
 			} else {
@@ -129,6 +132,16 @@ func TestWaitUntilRunningNamesTheFailureThatTheContextEndedIn(t *testing.T) {
 		err := waitUntilRunning(within(t, time.Minute), newClient(t, answerWith(503, internalBody)))
 		assert.ErrorIs(t, err, context.DeadlineExceeded)
 		assert.Equal(t, 503, apiError(t, err).StatusCode)
+	})
+}
+
+func TestTheStatusOfAnInstanceShowsNothingThatWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := waitUntilRunning(within(t, time.Minute), newClient(t, roundTripFunc(func(req *http.Request) (*http.Response, error) {
+			return answerWith(200, listing(`{"instanceId":"i-1","status":"`+req.Header.Get("Authorization")+`"}`))(req)
+		})))
+		assert.NotContains(t, err.Error(), "bce-auth-v1")
+		assert.ErrorContains(t, err, "(signature)")
 	})
 }
 

@@ -32,6 +32,9 @@ func newSettings(options []Option) settings {
 	for _, option := range options {
 		option(&s)
 	}
+	if s.now == nil || s.purchaseFault == nil || s.listingFault == nil {
+		panic("computeunittest: a clock, or what is asked for faults, is nil")
+	}
 	if len(s.keys) == 0 {
 		s.keys = []computeunit.Credentials{ownKey}
 	}

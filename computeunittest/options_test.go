@@ -10,6 +10,14 @@ import (
 	"github.com/qianfan-go/computeunit/computeunittest"
 )
 
+func TestAnOptionThatIsNilPanics(t *testing.T) {
+	for name, option := range map[string]computeunittest.Option{
+		"clock": computeunittest.WithClock(nil), "purchases": computeunittest.WithPurchaseFaults(nil), "listings": computeunittest.WithListingFaults(nil),
+	} {
+		assert.Panics(t, func() { computeunittest.NewServer(option) }, name)
+	}
+}
+
 func TestAddrIsLoopbackOnlyAndFree(t *testing.T) {
 	taken := strings.TrimPrefix(newServer(t).URL, "http://")
 	for _, addr := range []string{taken, "0.0.0.0:0", ":0", "192.0.2.1:0", "localhost:0", "127.0.0.1", "nonsense", ""} {

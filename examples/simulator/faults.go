@@ -24,7 +24,7 @@ the last for all that follow. Each is one of
   out-of-balance    400, with a code that is invented
   a status          200 to 599 with an error body: 503
 
-and can end in +order, which makes the order first, and in +TIME, which makes the answer so late: 503+order, none+2s.
+and can end in +TIME, which makes the answer so late, and a status in +order, which makes the order first: none+2s, 503+order.
 A status that proves that nothing was bought, such as 403, cannot come after the order.
 
 A service id can bring its own: svco-1~lose-answer,none loses the answer to its first purchase only, and

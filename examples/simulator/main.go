@@ -4,7 +4,7 @@
 //	go run ./examples/simulator -addr 127.0.0.1:8080       on a port of your choice; port 0 takes a free one
 //	go run ./examples/simulator -fault lose-answer         makes every order and loses the answer: unknown, then found
 //	go run ./examples/simulator -fault throttled,none      throttles the first purchase for each service id
-//	go run ./examples/simulator -delay 2s                  makes every answer late
+//	go run ./examples/simulator -delay 2s                  makes answers to purchases and listings late
 //	go run ./examples/simulator -stock 0                   refuses every purchase
 //	go run ./examples/simulator -help                      all of it
 //
@@ -53,7 +53,7 @@ func parseFlags() (string, []computeunittest.Option) {
 	stock := flag.Int("stock", 1_000_000_000, "how many `replicas` there are to buy")
 	fault := flag.String("fault", "none", "what purchases meet: `FAULTS`")
 	listFault := flag.String("list-fault", "none", "what listings meet: `FAULTS`")
-	delay := flag.Duration("delay", 0, "how late the answers to valid requests are, if FAULTS do not say")
+	delay := flag.Duration("delay", 0, "how late the answers to purchases that are made, and to listings, are, if FAULTS do not say")
 	lag := flag.Duration("listed-after", 0, "how long after its order an instance is listed")
 	starts := flag.Duration("runs-after", 0, "how long an instance is Creating before it is Running")
 	flag.Usage = func() {
