@@ -96,22 +96,23 @@ func (h *callHooks) before(ctx context.Context, a *transport.Attempt) error {
 
 // after gives every hook that let the attempt through its end, also if another one refused the attempt then.
 func (h *callHooks) after(ctx context.Context, a *transport.Attempt, v *verdict) {
-	let := h.let
-	h.let = 0
-	for _, hooks := range h.hooks[:let] {
-		if hooks.AfterAttempt == nil {
-			continue
-		}
-		if err := hooks.AfterAttempt(ctx, h.info(a), h.op.failure(v)); err != nil {
-			v.again = transport.Never
-			v.retryable = v.retryable && h.op.doing == "" // whoever waits for a listing stops, too
-			if v.Outcome != nil {
-				// A verdict in the hook's own error, which may be the one that it was given, is not this attempt's.
-				if err = withoutVerdict(err); errors.Is(err, ErrRetryable) {
-					err = foreign{err.Error()}
-				}
-				v.Err = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.Err, err)
+	for _, hooks := range slices.Backward(h.hooks[:h.let]) {
+		defer func() { // in order, and also if one before it panics: package once writes down what was refused
+			if hooks.AfterAttempt == nil {
+				return
 			}
-		}
+			if err := hooks.AfterAttempt(ctx, h.info(a), h.op.failure(v)); err != nil {
+				v.again = transport.Never
+				v.retryable = v.retryable && h.op.doing == "" // whoever waits for a listing stops, too
+				if v.Outcome != nil {
+					// A verdict in the hook's own error, which may be the one that it was given, is not this attempt's.
+					if err = withoutVerdict(err); errors.Is(err, ErrRetryable) {
+						err = foreign{err.Error()}
+					}
+					v.Err = fmt.Errorf("%w; a hook prevented a further attempt: %w", v.Err, err)
+				}
+			}
+		}()
 	}
+	h.let = 0
 }

@@ -98,6 +98,19 @@ func TestRequestExpiredIsSignedAgainOnceByTheServicesClock(t *testing.T) {
 	}
 }
 
+// A correction ends when the clocks agree, and a proxy's Date makes none.
+func TestAttemptsAreSignedWithTheTimeOfTheServicesLastDate(t *testing.T) {
+	const now, inAnHour = "Sat, 01 Jan 2000 00:00:00 GMT", "Sat, 01 Jan 2000 01:00:00 GMT"
+	synctest.Test(t, func(t *testing.T) {
+		seen := record(answerWith(502, ``, "Date", inAnHour), answerWith(403, deniedBody, "Date", inAnHour), answerWith(403, deniedBody, "Date", now))
+		client := newClient(t, seen)
+		for hour, want := range []string{"00", "00", "01", "00"} {
+			assert.Error(t, buy(t, client))
+			assert.Equal(t, "2000-01-01T"+want+":00:00Z", seen.requests()[hour].Header.Get("X-Bce-Date"))
+		}
+	})
+}
+
 func TestWhatCannotBeSentIsNot(t *testing.T) {
 	seen := record(answerBought())
 	client := newClient(t, seen)

@@ -10,18 +10,17 @@ import (
 	"time"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/aftercare"
+	"github.com/qianfan-go/computeunit/internal/transport"
 	"github.com/qianfan-go/computeunit/once/internal/store"
 )
 
 // attempt is one claim of a call, and the attempts of one PurchaseComputeUnit under it.
 type attempt struct {
 	*call
-	record    record      // as this call has written it last
-	listed    time.Time   // when the listing before was there, by this machine
-	before    Listing     // what it had
-	requestID string      // of the last attempt that was to be written down
-	disarm    func() bool // from now on the context does not end the attempt; false: it has ended
+	record    record    // as this call has written it last
+	listed    time.Time // when the listing before was there, by this machine
+	before    Listing   // what it had
+	requestID string    // of the last attempt that was to be written down
 }
 
 // buy makes the key and its service this call's (rule 1), lists, and sends. What an earlier purchase left that was not
@@ -60,7 +59,7 @@ func (a *attempt) listAndSend() (bought record, outcome, why error) {
 	defer cancel()
 	before, _, err := a.buyer.list(ctx, a.record) // rule 2: after claiming
 	if err != nil {
-		return a.end(join(a.ended(), err))
+		return a.end(err)
 	}
 	a.listed, a.before = time.Now(), before
 	response, err := a.send()
@@ -70,21 +69,11 @@ func (a *attempt) listAndSend() (bought record, outcome, why error) {
 	return a.buyer.answered(a.ctx, a.record, response), nil, nil
 }
 
-// send is one call of PurchaseComputeUnit.
+// send is one call of PurchaseComputeUnit. The caller's context ends its waits and prevents an attempt, and never ends one
+// (rule 9).
 func (a *attempt) send() (*computeunit.PurchaseComputeUnitResponse, error) {
-	// Rule 9: the caller's context ends the call's waits and prevents an attempt, and never ends one.
-	ctx, stop := context.WithCancel(context.WithoutCancel(a.ctx))
-	defer stop()
-	arm := func() { a.disarm = context.AfterFunc(a.ctx, stop) }
-	arm()
-	defer func() { a.disarm() }()
-	hooked := computeunit.ContextWithHooks(aftercare.Context(ctx), computeunit.Hooks{
-		BeforeAttempt: a.begin,
-		AfterAttempt: func(_ context.Context, info computeunit.AttemptInfo, err error) error {
-			arm()
-			return a.refused(info, err)
-		},
-	})
+	ctx := context.WithValue(a.ctx, transport.Lasting{}, true)
+	hooked := computeunit.ContextWithHooks(ctx, computeunit.Hooks{BeforeAttempt: a.begin, AfterAttempt: a.refused})
 	return a.buyer.client.PurchaseComputeUnit(hooked, a.record.Request)
 }
 
@@ -102,15 +91,12 @@ func (a *attempt) begin(_ context.Context, info computeunit.AttemptInfo) error {
 		next.State, next.Before, next.Refusal = StateSending, a.before, ""
 		next.RequestID, next.SignatureExpires = info.RequestID, info.SignatureExpires.UTC().Round(0)
 	}, StatePreparing) // rule 4: who lost a claim finds out before it sends
-	if err == nil && !a.disarm() {
-		return a.ended()
-	}
 	a.underWay.Store(err == nil)
 	return err
 }
 
 // refused writes a certain refusal down before the wait for another attempt (rule 8), or there is none.
-func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
+func (a *attempt) refused(_ context.Context, info computeunit.AttemptInfo, err error) error {
 	if !errors.Is(err, computeunit.ErrNotPurchased) {
 		return nil
 	}
@@ -120,10 +106,13 @@ func (a *attempt) refused(info computeunit.AttemptInfo, err error) error {
 		next.State, next.Refusal, next.Retryable = StatePreparing, err.Error(), retryable
 		next.Unknown, next.Candidates, next.ListedAt, next.Reported = false, nil, time.Time{}, false
 	}, StateSending)
-	if !retryable && errors.Is(written, ErrPending) {
-		written = errors.New(written.Error()) // the refusal is final, whatever becomes of the journal
+	switch {
+	case retryable:
+		return join(a.worthWaiting(info.RetryAfter), written)
+	case errors.Is(written, ErrPending):
+		return errors.New(written.Error()) // the refusal is final, whatever becomes of the journal
 	}
-	return join(a.worthWaiting(info, err), written)
+	return written
 }
 
 // write writes what happened to the purchase, if it still has this claim, and this attempt or, if "sending" has not arrived,
@@ -161,18 +150,14 @@ func checkFence(expires, listed time.Time) error {
 	return nil
 }
 
-// worthWaiting says at once if the wait that the service asks for would end after the caller's deadline, or so long after the
-// listing that the fence would be too far.
-func (a *attempt) worthWaiting(info computeunit.AttemptInfo, refused error) error {
-	if wait := info.RetryAfter; wait > 0 && errors.Is(refused, computeunit.ErrRetryable) {
-		if deadline, ok := a.caller.Deadline(); ok && time.Until(deadline) <= wait {
-			return again(fmt.Errorf("the next attempt is due in %s, after the context's deadline: %w", wait, context.DeadlineExceeded))
-		}
-		if time.Since(a.listed)+wait > signatureLife {
-			return again(fmt.Errorf("the next attempt is due in %s, more than %s after the listing before", wait, signatureLife))
-		}
+// worthWaiting says at once if the wait that the service asks for would end so long after the listing that the fence would be too
+// far. The client says so of a wait that would end after the context's deadline.
+func (a *attempt) worthWaiting(wait time.Duration) error {
+	deadline, limited := a.ctx.Deadline()
+	if limited && time.Until(deadline) <= wait || time.Since(a.listed)+wait <= signatureLife {
+		return nil
 	}
-	return nil
+	return again(fmt.Errorf("the next attempt is due in %s, more than %s after the listing before", wait, signatureLife))
 }
 
 // end writes down what the claim came to: not purchased, or that nobody works on it any more. It returns errLost if there is

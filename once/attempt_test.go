@@ -167,6 +167,22 @@ func TestARefusalThatCanNotBeWrittenIsWrittenLater(t *testing.T) {
 	}
 }
 
+// Settle returns what was open when it began, also if it only had to be written.
+func TestSettleReturnsWhatItWrites(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.fates(proof.Refuse)
+		b.journalIsAway(proof.Received, 30*time.Second)
+		buyer := b.process()
+		_, err := buyer.Buy(b.ctx, "a", prepaid)
+		b.says("unknown, pending", err)
+		time.Sleep(30 * time.Second)
+		settled, err := buyer.Settle(b.ctx)
+		b.NoError(err)
+		b.Len(settled, 1)
+		b.Equal(once.StateNotPurchased, settled[0].State)
+	})
+}
+
 // Another process has taken over, and its attempt lives.
 func TestAKeptRefusalIsNotWrittenOverALaterClaim(t *testing.T) {
 	inBench(t, func(b *bench) {
@@ -182,6 +198,30 @@ func TestAKeptRefusalIsNotWrittenOverALaterClaim(t *testing.T) {
 		_, err = stale.Settle(b.ctx)
 		b.NoError(err)
 		b.is(once.StateSending, "a")
+		b.Contains(b.log.messages(), "dropped what could not be written")
+	})
+}
+
+// A kept outcome of an attempt that was prevented has no request id. Its claim differs from a later one.
+func TestAKeptPreventionIsNotWrittenOverALaterClaim(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.directs(func(kind proof.Kind) proof.Fate {
+			if kind == proof.List {
+				b.world.Away(30*time.Second, false)
+				return proof.Fail
+			}
+			return proof.Go
+		})
+		stale := b.process()
+		_, err := stale.Buy(b.ctx, "a", prepaid)
+		b.says("unknown, pending", err)
+		time.Sleep(time.Hour)
+		b.at(proof.List, func() { // of the later claim
+			_, err := stale.Settle(b.ctx)
+			assert.NoError(b.t, err)
+			b.is(once.StatePreparing, "a")
+		})
+		b.bought("a")
 		b.Contains(b.log.messages(), "dropped what could not be written")
 	})
 }
@@ -243,17 +283,33 @@ func (p panicking) Handle(_ context.Context, record slog.Record) error {
 	return nil
 }
 
-// A panic in a hook, or while signing, goes on in Buy, and leaves no state.
+// Shutdown writes what is kept on a goroutine of its own.
+func TestAPanicOfTheLoggerInShutdownCanBeCaught(t *testing.T) {
+	inBench(t, func(b *bench) {
+		buyer := proof.NewProcess(b.world, b, func(p *proof.Process) once.Journal { return once.JournalOf(p.Store(b.records)) },
+			once.WithLogger(slog.New(panicking{slog.DiscardHandler, "once: bought"}))).Buyer
+		b.journalIsAway(proof.Received, 30*time.Second)
+		b.Panics(func() { buyer.Buy(b.ctx, "a", prepaid) })
+		time.Sleep(30 * time.Second)
+		b.Panics(func() { buyer.Shutdown(b.ctx) })
+	})
+}
+
+// A panic in a hook, or while signing, goes on in Buy. What is known is written: nothing was sent, or it was refused.
 func TestAPanicLeavesNoState(t *testing.T) {
-	inBenches(t, map[once.State]computeunit.Hooks{
-		once.StateNotPurchased: {BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { panic("oops") }},
-		once.StateSending: {AfterAttempt: func(_ context.Context, a computeunit.AttemptInfo, _ error) error {
+	inBenches(t, map[proof.Fate]once.State{
+		proof.Go: once.StateNotPurchased, proof.Refuse: once.StateNotPurchased, proof.RefuseRetry: once.StateNotPurchased, proof.Lose: once.StateSending,
+	}, func(b *bench, fate proof.Fate, want once.State) {
+		hooks := computeunit.Hooks{AfterAttempt: func(_ context.Context, a computeunit.AttemptInfo, _ error) error {
 			if a.Action == "PurchaseComputeUnit" {
 				panic("oops")
 			}
 			return nil
-		}},
-	}, func(b *bench, want once.State, hooks computeunit.Hooks) {
+		}}
+		if fate == proof.Go {
+			hooks = computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error { panic("oops") }}
+		}
+		b.fates(fate)
 		ctx := computeunit.ContextWithHooks(b.ctx, hooks)
 		b.PanicsWithValue("oops", func() { b.process().Buy(ctx, "a", prepaid) })
 		left := b.purchase("a")

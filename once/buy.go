@@ -121,6 +121,9 @@ func (c *call) run() {
 	defer context.AfterFunc(c.buyer.closing, func() { c.stop(errShutdown) })()
 	defer c.recovered()
 	r, outcome, why := c.loop()
+	if ended := c.ended(); isPending(why) && !errors.Is(why, errors.Unwrap(ended)) {
+		why = join(ended, why) // its own error, whatever the client or a driver says
+	}
 	if c.purchase = r.Purchase; outcome != nil {
 		c.err = failed(outcome, r.Purchase, why)
 	}
@@ -171,7 +174,7 @@ func (c *call) loop() (r record, outcome, why error) {
 		case errors.Is(err, errEndpoint):
 			return r, outcome, err
 		case err != nil:
-			return r, computeunit.ErrOutcomeUnknown, join(c.lost, cmp.Or(c.over, c.ended()), again(err))
+			return r, computeunit.ErrOutcomeUnknown, join(c.lost, c.over, again(err))
 		case r.version == "" && c.seen:
 			return r, computeunit.ErrOutcomeUnknown, join(c.lost, errDeleted)
 		case reused != nil:

@@ -160,13 +160,13 @@ type causeError struct {
 	pending, notPurchased bool
 }
 
-// Error is the cause's, without the advice of an OutcomeError, which is about one call.
+// Error is the cause's, without the advice of an OutcomeError, which is about one call, and without naming hooks, which are ours.
 func (e causeError) Error() string {
 	text, called := e.error.Error(), (*computeunit.OutcomeError)(nil)
 	if errors.As(e.error, &called) {
 		text = strings.Replace(text, called.Error(), fmt.Sprint(called.Err), 1)
 	}
-	return text
+	return strings.NewReplacer("a hook prevented the attempt: ", "", "a hook prevented a further attempt: ", "").Replace(text)
 }
 
 func (e causeError) Is(target error) bool {

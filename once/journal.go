@@ -123,7 +123,26 @@ const endpointKey = "\x01endpoint"
 
 // endpointRow is a new version of the record.
 func endpointRow(endpoint string) store.Record {
-	return store.Record{Key: endpointKey, Version: newVersion(), State: whole(endpoint), Data: []byte("{}")}
+	return store.Record{Key: endpointKey, Version: newVersion(), State: whole(endpoint), Data: fmt.Appendf(nil, `{"format":%d}`, format)}
+}
+
+// rewriteEndpoint writes the record as it is: a journal can be of a later version, or read only. A database can refuse one of two
+// that do so at once.
+func (b *Buyer) rewriteEndpoint(ctx context.Context, row store.Record) error {
+	_, err := b.decode(row)
+	if errors.Is(err, errLater) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
+	defer cancel()
+	for range 10 {
+		done, failed := b.store.Put(ctx, row.Version, row)
+		if done {
+			return nil
+		}
+		err = cmp.Or(failed, errUnexplained)
+	}
+	return fmt.Errorf("writing the journal: %w", err)
 }
 
 // whole is an endpoint by what is compared: scheme, host, port and path.

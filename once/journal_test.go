@@ -46,7 +46,7 @@ func TestSQLRefusesWhatIsNoJournal(t *testing.T) {
 
 func TestSchemaCreatesTheTable(t *testing.T) {
 	for dialect, names := range map[once.Dialect][2]string{
-		once.SQLite: {`"computeunit_purchases"`, `"billing"."units_2"`}, once.PostgreSQL: {`"computeunit_purchases"`, `"billing"."units_2"`},
+		once.SQLite: {`"main"."computeunit_purchases"`, `"billing"."units_2"`}, once.PostgreSQL: {`"computeunit_purchases"`, `"billing"."units_2"`},
 		once.MySQL: {"`computeunit_purchases`", "`billing`.`units_2`"},
 	} {
 		assert.Contains(t, once.Schema(dialect), "CREATE TABLE IF NOT EXISTS "+names[0]+" (")

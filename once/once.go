@@ -142,11 +142,11 @@ func (b *Buyer) Check(ctx context.Context) (err error) {
 		return err
 	}
 	rows, err := b.store.Find(ctx, store.Key, endpointKey)
-	for _, row := range rows { // it is written as it is: a journal can be read only
-		_, err = b.store.Put(ctx, row.Version, row)
+	for _, row := range rows {
+		err = b.rewriteEndpoint(ctx, row)
 	}
 	if err != nil {
-		return fmt.Errorf("writing the journal: %w", err)
+		return err
 	}
 	rows, err = b.store.Find(ctx, store.OpenService)
 	for _, row := range rows {
@@ -178,22 +178,26 @@ func (b *Buyer) Shutdown(ctx context.Context) error {
 	b.close()
 	b.mu.Unlock()
 	var unwritten error
+	var panicked any
 	ended, lasting := make(chan struct{}), context.WithoutCancel(ctx)
 	go func() {
 		defer close(ended)
+		defer func() { panicked = recover() }() // of the logger: it goes on in the caller
 		b.calls.Wait()
 		unwritten = b.writeKept(lasting, "")
 	}()
 	select {
 	case <-ended:
-		return unwritten
 	case <-ctx.Done():
+		select {
+		case <-ended: // at once: nothing was left to do
+		case <-time.After(leaving):
+			late := fmt.Errorf("once: an attempt is under way still, or an outcome not written: %w", ctx.Err())
+			return errors.Join(late, b.writeKept(ctx, ""))
+		}
 	}
-	select {
-	case <-ended: // at once: nothing was left to do
-		return unwritten
-	case <-time.After(leaving):
-		late := fmt.Errorf("once: an attempt is under way still, or an outcome not written: %w", ctx.Err())
-		return errors.Join(late, b.writeKept(ctx, ""))
+	if panicked != nil {
+		panic(panicked)
 	}
+	return unwritten
 }

@@ -86,7 +86,7 @@ func (b *Buyer) encode(r *record, version string) (row store.Record, err error) 
 	if r.service = cmp.Or(r.service, serviceOf(r.Request)); !r.Open() {
 		r.service = ""
 	}
-	r.version, r.age = version, 0
+	r.version, r.age, r.Refusal = version, 0, strings.ToValidUTF8(r.Refusal, "?") // as JSON has it
 	row = store.Record{Key: r.Key, Version: version, OpenService: r.service, InstanceID: r.InstanceID, State: string(r.State)}
 	row.Data, err = json.Marshal(document{format, r.beside, r.Purchase})
 	return row, err
@@ -190,15 +190,18 @@ func (b *Buyer) owner(ctx context.Context, column store.Column, value string) (r
 
 // write makes a change of a record durable, by compare-and-swap (rule 4). If the record is not what r says any more, the
 // change is asked again with what it has become; its error ends the write, and the record is then returned as it is.
-// After a write that is not confirmed the journal is read: the new version in it means that it was done.
+// After a write that is not confirmed the journal is read: the new version in it means that it was done. It is written once more
+// then, because what can be read need not be kept: a synchronous standby that is away has not got it, and makes both wait too long.
 func (b *Buyer) write(ctx context.Context, r record, change func(next *record) error) (record, error) {
 	ctx, cancel := journalContext(ctx)
 	defer cancel()
-	version, last := newVersion(), error(nil)
+	version, last, written := newVersion(), error(nil), false
 	for wait := firstPause; ; wait = min(2*wait, lastPause) {
 		next := r
-		if err := change(&next); err != nil {
-			return r, err
+		if !written {
+			if err := change(&next); err != nil {
+				return r, err
+			}
 		}
 		row, err := b.encode(&next, version)
 		if err != nil {
@@ -210,10 +213,13 @@ func (b *Buyer) write(ctx context.Context, r record, change func(next *record) e
 		}
 		now, readErr := b.owner(ctx, store.Key, row.Key)
 		switch last = cmp.Or(err, readErr, last); {
-		case readErr == nil && now.version == version:
+		case readErr == nil && now.version == version && written:
 			return now, nil
+		case readErr == nil && now.version == version:
+			r, version, written = now, newVersion(), true
+			continue
 		case readErr == nil && now.version != r.version:
-			r = now
+			r, written = now, false
 			r.Key = row.Key
 			continue
 		case readErr == nil && b.isTaken(ctx, row):

@@ -1,9 +1,14 @@
 package once_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
+	"unicode/utf8"
 
+	"github.com/qianfan-go/computeunit"
+	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 	"github.com/qianfan-go/computeunit/once/internal/store"
@@ -60,6 +65,30 @@ func TestWhatALaterVersionWroteIsLeftAlone(t *testing.T) {
 	})
 }
 
+// It would write its version there, and only what is open is read.
+func TestCheckNoticesAJournalOfALaterVersion(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.bought("a")
+		b.NoError(b.process().Check(b.ctx))
+		b.alter("\x01endpoint", func(row *store.Record) { row.Version, row.Data = "later", []byte(`{"format":2}`) })
+		b.ErrorContains(b.process().Check(b.ctx), "later version")
+	})
+}
+
+// What people and proxies write can be in any encoding. A Purchase is JSON both ways.
+func TestARefusalIsText(t *testing.T) {
+	inBench(t, func(b *bench) {
+		ctx := computeunit.ContextWithHooks(b.ctx, computeunit.Hooks{BeforeAttempt: func(context.Context, computeunit.AttemptInfo) error {
+			return errors.New("\xd3\xe0\xb6\xee")
+		}})
+		p, err := b.process().Buy(ctx, "a", prepaid)
+		b.says("not purchased", err)
+		b.True(utf8.ValidString(p.Refusal), p.Refusal)
+		b.Equal(p, b.purchase("a"))
+	})
+}
+
+// It is only written once more, as it is: what can be read need not be on the standby that has to have it.
 func TestAWriteThatWasDoneAlthoughItFailedIsNotDoneAgain(t *testing.T) {
 	inBench(t, func(b *bench) {
 		b.bought("a") // the endpoint is known then
@@ -68,13 +97,37 @@ func TestAWriteThatWasDoneAlthoughItFailedIsNotDoneAgain(t *testing.T) {
 			if kind == proof.Journal {
 				statements++
 			}
-			if kind == proof.Journal && statements%2 == 0 { // each write, which is read then
+			if kind == proof.Journal && statements%2 == 0 { // each write, which is read then, twice
 				return proof.FailAfter
 			}
 			return proof.Go
 		})
 		b.bought("b")
 		b.Zero(time.Since(began))
+	})
+}
+
+// standby is a database whose synchronous standby is away: what is written can be read, and is never confirmed.
+type standby struct{ store.Store }
+
+func (s standby) Put(ctx context.Context, version string, r store.Record) (bool, error) {
+	done, err := s.Store.Put(ctx, version, r)
+	if r.State != "sending" {
+		return done, err
+	}
+	time.Sleep(5*time.Second + time.Millisecond)
+	return false, errors.New("no answer within 5 s")
+}
+
+func TestWhatCanOnlyBeReadIsNotBelieved(t *testing.T) {
+	inBench(t, func(b *bench) {
+		client, err := model.NewClient(&b.world.Service)
+		b.NoError(err)
+		buyer, err := once.New(client, once.JournalOf(standby{b.records}))
+		b.NoError(err)
+		_, err = buyer.Buy(b.ctx, "a", prepaid)
+		b.says("not purchased, pending", err)
+		b.Empty(b.world.Orders(0))
 	})
 }
 

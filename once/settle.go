@@ -44,7 +44,6 @@ const (
 //
 // The error joins what kept it from looking; the other purchases were looked after all the same.
 func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
-	unwritten := b.writeKept(ctx, "")
 	err := b.keepEndpoint(ctx)
 	var rows []store.Record
 	if err == nil {
@@ -53,6 +52,7 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 	if err != nil {
 		return nil, fmt.Errorf("once: reading the journal: %w", err)
 	}
+	unwritten := b.writeKept(ctx, "")
 	purchases, errs := make([]Purchase, len(rows)), make([]error, len(rows))
 	inTurn(len(rows), func(i int) {
 		purchases[i].Key, errs[i] = rows[i].Key, errors.New("a hook ended the goroutine")
@@ -61,7 +61,7 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 				errs[i] = fmt.Errorf("once: key %q: %w", rows[i].Key, errs[i])
 			}
 		}()
-		r, err := b.decode(rows[i])
+		r, err := b.owner(ctx, store.Key, rows[i].Key) // as it is now
 		if err == nil {
 			ctx, cancel := context.WithTimeout(ctx, b.lookTimeout())
 			defer cancel()
@@ -156,6 +156,8 @@ var errNoDate = errors.New("the listing has no Date header, so nothing is known 
 func (b *Buyer) list(ctx context.Context, r record) (listed Listing, instances []computeunit.Instance, err error) {
 	response, err := b.client.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: r.Request.ServiceID})
 	switch {
+	case err != nil && ctx.Err() != nil: // whose cause can be another key's error
+		return listed, nil, again(fmt.Errorf("%w: %v", ctx.Err(), err))
 	case err != nil:
 		return listed, nil, err
 	case response.Date.IsZero():

@@ -3,6 +3,7 @@ package once_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime"
 	"testing"
 	"time"
@@ -97,6 +98,28 @@ func TestSettleDoesNotStarveBehindAServiceThatDoesNotAnswer(t *testing.T) {
 		b.Error(err)
 		b.Len(open, 1)
 	})
+}
+
+// Also if the caller has none.
+func TestSettleHasALimitForEachKey(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		client, err := model.NewClient(hanging{}, computeunit.WithMaxAttempts(10))
+		b.NoError(err)
+		buyer, err := once.New(client, once.JournalOf(b.records))
+		b.NoError(err)
+		began := time.Now()
+		_, err = buyer.Settle(b.ctx)
+		b.Error(err)
+		b.LessOrEqual(time.Since(began), 41*time.Second, "the client's time-out and 10 s")
+	})
+}
+
+type hanging struct{}
+
+func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
 }
 
 // Candidates. TestSchedule holds what a listing settles against the ledger.

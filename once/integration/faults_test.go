@@ -33,7 +33,7 @@ var encodings = []encoded{
 	{"PostgreSQL in EUC_CN", "postgresql", "EUC_CN", []string{"", "&client_encoding=UTF8", "&client_encoding=EUC_CN"}, ""},
 	{"PostgreSQL in SQL_ASCII", "postgresql", "SQL_ASCII", []string{"", "&client_encoding=UTF8", "&client_encoding=LATIN1"}, ""},
 	{"MariaDB by DSN", "mysql", "latin1", []string{
-		"", "?charset=latin1", "?charset=gbk", "?character_set_connection=latin1", "?character_set_client=gbk",
+		"", "?charset=latin1", "?charset=gbk", "?character_set_connection=latin1", "?character_set_connection=utf16", "?character_set_client=gbk",
 	}, ""},
 	{"MariaDB by init_connect", "mysql", "utf8mb4", []string{"", "?charset=utf8mb4"}, "SET character_set_connection = latin1"},
 	{"MariaDB by init_connect, of a client", "mysql", "gbk", []string{"", "?charset=utf8mb4"}, "SET character_set_client = big5"},

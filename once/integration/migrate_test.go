@@ -75,6 +75,10 @@ func TestAnotherTableIsRefused(t *testing.T) {
 		}
 		switch d.dialect {
 		case "sqlite":
+			changes["numbers"] = again("purchase_key TEXT", "purchase_key STRING")
+			changes["a service that replaces another"] = again(" UNIQUE,   -- closed", " UNIQUE ON CONFLICT REPLACE,   -- closed")
+			changes["a service that is not null"] = again(" UNIQUE,   -- closed", " UNIQUE NOT NULL,   -- closed")
+			changes["states only"] = again("\n)", "\n, CHECK (state IN ('preparing', 'sending', 'bought', 'not_purchased')))")
 			changes["letters compared without case"] = again("purchase_key TEXT", "purchase_key TEXT COLLATE NOCASE")
 			changes["no updates"] = []string{
 				"CREATE TRIGGER no_updates BEFORE UPDATE ON " + table + " BEGIN SELECT RAISE(IGNORE); END",
@@ -85,6 +89,16 @@ func TestAnotherTableIsRefused(t *testing.T) {
 				`CREATE COLLATION IF NOT EXISTS nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`,
 				`ALTER TABLE ` + table + ` ALTER COLUMN instance_id TYPE TEXT COLLATE nocase`,
 			}
+			changes["numbers compared by value"] = []string{
+				`CREATE COLLATION IF NOT EXISTS numbers (provider = icu, locale = 'und-u-kn', deterministic = false)`,
+				`ALTER TABLE ` + table + ` ALTER COLUMN purchase_key TYPE TEXT COLLATE numbers`,
+			}
+			changes["bytes"] = again("data         TEXT", "data         BYTEA")
+			changes["NULL once"] = again(" UNIQUE,   -- closed", " UNIQUE NULLS NOT DISTINCT,   -- closed")
+			changes["a child"] = []string{"CREATE TABLE child () INHERITS (" + table + ")"}
+			changes["a view"] = []string{"ALTER TABLE " + table + " RENAME TO base", "CREATE VIEW " + table + " AS SELECT * FROM base"}
+			changes["a check that hides a service twice"] = append(changes["no unique service"],
+				"ALTER TABLE "+table+" ADD CHECK (state <> 'bought' OR instance_id IS NOT NULL)")
 			changes["values cut off"] = []string{"ALTER TABLE " + table + " ALTER COLUMN version TYPE VARCHAR(9)"}
 			changes["values padded"] = []string{"ALTER TABLE " + table + " ALTER COLUMN state TYPE CHAR(16)"}
 			changes["no updates"] = []string{"CREATE RULE no_updates AS ON UPDATE TO " + table + " DO INSTEAD NOTHING"}
@@ -93,11 +107,14 @@ func TestAnotherTableIsRefused(t *testing.T) {
 			changes["letters compared without case"] = []string{
 				"ALTER TABLE " + table + " MODIFY purchase_key VARCHAR(255) CHARACTER SET latin1 NOT NULL",
 			}
+			changes["the first bytes of a key"] = []string{"CREATE UNIQUE INDEX short ON " + table + " (purchase_key(191))"}
+			changes["a view"] = []string{"RENAME TABLE " + table + " TO base", "CREATE VIEW " + table + " AS SELECT * FROM base"}
 			changes["values cut off"] = []string{"ALTER TABLE " + table + " MODIFY data BLOB NOT NULL"}
 			changes["values cut off without an error"] = []string{"ALTER TABLE " + table + " MODIFY state VARBINARY(4) NOT NULL"}
 			changes["no updates"] = []string{"CREATE TRIGGER no_updates BEFORE UPDATE ON " + table + " FOR EACH ROW SET NEW.state = OLD.state"}
 			changes["rows that a crash empties"] = []string{"ALTER TABLE " + table + " ENGINE = Aria"}
 		}
+		undo := map[string][]string{"a view": {"DROP VIEW " + table, "DROP TABLE base"}, "a child": {"DROP TABLE child"}}
 		for change, statements := range changes {
 			t.Run(change, func(t *testing.T) {
 				d := databaseOf(t, d.dialect)
@@ -108,6 +125,7 @@ func TestAnotherTableIsRefused(t *testing.T) {
 				journal := d.journalIn(t, pool)
 				execute(t, pool, statements...)
 				require.Error(t, journal.Migrate(t.Context()))
+				execute(t, pool, undo[change]...)
 			})
 		}
 	})

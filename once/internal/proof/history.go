@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -79,7 +80,9 @@ func (w *World) wrote(c *call, row store.Record) {
 	}
 	was := w.last[p.Key]
 	w.last[p.Key] = written{p, w.tick(), c}
-	w.changed(c, was, p)
+	if !reflect.DeepEqual(p, was.Purchase) { // else it is written once more
+		w.changed(c, was, p)
+	}
 	switch {
 	case p.State == once.StateSending && p.RequestID != was.RequestID:
 		w.put(c, p.Key, p.RequestID)
@@ -296,10 +299,12 @@ func (h *History) pending(unknown bool, err error) {
 	}
 }
 
-// asRead holds an error against the record that the call has read or written last: nothing is said by what was read before.
+// asRead holds an error against the record that the call has read or written last: nothing is said by what was read before. A
+// deadline that is not the call's own is that of a journal which hangs, also for another call whose outcome is kept.
 func (h *History) asRead(c *call, refused, unknown bool, err error) {
 	open, bought := c.seen.Open(), c.seen.State == once.StateBought
-	if unknown && !open && c.err() == nil && c.firstRead > 0 || refused && (open || bought) || err == nil && !bought {
+	hangs := c.err() == nil && errors.Is(err, context.DeadlineExceeded)
+	if unknown && !open && !hangs && c.err() == nil && c.firstRead > 0 || refused && (open || bought) || err == nil && !bought {
 		h.Violate("key %s was %q when the call read it last, and it said: %v", c.key, stage(c.seen), err)
 	}
 }

@@ -40,5 +40,5 @@ func text(escaped string) (string, error) {
 
 func errChanged(value string) error {
 	return fmt.Errorf("the database returned %+q, which this package did not write: "+
-		"look for a connection of the pool that converts characters (client encoding, character set)", value)
+		"look for a connection of the pool that converts characters (client encoding, character set), or a column of another type or collation", value)
 }

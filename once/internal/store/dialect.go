@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -26,7 +27,7 @@ const schema = `CREATE TABLE IF NOT EXISTS {table} (
 type dialect struct {
 	text, data, engine string // of the table; every text is compared byte for byte
 	quote              string // around a name
-	schema             string // an expression for the schema of a table that is named without one
+	home, schema       string // of a table that is named without a schema: that, or an expression for it
 	place              string // a query for the schema that the table is in; empty or no row if there is none
 	parameter          string // # is its number
 	now                string // microseconds since 1970
@@ -43,7 +44,7 @@ type setting struct {
 
 var dialects = map[string]dialect{
 	"sqlite": {
-		text: "TEXT", data: "TEXT", quote: `"`, schema: "'main'", parameter: "?", onConflict: " ON CONFLICT DO NOTHING",
+		text: "TEXT", data: "TEXT", quote: `"`, home: "main", parameter: "?", onConflict: " ON CONFLICT DO NOTHING",
 		place: `SELECT name || ' (' || file || ')' FROM pragma_database_list WHERE name = {schema} AND ` +
 			`EXISTS (SELECT 1 FROM pragma_table_info('{name}', {schema}))`,
 		now: `CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)`,
@@ -68,12 +69,14 @@ var dialects = map[string]dialect{
 				`this server is a standby, which can be behind: connect to the primary (target_session_attrs=read-write)`, false},
 			{`(SELECT relpersistence FROM pg_class WHERE oid = to_regclass('{table}')) = 'p'`,
 				`the table is not permanent, so that a crash empties it: set it to LOGGED`, true},
+			{`(SELECT relkind = 'r' AND NOT relhassubclass FROM pg_class WHERE oid = to_regclass('{table}'))`,
+				`it is a view, or has partitions or children, each with constraints of its own: set it to a plain table`, true},
 		},
 	},
 	"mysql": {
 		// 255 bytes are at most 1020 as escapes. A connection converts a parameter to its character set, of which some write
 		// ASCII in two bytes or four. It is not INSERT IGNORE: that also ignores what does not fit.
-		text: "VARBINARY(1020)", data: "LONGBLOB", engine: " ENGINE = InnoDB", quote: "`", schema: "DATABASE()",
+		text: "VARBINARY(1020)", data: "LONGBLOB", engine: " ENGINE = InnoDB ROW_FORMAT = DYNAMIC", quote: "`", schema: "DATABASE()",
 		parameter: "CONVERT(? USING ascii)", from: " FROM DUAL",
 		place: `SELECT table_schema FROM information_schema.tables WHERE table_schema = {schema} AND table_name = '{name}'`,
 		now:   `TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6))`,
@@ -84,7 +87,8 @@ var dialects = map[string]dialect{
 			{`@@autocommit = 1`, `autocommit is off, so that nothing that is written is kept, and what is read is old: set it to 1`, false},
 			{`CAST(@@global.read_only AS CHAR) IN ('0', 'OFF') AND @@global.innodb_read_only = 0`,
 				`this server is read only, as a replica is, which can be behind: connect to the primary`, false},
-			{`(SELECT engine FROM information_schema.tables WHERE table_schema = {schema} AND table_name = '{name}') = 'InnoDB'`,
+			{`@@sql_select_limit > 9223372036854775806`, `sql_select_limit hides open purchases: set it to DEFAULT`, false},
+			{`COALESCE((SELECT engine FROM information_schema.tables WHERE table_schema = {schema} AND table_name = '{name}'), '') = 'InnoDB'`,
 				`the engine of the table is not InnoDB, and others write half a statement: set it to InnoDB`, true},
 		},
 	},
@@ -103,8 +107,8 @@ func (d dialect) texts(table string) (func(string) string, error) {
 		return nil, fmt.Errorf("journal: the table %q is not [schema.]table in a-z, 0-9 and _, at most 48 of them each", table)
 	}
 	quoted := d.quote + parts[2] + d.quote
-	if parts[1] != "" {
-		quoted, d.schema = d.quote+parts[1]+d.quote+"."+quoted, "'"+parts[1]+"'"
+	if schema := cmp.Or(parts[1], d.home); schema != "" {
+		quoted, d.schema = d.quote+schema+d.quote+"."+quoted, "'"+schema+"'"
 	}
 	filled := strings.NewReplacer("{table}", quoted, "{name}", parts[2], "{schema}", d.schema, "{now}", d.now,
 		"{text}", d.text, "{data}", d.data, "{engine}", d.engine)

@@ -18,6 +18,7 @@ type database struct {
 	row      []driver.Value   // that each query finds: version, service, instance, state, data, key
 	silent   bool             // a query returns no row at all
 	missing  bool             // there is no table
+	slow     bool             // each query fails
 	keeps    func(n int) bool // whether the nth write is done; nil: each is
 	executed []string
 	written  []driver.Value // by the last write
@@ -61,10 +62,12 @@ func (d *database) QueryContext(_ context.Context, query string, _ []driver.Name
 		copy(found[2:], d.row)
 	}
 	switch {
-	case d.missing:
-		return nil, errors.New("there is no such table")
-	case query[:16] == "SELECT COALESCE(":
+	case query[:16] == "SELECT COALESCE(" && d.missing:
+		return &oneRow{2, []driver.Value{"", ""}}, nil
+	case query[:16] == "SELECT COALESCE(" && !d.slow:
 		return &oneRow{2, []driver.Value{"public", d.refusal}}, nil
+	case d.missing || d.slow:
+		return nil, errors.New("there is no such table, or a lock")
 	case d.silent:
 		found = nil
 	}

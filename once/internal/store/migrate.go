@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -14,6 +15,7 @@ import (
 var (
 	// errRefused means that trying again does not help.
 	errRefused = errors.New("refused")
+	errMissing = errors.New("missing")
 	errTable   = fmt.Errorf("%w: the table is not that of Schema", errRefused)
 )
 
@@ -27,8 +29,10 @@ func (s *SQL) Migrate(ctx context.Context) (err error) {
 		if err == nil || errors.Is(err, errRefused) {
 			break
 		}
-		if failed := s.create(ctx); failed != nil { // who has the table needs no right to create one
-			err = fmt.Errorf("%w; creating the table: %w", err, failed)
+		if errors.Is(err, errMissing) { // else a second, empty one could hide it. Who has the table needs no right to create one
+			if failed := s.create(ctx); failed != nil {
+				err = fmt.Errorf("%w; creating the table: %w", err, failed)
+			}
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
@@ -57,7 +61,7 @@ func (s *SQL) Check(ctx context.Context) (place string, err error) {
 	switch {
 	case err != nil:
 	case place == "":
-		err = fmt.Errorf("the table %s is missing where this connection looks for it: call Migrate, or run the statement of Schema", s.table)
+		err = fmt.Errorf("the table %s is %w where this connection looks for it: call Migrate, or run the statement of Schema", s.table, errMissing)
 	case refusal != "":
 		err = fmt.Errorf("in schema %s: %w: %s", place, errRefused, refusal)
 	}
@@ -76,20 +80,53 @@ func (s *SQL) try(ctx context.Context) error {
 	tried := *s
 	tried.db = tx
 	id := strings.ToLower(rand.Text())
-	data := []byte(`{"long":"` + strings.Repeat("-", 1<<17) + `"}`)
-	// The last one is as long as a text can be, because it is kept as escapes.
-	for _, text := range []string{id, strings.ToUpper(id), id + " ", id + strings.Repeat("\x01", most-len(id))} {
+	if err := tried.tryTexts(ctx, id); err != nil {
+		return err
+	}
+	return tried.tryConstraints(ctx, id)
+}
+
+// tryTexts writes texts that each differ from another one in what some collation, type or index leaves out. As escapes the last
+// two are as long as a text can be.
+func (s *SQL) tryTexts(ctx context.Context, id string) error {
+	digits, long := strconv.FormatInt(time.Now().UnixNano(), 10), id+strings.Repeat("\x01", most-len(id)-1)
+	data := []byte(`{"long":"` + strings.Repeat(`\u002d`, 1<<15) + `"}`)
+	for _, text := range []string{id, strings.ToUpper(id), id + " ", id + "1", id + "01", digits, "0" + digits, long + "1", long + "2"} {
 		for _, write := range []struct{ over, state string }{{"", "sending"}, {id, "not_purchased"}} {
-			if err := tried.keep(ctx, write.over, Record{text, id, text, text, write.state, data, 0}); err != nil {
+			if err := s.keep(ctx, write.over, Record{text, id, text, text, write.state, data, 0}); err != nil {
 				return err
 			}
 		}
+		data = []byte("{}")
 	}
-	// Nothing else is as in the rows above: a constraint must not need more.
-	for _, r := range []Record{{Key: id}, {Key: id + "s", OpenService: id}, {Key: id + "i", InstanceID: id}} {
-		r.Version, r.State, r.Data = "-", "bought", []byte("{}")
-		if done, _ := tried.Put(ctx, "", r); done {
-			return fmt.Errorf("%w: it takes a key, a service or an instance twice", errTable)
+	return nil
+}
+
+// tryConstraints writes rows that must fit, also without a service and an instance, and rows that must not. Those have nothing else
+// in common with the others: a constraint may not need more.
+func (s *SQL) tryConstraints(ctx context.Context, id string) (err error) {
+	must := func(key, service, instance string) Record {
+		return Record{id + key, id, service, instance, strings.Repeat("s", most), []byte("{}"), 0}
+	}
+	mustNot := func(key, service, instance string) Record {
+		return Record{id + key, "-", service, instance, "preparing", []byte("{}"), 0}
+	}
+	for _, r := range []struct {
+		over string
+		Record
+	}{
+		{"", must("s", id+"s", "")}, {"", must("i", "", id+"i")},
+		{"", mustNot("s", "", "")}, {"", mustNot("x", id+"s", "")}, {"", mustNot("x", "", id+"i")},
+		{"", must("n", "", "")}, // nothing but the constraints was in the way
+		{id, mustNot("n", id+"s", "")}, {id, mustNot("n", "", id+"i")},
+	} {
+		if r.Version == id {
+			err = s.keep(ctx, r.over, r.Record)
+		} else if done, _ := s.Put(ctx, r.over, r.Record); done {
+			err = fmt.Errorf("%w: it takes a key, a service or an instance twice", errTable)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

@@ -8,24 +8,41 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// fits are the writes that Migrate tries and that have to be done, after some others: each of nine texts, inserted and updated,
+// then two of the rows that differ in one column, and the last that has neither service nor instance.
+func fits(others int) func(n int) bool {
+	return func(n int) bool { return n-others <= 20 || n-others == 24 }
+}
+
 func TestMigrateCreatesOnlyAMissingTable(t *testing.T) {
-	for missing, fit := range map[bool]int{false: 8, true: 9} { // the first eight of the writes that it tries, after the table
-		d := &database{missing: missing, keeps: func(n int) bool { return n <= fit }}
+	for missing, others := range map[bool]int{false: 0, true: 1} {
+		d := &database{missing: missing, keeps: fits(others)}
 		require.NoError(t, newSQL(t, d, "sqlite").Migrate(t.Context()))
 		assert.Equal(t, missing, slices.Contains(d.executed, Schema("sqlite", DefaultTable)))
 		assert.Equal(t, d.begun, d.undone, "what it tries is taken back")
 	}
 }
 
+// CREATE TABLE IF NOT EXISTS can make a second, empty one in the first schema of a search path, which hides the real one.
+func TestMigrateDoesNotCreateATableThatItCanNotSee(t *testing.T) {
+	d := &database{slow: true}
+	assert.Error(t, newSQL(t, d, "postgresql").Migrate(t.Context()))
+	assert.Empty(t, d.executed)
+}
+
 func TestATableWithoutAConstraintIsRefused(t *testing.T) {
 	for name, keeps := range map[string]func(n int) bool{
-		"everything fits":    func(int) bool { return true },
-		"keys are unique":    func(n int) bool { return n != 9 },
-		"as are services":    func(n int) bool { return n != 9 && n != 10 },
-		"nothing is updated": func(n int) bool { return n == 1 },
-		"case is ignored":    func(n int) bool { return n <= 2 },
-		"blanks are ignored": func(n int) bool { return n <= 4 },
-		"a long one is cut":  func(n int) bool { return n <= 6 },
+		"everything fits":           func(int) bool { return true },
+		"keys are unique":           func(n int) bool { return n != 21 },
+		"as are services":           func(n int) bool { return n != 21 && n != 22 },
+		"nothing is updated":        func(n int) bool { return n == 1 },
+		"case is ignored":           func(n int) bool { return n <= 2 },
+		"blanks are ignored":        func(n int) bool { return n <= 4 },
+		"numbers are compared":      func(n int) bool { return n <= 12 },
+		"a long one is cut":         func(n int) bool { return n <= 16 },
+		"one without a service":     func(n int) bool { return n <= 20 },
+		"an update takes a service": func(n int) bool { return fits(0)(n) || n == 25 },
+		"or an instance":            func(n int) bool { return fits(0)(n) || n == 26 },
 	} {
 		d := &database{keeps: keeps}
 		err := newSQL(t, d, "postgresql").Migrate(t.Context())
