@@ -18,7 +18,7 @@ type Hooks struct {
 	BeforeAttempt func(ctx context.Context, a AttemptInfo) error
 	// AfterAttempt is called for each attempt that BeforeAttempt let through, before it is logged and before any wait. err
 	// is what the call would return if this attempt were its last: nil, or its error. If AfterAttempt returns an error, there
-	// is no further attempt; the outcome stays as it is.
+	// is no further attempt; the outcome stays as it is. It is called also if one before it panics.
 	AfterAttempt func(ctx context.Context, a AttemptInfo, err error) error
 }
 

@@ -67,8 +67,11 @@ func tableOf(options []SQLOption) string {
 // because pooled connections can differ, and fails with an error that names the setting: SQLite with synchronous below
 // FULL, or journal_mode off or memory; PostgreSQL with synchronous_commit or fsync off, or a standby; MySQL with
 // innodb_flush_log_at_trx_commit other than 1, with a binary log and sync_binlog other than 1 or binlog_format STATEMENT,
-// without autocommit, or read only. [Buyer.Check] and Migrate also refuse a table that can be lost: of a temporary SQLite
-// database, unlogged, or not InnoDB. Each statement has 5 seconds.
+// without autocommit, with a sql_select_limit, or read only. [Buyer.Check] and Migrate also refuse a table that can be lost, of
+// a temporary SQLite database, unlogged, or not InnoDB, and one that is a view or has partitions. Each statement has 5 seconds.
+//
+// Give the journal a pool of its own: a transaction that other code leaves open on a connection, or another search_path, is not
+// noticed.
 //
 // For SQLite set busy_timeout (a few seconds), too: without it a write that meets another's fails at once. That is an
 // error and never a wrong answer, but Buy then reports that it does not know. What is behind a server can't be checked: see
