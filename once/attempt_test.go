@@ -157,30 +157,15 @@ func TestARefusalThatCanNotBeWrittenIsWrittenLater(t *testing.T) {
 			b.Equal(1, b.sent, "no other attempt follows")
 			b.Len(b.log.errors(), 1)
 			time.Sleep(30 * time.Second)
-			_, err = buyer.Settle(b.ctx)
+			settled, err := buyer.Settle(b.ctx)
 			b.NoError(err)
-			closed := b.purchase("a")
-			b.Equal(once.StateNotPurchased, closed.State)
-			b.Contains(closed.Refusal, "HTTP 4")
+			b.Len(settled, 1, "it was open when Settle began")
+			b.Equal(once.StateNotPurchased, settled[0].State)
+			b.Contains(settled[0].Refusal, "HTTP 4")
+			b.Equal(settled[0], b.purchase("a"))
 			b.bought("b") // the service is free
 		})
 	}
-}
-
-// Settle returns what was open when it began, also if it only had to be written.
-func TestSettleReturnsWhatItWrites(t *testing.T) {
-	inBench(t, func(b *bench) {
-		b.fates(proof.Refuse)
-		b.journalIsAway(proof.Received, 30*time.Second)
-		buyer := b.process()
-		_, err := buyer.Buy(b.ctx, "a", prepaid)
-		b.says("unknown, pending", err)
-		time.Sleep(30 * time.Second)
-		settled, err := buyer.Settle(b.ctx)
-		b.NoError(err)
-		b.Len(settled, 1)
-		b.Equal(once.StateNotPurchased, settled[0].State)
-	})
 }
 
 // Another process has taken over, and its attempt lives.

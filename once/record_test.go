@@ -8,7 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/qianfan-go/computeunit"
-	"github.com/qianfan-go/computeunit/internal/proof/model"
 	"github.com/qianfan-go/computeunit/once"
 	"github.com/qianfan-go/computeunit/once/internal/proof"
 	"github.com/qianfan-go/computeunit/once/internal/store"
@@ -107,27 +106,24 @@ func TestAWriteThatWasDoneAlthoughItFailedIsNotDoneAgain(t *testing.T) {
 	})
 }
 
-// standby is a database whose synchronous standby is away: what is written can be read, and is never confirmed.
-type standby struct{ store.Store }
-
-func (s standby) Put(ctx context.Context, version string, r store.Record) (bool, error) {
-	done, err := s.Store.Put(ctx, version, r)
-	if r.State != "sending" {
-		return done, err
-	}
-	time.Sleep(5*time.Second + time.Millisecond)
-	return false, errors.New("no answer within 5 s")
-}
-
+// The synchronous standby is away: what is written can be read, and no write is confirmed in time.
 func TestWhatCanOnlyBeReadIsNotBelieved(t *testing.T) {
 	inBench(t, func(b *bench) {
-		client, err := model.NewClient(&b.world.Service)
-		b.NoError(err)
-		buyer, err := once.New(client, once.JournalOf(standby{b.records}))
-		b.NoError(err)
-		_, err = buyer.Buy(b.ctx, "a", prepaid)
+		b.bought("a") // the endpoint is known then
+		statements := 0
+		b.directs(func(kind proof.Kind) proof.Fate {
+			if kind == proof.Journal {
+				statements++
+			}
+			if kind == proof.Journal && (statements == 3 || statements == 5) { // sending is written, read, and written once more
+				time.Sleep(5*time.Second + time.Millisecond)
+				return proof.FailAfter
+			}
+			return proof.Go
+		})
+		_, err := b.buy("b")
 		b.says("not purchased, pending", err)
-		b.Empty(b.world.Orders(0))
+		b.Equal(1, b.sent)
 	})
 }
 

@@ -104,7 +104,10 @@ func TestSettleDoesNotStarveBehindAServiceThatDoesNotAnswer(t *testing.T) {
 func TestSettleHasALimitForEachKey(t *testing.T) {
 	inBench(t, func(b *bench) {
 		b.leaveUnknown("a", proof.Lose)
-		client, err := model.NewClient(hanging{}, computeunit.WithMaxAttempts(10))
+		client, err := model.NewClient(&model.Service{Between: func(r *http.Request, _ func() *http.Response) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}}, computeunit.WithMaxAttempts(10))
 		b.NoError(err)
 		buyer, err := once.New(client, once.JournalOf(b.records))
 		b.NoError(err)
@@ -113,13 +116,6 @@ func TestSettleHasALimitForEachKey(t *testing.T) {
 		b.Error(err)
 		b.LessOrEqual(time.Since(began), 41*time.Second, "the client's time-out and 10 s")
 	})
-}
-
-type hanging struct{}
-
-func (hanging) RoundTrip(r *http.Request) (*http.Response, error) {
-	<-r.Context().Done()
-	return nil, r.Context().Err()
 }
 
 // Candidates. TestSchedule holds what a listing settles against the ledger.
