@@ -258,8 +258,7 @@ func (e *APIError) Is(target error) bool {
 	if target == ErrThrottled {
 		return e.StatusCode == http.StatusTooManyRequests
 	}
-	family := codeFamilies[e.Code]
-	return family != nil && family == target
+	return target != nil && codeFamilies[e.Code] == target
 }
 
 // retryable makes a cause match ErrRetryable, with the text that it has.

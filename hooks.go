@@ -96,6 +96,9 @@ func (h *callHooks) before(ctx context.Context, a *transport.Attempt) error {
 
 // after gives every hook that let the attempt through its end, also if another one refused the attempt then.
 func (h *callHooks) after(ctx context.Context, a *transport.Attempt, v *verdict) {
+	if _, lasts := ctx.(transport.Lasting); lasts { // also after the caller has left
+		ctx = context.WithoutCancel(ctx)
+	}
 	for _, hooks := range slices.Backward(h.hooks[:h.let]) {
 		defer func() { // in order, and also if one before it panics: package once writes down what was refused
 			if hooks.AfterAttempt == nil {

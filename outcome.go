@@ -33,13 +33,13 @@ func judge(op *operation, r *response, missing error) *verdict {
 	case a.Reached == transport.Unconnected: // no connection, or an idle one that was closed before a byte was written on it
 		notPurchased(transport.AfterBackoff)
 	case a.Reached != transport.Answered: // time-out, reset, cancelled: the request may have left
-	case status == http.StatusTooManyRequests && r.refuses():
+	case status == http.StatusTooManyRequests && r.contradiction() == nil:
 		notPurchased(transport.AfterRetryAfter)
-	case isRefusalStatus(status) && r.refuses() && r.code() == codeRequestExpired: // the clock is off
+	case isRefusalStatus(status) && r.contradiction() == nil && r.code() == codeRequestExpired: // the clock is off
 		notPurchased(transport.WithClockCorrected)
-	case isRefusalStatus(status) && r.refuses():
+	case isRefusalStatus(status) && r.contradiction() == nil:
 		notPurchased(transport.Never)
-	case isSuccess(status) && r.isObject && slices.Contains(slices.Concat(documentedRefusals, op.refusals), r.code()) && r.refuses():
+	case isSuccess(status) && r.isObject && slices.Contains(slices.Concat(documentedRefusals, op.refusals), r.code()) && r.contradiction() == nil:
 		notPurchased(transport.Never)
 	case isSuccess(status) && missing == nil:
 		v.Outcome = nil // bought

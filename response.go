@@ -95,7 +95,7 @@ func (r *response) code() string {
 
 // codes are all the places where a failure inside can show. The header can be there more than once.
 func (r *response) codes() []string {
-	codes := append(strings.Split(r.headerCode, ", "), r.Code.String(), r.ErrorCode.String(), r.inner.Code.String())
+	codes := append(strings.Split(r.headerCode, ","), r.Code.String(), r.ErrorCode.String(), r.inner.Code.String())
 	if r.Error.is(aText) {
 		codes = append(codes, r.Error.String())
 	}
@@ -128,10 +128,7 @@ func (r *response) success(result any) error {
 	return nil
 }
 
-// refuses reports whether the response may be believed when its status or its code refuses.
-func (r *response) refuses() bool { return r.contradiction() == nil }
-
-// contradiction is why it may not.
+// contradiction is why the response may not be believed when its status or its code refuses.
 func (r *response) contradiction() error {
 	switch {
 	case r.err != nil:
@@ -147,12 +144,12 @@ func (r *response) contradiction() error {
 // isFailureInside knows InternalError, internal_server_error and the like, and the numbers of neighbouring services for it.
 // An order may exist after one.
 func isFailureInside(code string) bool {
-	switch code {
+	switch strings.TrimSpace(code) {
 	case "336000", "336100", "500000":
 		return true
 	}
-	_, after, inside := strings.Cut(strings.ToLower(code), "internal")
-	return inside && strings.Contains(after, "error")
+	_, after, _ := strings.Cut(strings.ToLower(code), "internal")
+	return strings.Contains(after, "error")
 }
 
 // field is a field as it came: its JSON. Empty: it is missing.

@@ -72,15 +72,19 @@ func (a *attempt) listAndSend() (bought record, outcome, why error) {
 // send is one call of PurchaseComputeUnit. The caller's context ends its waits and prevents an attempt, and never ends one
 // (rule 9).
 func (a *attempt) send() (*computeunit.PurchaseComputeUnitResponse, error) {
-	ctx := context.WithValue(a.ctx, transport.Lasting{}, true)
-	hooked := computeunit.ContextWithHooks(ctx, computeunit.Hooks{BeforeAttempt: a.begin, AfterAttempt: a.refused})
-	return a.buyer.client.PurchaseComputeUnit(hooked, a.record.Request)
+	hooked := computeunit.ContextWithHooks(a.ctx, computeunit.Hooks{BeforeAttempt: a.begin, AfterAttempt: a.refused})
+	return a.buyer.client.PurchaseComputeUnit(transport.Lasting{Context: hooked}, a.record.Request)
+}
+
+// isOf reports whether hooks of this call's context are called for it: the caller's can make calls with that context, too.
+func (a *attempt) isOf(info computeunit.AttemptInfo) bool {
+	return info.Action == "PurchaseComputeUnit" && info.ServiceID == a.record.Request.ServiceID
 }
 
 // begin writes "sending", with everything that somebody else needs to look after the attempt, before a byte of it leaves
 // (rule 3). The attempt is signed already: a process that sleeps from here on is refused by the service (rule 5).
 func (a *attempt) begin(_ context.Context, info computeunit.AttemptInfo) error {
-	if err := a.ended(); err != nil {
+	if err := a.ended(); err != nil || !a.isOf(info) {
 		return err
 	}
 	if err := checkFence(info.SignatureExpires, a.before.Date); err != nil {
@@ -97,7 +101,7 @@ func (a *attempt) begin(_ context.Context, info computeunit.AttemptInfo) error {
 
 // refused writes a certain refusal down before the wait for another attempt (rule 8), or there is none.
 func (a *attempt) refused(_ context.Context, info computeunit.AttemptInfo, err error) error {
-	if !errors.Is(err, computeunit.ErrNotPurchased) {
+	if !errors.Is(err, computeunit.ErrNotPurchased) || !a.isOf(info) {
 		return nil
 	}
 	a.underWay.Store(false)
@@ -172,7 +176,7 @@ func (a *attempt) end(cause error) (record, error, error) {
 		return a.record, computeunit.ErrOutcomeUnknown, join(cause, err)
 	}
 	by := EvidenceAnswer
-	if a.requestID == "" || a.ended() != nil && isPending(cause) { // it did not come to send, or the caller left: nobody's answer
+	if a.record.RequestID == "" || a.ended() != nil && isPending(cause) { // it did not come to send, or the caller left: nobody's answer
 		by = ""
 	}
 	mine := a.record // which whoever writes what is kept changes

@@ -280,6 +280,27 @@ func TestAPanicOfTheLoggerInShutdownCanBeCaught(t *testing.T) {
 	})
 }
 
+// The caller's hooks can list with the context that they get, which has package once's hooks.
+func TestACallInAHookIsNoAttempt(t *testing.T) {
+	inBench(t, func(b *bench) {
+		other, err := model.NewClient(&b.world.Service)
+		b.NoError(err)
+		look := func(ctx context.Context, a computeunit.AttemptInfo) error {
+			if a.Action == "PurchaseComputeUnit" {
+				_, err := other.DescribeComputeUnits(ctx, computeunit.DescribeComputeUnitsRequest{ServiceID: a.ServiceID})
+				b.NoError(err)
+			}
+			return nil
+		}
+		hooks := computeunit.Hooks{BeforeAttempt: look, AfterAttempt: func(ctx context.Context, a computeunit.AttemptInfo, _ error) error { return look(ctx, a) }}
+		b.lag(time.Hour)
+		b.fates(proof.LoseAnswer)
+		_, err = b.process().Buy(computeunit.ContextWithHooks(b.ctx, hooks), "a", prepaid)
+		b.says("unknown, pending", err)
+		b.is(once.StateSending, "a")
+	})
+}
+
 // A panic in a hook, or while signing, goes on in Buy. What is known is written: nothing was sent, or it was refused.
 func TestAPanicLeavesNoState(t *testing.T) {
 	inBenches(t, map[proof.Fate]once.State{

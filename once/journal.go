@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -132,9 +133,10 @@ func endpointRow(endpoint string) store.Record {
 // rewriteEndpoint writes the record as it is: a journal can be of a later version, or read only. A database can refuse one of two
 // that do so at once.
 func (b *Buyer) rewriteEndpoint(ctx context.Context, row store.Record) error {
-	_, err := b.decode(row)
-	if errors.Is(err, errLater) {
-		return err
+	var d document
+	err := json.Unmarshal(row.Data, &d)
+	if err != nil || d.Format > format {
+		return join(errLater, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, journalTimeout)
 	defer cancel()

@@ -191,11 +191,11 @@ func (b *Buyer) owner(ctx context.Context, column store.Column, value string) (r
 // write makes a change of a record durable, by compare-and-swap (rule 4). If the record is not what r says any more, the
 // change is asked again with what it has become; its error ends the write, and the record is then returned as it is.
 // After a write that is not confirmed the journal is read: the new version in it means that it was done. It is written once more
-// then, because what can be read need not be kept: a synchronous standby that is away has not got it, and makes both wait too long.
+// then, because what can be read need not be kept: while a synchronous standby is away, each write waits for it in vain.
 func (b *Buyer) write(ctx context.Context, r record, change func(next *record) error) (record, error) {
 	ctx, cancel := journalContext(ctx)
 	defer cancel()
-	version, last, written := newVersion(), error(nil), false
+	version, last, written, began := newVersion(), error(nil), false, time.Now()
 	for wait := firstPause; ; wait = min(2*wait, lastPause) {
 		next := r
 		if !written {
@@ -213,11 +213,10 @@ func (b *Buyer) write(ctx context.Context, r record, change func(next *record) e
 		}
 		now, readErr := b.owner(ctx, store.Key, row.Key)
 		switch last = cmp.Or(err, readErr, last); {
-		case readErr == nil && now.version == version && written:
+		case readErr == nil && now.version == version && written && time.Since(began) < lastPause:
 			return now, nil
 		case readErr == nil && now.version == version:
 			r, version, written = now, newVersion(), true
-			continue
 		case readErr == nil && now.version != r.version:
 			r, written = now, false
 			r.Key = row.Key

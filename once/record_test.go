@@ -61,14 +61,9 @@ func TestWhatALaterVersionWroteIsLeftAlone(t *testing.T) {
 		}
 		b.Equal(1, b.sent)
 		b.Equal(later, b.alter("a", func(*store.Record) {}))
-	})
-}
 
-// It would write its version there, and only what is open is read.
-func TestCheckNoticesAJournalOfALaterVersion(t *testing.T) {
-	inBench(t, func(b *bench) {
-		b.bought("a")
-		b.NoError(b.process().Check(b.ctx))
+		b.alter("a", func(row *store.Record) { row.Version, row.OpenService = "settled", "" })
+		b.NoError(b.process().Check(b.ctx), "it reads what is open, and the record of the endpoint, which has the version, too")
 		b.alter("\x01endpoint", func(row *store.Record) { row.Version, row.Data = "later", []byte(`{"format":2}`) })
 		b.ErrorContains(b.process().Check(b.ctx), "later version")
 	})
@@ -102,7 +97,7 @@ func TestAWriteThatWasDoneAlthoughItFailedIsNotDoneAgain(t *testing.T) {
 			return proof.Go
 		})
 		b.bought("b")
-		b.Zero(time.Since(began))
+		b.Less(time.Since(began), time.Second)
 	})
 }
 
@@ -124,6 +119,7 @@ func TestWhatCanOnlyBeReadIsNotBelieved(t *testing.T) {
 		_, err := b.buy("b")
 		b.says("not purchased, pending", err)
 		b.Equal(1, b.sent)
+		b.Empty(b.purchase("b").Evidence, "it is nobody's answer")
 	})
 }
 

@@ -1,6 +1,7 @@
 package once
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,14 @@ func (b *Buyer) Settle(ctx context.Context) ([]Purchase, error) {
 				errs[i] = fmt.Errorf("once: key %q: %w", rows[i].Key, errs[i])
 			}
 		}()
-		r, err := b.owner(ctx, store.Key, rows[i].Key) // as it is now
+		r, err := b.decode(rows[i])
+		if err == nil { // what was kept has been written since
+			if now, failed := b.owner(ctx, store.Key, r.Key); failed != nil || now.version == "" {
+				err = cmp.Or(failed, errDeleted)
+			} else {
+				r = now
+			}
+		}
 		if err == nil {
 			ctx, cancel := context.WithTimeout(ctx, b.lookTimeout())
 			defer cancel()

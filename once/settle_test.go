@@ -118,6 +118,23 @@ func TestSettleHasALimitForEachKey(t *testing.T) {
 	})
 }
 
+func TestSettleNamesWhatItCouldNotReadAgain(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.leaveUnknown("a", proof.Lose)
+		statements := 0
+		b.directs(func(kind proof.Kind) proof.Fate {
+			if statements++; kind == proof.Journal && statements > 2 { // the endpoint, and what is open
+				return proof.Fail
+			}
+			return proof.Go
+		})
+		settled, err := b.process().Settle(b.ctx)
+		b.Error(err)
+		b.Equal("a", settled[0].Key)
+		b.True(settled[0].Open())
+	})
+}
+
 // Candidates. TestSchedule holds what a listing settles against the ledger.
 
 func TestBuyFindsTheOrderOfALostAnswer(t *testing.T) {

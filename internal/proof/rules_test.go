@@ -22,7 +22,7 @@ var runRules = flag.Bool("rules", false, "TestRules: switch each rule off in a c
 // that it changes.
 var rulesOf = map[string][]string{
 	"testdata/rules":                     {".", "./internal/transport"},
-	"once/internal/proof/testdata/rules": {"./once", "-schedule=10000"},
+	"once/internal/proof/testdata/rules": {"./once", "-schedule=30000"},
 }
 
 // TestRules shows that the tests can fail: each patch applies, and with -rules a test finds what it does.

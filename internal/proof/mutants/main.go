@@ -19,14 +19,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 var (
 	count    = flag.Int("n", 60, "how many mutants to try")
 	seed     = flag.Uint64("seed", 0, "what the mutants follow from; 0 picks one")
 	patience = flag.String("patience", "3m", "how long the tests of a package may take")
-	parallel = flag.Int("parallel", 2, "how many mutants are tried at a time")
 )
 
 // changed are the packages whose source is changed.
@@ -158,25 +156,20 @@ func try(all []mutant) (survivors []mutant) {
 	folder, err := os.MkdirTemp("", "mutants")
 	must(err)
 	defer os.RemoveAll(folder)
-	built := make(chan mutant)
-	go build(all, folder, built)
-	var mu sync.Mutex
-	var workers sync.WaitGroup
-	for range *parallel {
-		workers.Go(func() {
-			for m := range built {
-				if !pass(m.overlay, "./"+m.folder) || !pass(m.overlay, tests...) {
-					log.Println("found   ", m)
-					continue
-				}
-				log.Println("SURVIVED", m)
-				mu.Lock()
-				survivors = append(survivors, m)
-				mu.Unlock()
-			}
-		})
+	for tried := 0; tried < *count && len(all) > 0; all = all[1:] {
+		m := all[0]
+		m.write(filepath.Join(folder, strconv.Itoa(len(all))))
+		switch {
+		case !goes(m.overlay, "build", "./"+m.folder):
+			continue
+		case !pass(m.overlay, "./"+m.folder) || !pass(m.overlay, tests...):
+			log.Println("found   ", m)
+		default:
+			log.Println("SURVIVED", m)
+			survivors = append(survivors, m)
+		}
+		tried++
 	}
-	workers.Wait()
 	return survivors
 }
 
@@ -184,19 +177,6 @@ func testPackages() []string {
 	listed, err := exec.Command("go", "list", "./...").Output()
 	must(err)
 	return slices.DeleteFunc(strings.Fields(string(listed)), func(name string) bool { return strings.Contains(name, "/examples") })
-}
-
-// build leaves out what does not.
-func build(all []mutant, folder string, built chan<- mutant) {
-	defer close(built)
-	for n := 0; n < *count && len(all) > 0; all = all[1:] {
-		m := all[0]
-		m.write(filepath.Join(folder, strconv.Itoa(len(all))))
-		if goes(m.overlay, "build", "./"+m.folder) {
-			built <- m
-			n++
-		}
-	}
 }
 
 // write makes an overlay for the go command.

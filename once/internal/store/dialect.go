@@ -69,7 +69,8 @@ var dialects = map[string]dialect{
 				`this server is a standby, which can be behind: connect to the primary (target_session_attrs=read-write)`, false},
 			{`(SELECT relpersistence FROM pg_class WHERE oid = to_regclass('{table}')) = 'p'`,
 				`the table is not permanent, so that a crash empties it: set it to LOGGED`, true},
-			{`(SELECT relkind = 'r' AND NOT relhassubclass FROM pg_class WHERE oid = to_regclass('{table}'))`,
+			{`(SELECT relkind FROM pg_class WHERE oid = to_regclass('{table}')) = 'r' AND
+				NOT EXISTS (SELECT 1 FROM pg_inherits WHERE inhparent = to_regclass('{table}'))`,
 				`it is a view, or has partitions or children, each with constraints of its own: set it to a plain table`, true},
 		},
 	},
