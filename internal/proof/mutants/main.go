@@ -123,10 +123,6 @@ func change(n ast.Node, add func(from, to token.Pos, is string)) {
 		if value, err := strconv.Atoi(n.Value); err == nil {
 			add(n.Pos(), n.End(), strconv.Itoa(value+1))
 		}
-	case *ast.Ident:
-		if is := map[string]string{"true": "false", "false": "true"}[n.Name]; is != "" {
-			add(n.Pos(), n.End(), is)
-		}
 	case *ast.BlockStmt:
 		for _, s := range n.List {
 			if mayGo(s) {

@@ -40,9 +40,7 @@ func TestATableWithoutAConstraintIsRefused(t *testing.T) {
 		"blanks are ignored":        func(n int) bool { return n <= 2 },
 		"numbers are compared":      func(n int) bool { return n <= 6 },
 		"a long one is cut":         func(n int) bool { return n <= 8 },
-		"one without a service":     func(n int) bool { return n <= 12 },
 		"an update takes a service": func(n int) bool { return fits(0)(n) || n == 17 },
-		"or an instance":            func(n int) bool { return fits(0)(n) || n == 18 },
 	} {
 		d := &database{keeps: keeps}
 		err := newSQL(t, d, "postgresql").Migrate(t.Context())
