@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -34,7 +35,7 @@ func main() {
 	case flag.NArg() > 0:
 		err = operate(ctx, buyer, os.Stdout, flag.Args())
 	default:
-		err = serve(ctx, stop, buyer, *addr)
+		err = serve(ctx, buyer, *addr)
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -70,7 +71,11 @@ func newBuyer(ctx context.Context, database string) (*once.Buyer, error) {
 }
 
 // serve answers until it is told to end, and then waits for the purchases that have begun.
-func serve(ctx context.Context, stop func(), buyer *once.Buyer, addr string) error {
+func serve(ctx context.Context, buyer *once.Buyer, addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
 	go func() {
 		for ; ctx.Err() == nil; time.Sleep(time.Minute) { // at the start, and from time to time
 			if _, err := buyer.Settle(ctx); err != nil {
@@ -78,8 +83,8 @@ func serve(ctx context.Context, stop func(), buyer *once.Buyer, addr string) err
 			}
 		}
 	}()
-	server := &http.Server{Addr: addr, Handler: handler(buyer), ReadTimeout: 10 * time.Second, WriteTimeout: 2 * time.Minute}
-	go func() { log.Print(server.ListenAndServe()); stop() }() // ends by Shutdown, or if the address is taken
+	server := &http.Server{Handler: handler(buyer), ReadTimeout: 10 * time.Second, WriteTimeout: 2 * time.Minute}
+	go server.Serve(listener) // until Shutdown
 	<-ctx.Done()
 	if err := server.Shutdown(context.Background()); err != nil {
 		return err
