@@ -12,7 +12,7 @@ import (
 
 func TestAnOptionThatIsNilPanics(t *testing.T) {
 	for name, option := range map[string]computeunittest.Option{
-		"clock": computeunittest.WithClock(nil), "purchases": computeunittest.WithPurchaseFaults(nil), "listings": computeunittest.WithListingFaults(nil),
+		"clock": computeunittest.WithClock(nil), "purchases": computeunittest.WithPurchaseFaults(nil),
 	} {
 		assert.Panics(t, func() { computeunittest.NewServer(option) }, name)
 	}

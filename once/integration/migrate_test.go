@@ -51,6 +51,8 @@ func TestSchemaIsTheTableOfMigrate(t *testing.T) {
 		execute(t, pool, once.Schema(once.Dialect(d.dialect)))
 		require.NoError(t, buyerOn(t, journal, &model.Service{}).Check(t.Context()))
 		require.NoError(t, journal.Migrate(t.Context()))
+		require.NoError(t, journal.ChangeEndpoint(t.Context(), "http://127.0.0.1:1", "https://new.example.com"))
+		require.Error(t, buyerOn(t, journal, &model.Service{}).Check(t.Context()))
 	})
 }
 

@@ -37,8 +37,6 @@ func TestATableWithoutAConstraintIsRefused(t *testing.T) {
 		"as are services":           func(n int) bool { return n != 13 && n != 14 },
 		"nothing is updated":        func(n int) bool { return n <= 11 },
 		"case is ignored":           func(n int) bool { return n <= 1 },
-		"blanks are ignored":        func(n int) bool { return n <= 2 },
-		"numbers are compared":      func(n int) bool { return n <= 6 },
 		"a long one is cut":         func(n int) bool { return n <= 8 },
 		"an update takes a service": func(n int) bool { return fits(0)(n) || n == 17 },
 	} {
