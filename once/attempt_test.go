@@ -159,7 +159,7 @@ func TestARefusalThatCanNotBeWrittenIsWrittenLater(t *testing.T) {
 			time.Sleep(30 * time.Second)
 			settled, err := buyer.Settle(b.ctx)
 			b.NoError(err)
-			b.Len(settled, 1, "it was open when Settle began")
+			b.Len(settled, 1) // it was open when Settle began
 			b.Equal(once.StateNotPurchased, settled[0].State)
 			b.Contains(settled[0].Refusal, "HTTP 4")
 			b.Equal(settled[0], b.purchase("a"))

@@ -63,7 +63,7 @@ func TestWhatALaterVersionWroteIsLeftAlone(t *testing.T) {
 		b.Equal(later, b.alter("a", func(*store.Record) {}))
 
 		b.alter("a", func(row *store.Record) { row.Version, row.OpenService = "settled", "" })
-		b.NoError(b.process().Check(b.ctx), "it reads what is open, and the record of the endpoint, which has the version, too")
+		b.NoError(b.process().Check(b.ctx)) // it reads what is open, and the record of the endpoint, which has the version, too
 		b.alter("\x01endpoint", func(row *store.Record) { row.Version, row.Data = "later", []byte(`{"format":2}`) })
 		b.ErrorContains(b.process().Check(b.ctx), "later version")
 	})
@@ -119,7 +119,7 @@ func TestWhatCanOnlyBeReadIsNotBelieved(t *testing.T) {
 		_, err := b.buy("b")
 		b.says("not purchased, pending", err)
 		b.Equal(1, b.sent)
-		b.Empty(b.purchase("b").Evidence, "it is nobody's answer")
+		b.Empty(b.purchase("b").Evidence) // it is nobody's answer
 	})
 }
 
