@@ -11,8 +11,8 @@ import (
 // instance that is not listed yet, as directly after a purchase, is waited for.
 //
 // It ends with [ErrInstanceGone] if the instance is [InstanceDeleted], or was listed and is missing from two listings in a
-// row; with the context's error when that ends (give it a deadline), which says so if the instance was never listed; or with
-// an error of [Client.DescribeComputeUnits] that is not [ErrRetryable]. A status that is not documented means: keep waiting.
+// row; with the context's error when that ends (give it a deadline), which matches [ErrRetryable], as you may wait again, and says
+// so if the instance was never listed; or with an error of [Client.DescribeComputeUnits] that does not match it. A status that is not documented means: keep waiting.
 // An empty instanceID is a [*ValidationError]: the response to a purchase can have an order id alone, and a listing then shows
 // the new instance.
 func (c *Client) WaitUntilRunning(ctx context.Context, serviceID, instanceID string) (*Instance, error) {

@@ -160,7 +160,7 @@ func TestTheContextPreventsAnAttempt(t *testing.T) {
 			b.NoError(err)
 			b.Equal(during == proof.List, claimed)
 			b.False(left.Open())
-			b.Empty(left.Evidence, "it is nobody's answer")
+			b.Empty(left.Evidence) // it is nobody's answer
 		})
 	}
 }
@@ -244,9 +244,11 @@ func TestBuyReturnsAtOnceAndTheAttemptGoesOn(t *testing.T) {
 				}
 				return proof.Go
 			})
-			ctx := computeunit.ContextWithHooks(b.within(2*time.Second), computeunit.Hooks{AfterAttempt: func(ctx context.Context, _ computeunit.AttemptInfo, _ error) error {
-				return ctx.Err() // it is for what has to be recorded
-			}})
+			ctx := computeunit.ContextWithHooks(b.within(2*time.Second), computeunit.Hooks{
+				AfterAttempt: func(ctx context.Context, _ computeunit.AttemptInfo, _ error) error {
+					b.NoError(ctx.Err()) // it is for what has to be recorded
+					return nil
+				}})
 			buyer, began := b.process(), time.Now()
 			_, err := buyer.Buy(ctx, "a", prepaid)
 			b.says("unknown, pending", err)
@@ -254,7 +256,7 @@ func TestBuyReturnsAtOnceAndTheAttemptGoesOn(t *testing.T) {
 			b.Equal(2*time.Second, time.Since(began))
 			b.NoError(buyer.Shutdown(b.ctx))
 			b.is(test.want, "a")
-			b.Equal(1, b.sent, "no further attempt follows")
+			b.Equal(1, b.sent) // no further attempt follows
 		})
 	}
 }

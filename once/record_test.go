@@ -131,7 +131,7 @@ func TestAWriteIsTriedForTenSeconds(t *testing.T) {
 		b.says("unknown, pending", err)
 		b.ErrorContains(err, "writing the journal: ")
 		b.ErrorContains(err, "the connection was cut")
-		b.Equal(20*time.Second, time.Since(began), "for sending, and then for not purchased")
+		b.Equal(20*time.Second, time.Since(began)) // for sending, and then for not purchased
 		b.Zero(b.sent)
 	})
 }
